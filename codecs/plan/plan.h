@@ -1,0 +1,154 @@
+/* plan.h - a run before and while it goes: what the client submits and the broker
+ * resolves.
+ *
+ * A plan is a pipeline (or one step) with everything settled that can be settled before
+ * the start: overrides merged, pipeline parameters and command-line values applied,
+ * sweeps expanded to columns of values. The client compiles it (compile.h), the wire and
+ * the store carry its msgpack form (documented in docs/protocol.md), the broker resolves
+ * one stage at a time when what it waits for has finished (resolve.h), and the node
+ * builds single tasks from a resolved stage (task.h). Everything lives in an arena; plans
+ * are plain data, to be changed only before they are encoded. */
+#pragma once
+
+#include "codecs/config/config.h"
+
+enum {
+    PLAN_STAGES_MAX = 1000000,
+    PLAN_EDGES_MAX = 8000000,
+    PLAN_TASKS_MAX = 100000000, /* of one stage */
+    PLAN_TEXT_MAX = 16 << 20,   /* bytes of one text */
+    PLAN_NAME_MAX = 4096,
+};
+
+struct plan_source {  /* one file, or a URI that may stand for several */
+    const char *uri;  /* as it was named: a path, file:, http(s):, or datum://<id> */
+    const char *name; /* path below the input's directory; NULL: from the URI */
+    const char
+        *digest; /* "sha256:<64 hex>"; NULL: the node fetches the URI and computes it */
+    const char *md5, *sha1; /* hex, or NULL */
+    uint64_t size;          /* bytes; meaningful with digest */
+    struct value
+        metadata; /* VALUE_LIST of maps (properties of the file), or VALUE_ABSENT */
+};
+
+struct plan_input {
+    const char *name;
+    struct plan_source *sources;
+    size_t source_count;
+    const char *filename; /* forced local name of a single file, or NULL */
+    enum keep_directories keep_directories;
+    bool optional, on_demand;
+};
+
+struct plan_parameter {
+    const char *name;
+    enum parameter_type type;
+    enum parameter_multiple multiple;
+    const char *separator, *pass_as, *pass_true_as, *pass_false_as;
+    bool optional, has_min, has_max;
+    double min, max;
+    struct value choices; /* VALUE_LIST or VALUE_ABSENT */
+    struct value value;   /* VALUE_ABSENT: none, VALUE_NULL: explicitly none */
+};
+
+struct plan_variable {
+    const char *name, *value; /* value NULL: none */
+    bool optional;
+};
+
+enum sweep_mode {
+    SWEEP_NONE,    /* one task */
+    SWEEP_PRODUCT, /* every combination; the last column varies fastest */
+    SWEEP_ZIP, /* position by position; a shorter column repeats its last value; an absent
+                  value keeps the parameter's own */
+};
+
+struct plan_column {
+    uint32_t parameter; /* index into the stage's parameters */
+    const struct value *values;
+    size_t value_count;
+};
+
+enum { WHEN_STARTING = 1, WHEN_COMPLETE = 2, WHEN_ERROR = 4 };
+enum then { THEN_NOOP, THEN_STOP, THEN_ERROR, THEN_APPROVAL };
+
+struct plan_action {
+    unsigned when;                 /* WHEN_ bits */
+    const char *const *conditions; /* all must hold */
+    size_t condition_count;
+    const enum then *then;
+    size_t then_count;
+};
+
+struct plan_stage {
+    const char *name;     /* unique in the plan */
+    enum stage_kind kind; /* STAGE_EXECUTION or STAGE_TASK */
+    const char *step, *task, *image, *source_path, *environment, *upload_store,
+        *stop_condition, *description;
+    const char *const *commands;
+    size_t command_count;
+    struct plan_parameter *parameters;
+    size_t parameter_count;
+    struct plan_input *inputs;
+    size_t input_count;
+    struct plan_variable *variables;
+    size_t variable_count;
+    double cpu_min, memory_min_mb; /* resources asked for; 0: default */
+    double gpus;
+    uint64_t time_limit_s, no_output_timeout_s; /* 0: none */
+
+    enum sweep_mode sweep;
+    struct plan_column *columns;
+    size_t column_count;
+    uint64_t queued_max; /* unfinished tasks at once; 0: no limit */
+    enum on_child_error on_child_error;
+
+    enum on_error on_error;
+    bool merge_append, reuse;
+    struct plan_action *actions;
+    size_t action_count;
+};
+
+struct plan_edge {
+    uint32_t source, target; /* stage indexes, source != target */
+    enum edge_end source_type, target_type;
+    const char *source_key, *target_key;
+};
+
+struct plan_code {      /* where the files of the repository directory come from */
+    const char *tree;   /* digest of the tree object, see codecs/plan/tree.h */
+    const char *commit; /* git commit, or NULL */
+    const char *branch; /* or NULL */
+    bool is_dirty;      /* the files differ from the commit */
+    uint64_t file_count, bytes;
+};
+
+struct plan {
+    const char *project; /* the project's name */
+    const char *title;   /* pipeline or step name */
+    bool is_pipeline;    /* false: an ad-hoc run of one step */
+    struct plan_code code;
+    struct plan_stage *stages;
+    size_t stage_count;
+    struct plan_edge *edges; /* no cycle */
+    size_t edge_count;
+    struct value
+        parameters; /* VALUE_MAP of the pipeline parameters' values, for the record */
+    const char *const
+        *notes; /* warnings for the person: ignored edges, image not used, ... */
+    size_t note_count;
+};
+
+/* The msgpack forms. Decoders check every bound and reference (indexes, cycles, enum
+ * ranges), skip unknown fields, and need the whole of the bytes. RC_PROTOCOL with what
+ * and where; RC_NO_MEMORY. */
+void plan_encode(struct buf *buf, const struct plan *plan);
+NODISCARD enum rc plan_decode(struct arena *arena, const void *bytes, size_t size,
+                              struct plan **plan, struct err *err);
+void plan_stage_encode(struct buf *buf, const struct plan_stage *stage);
+NODISCARD enum rc plan_stage_decode(struct arena *arena, const void *bytes, size_t size,
+                                    struct plan_stage **stage, struct err *err);
+
+/* Number of tasks that the stage has now: 1 without a sweep, else by its columns; an
+ * empty column of a product gives 0. Above PLAN_TASKS_MAX: PLAN_TASKS_MAX + 1. */
+uint64_t plan_stage_task_count(const struct plan_stage *stage);
