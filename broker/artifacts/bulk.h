@@ -1,0 +1,94 @@
+/* bulk.h - moving artifacts and following streams, beside the broker's loop.
+ *
+ * The broker runs a bulk server on a thread of its own with a ROUTER socket; clients and
+ * nodes use bulk clients over DEALER sockets. Messages: docs/protocol.md, chapter "Bulk
+ * data". Everything is asked for in pieces of at most BULK_CHUNK_BYTES with a bounded
+ * number outstanding, so no queue grows; every file is hash-checked by the receiver. */
+#pragma once
+
+#include "broker/artifacts/objects.h"
+#include "codecs/base/buf.h"
+
+enum { BULK_CHUNK_BYTES = 256 << 10, BULK_WINDOW = 8, BULK_HAVE_MAX = 10000 };
+
+struct bulk_server;
+/* Binds endpoint (a zmq endpoint) and serves objects until destroyed. zmq_context is a
+ * libzmq context, borrowed. RC_CONFLICT when the endpoint is taken. */
+NODISCARD enum rc bulk_server_create(void *zmq_context, const char *endpoint,
+                                     struct objects *objects, struct bulk_server **server,
+                                     struct err *err);
+void bulk_server_destroy(struct bulk_server *server); /* stops the thread */
+SCOPED(bulk_server)
+
+/* A client is used by one thread at a time. Every call waits at most timeout_ms without
+ * progress: RC_TIMEOUT. Answers of the server with an error give its code and text. */
+struct bulk_client;
+NODISCARD enum rc bulk_client_create(void *zmq_context, const char *endpoint,
+                                     uint32_t timeout_ms, struct bulk_client **client,
+                                     struct err *err);
+void bulk_client_destroy(struct bulk_client *client);
+SCOPED(bulk_client)
+
+/* missing[i] tells whether the server lacks digests[i]. count is unlimited (asked in
+ * pieces). */
+NODISCARD enum rc bulk_have(struct bulk_client *client, const char *const *digests,
+                            size_t count, bool *missing, struct err *err);
+
+typedef void bulk_progress(void *context, uint64_t done, uint64_t total);
+
+/* Sends the open file (from its start) as the object digest of size bytes; does nothing
+ * if the server has it. RC_CORRUPT if the bytes do not give the digest, RC_FULL if the
+ * server's disk is. */
+NODISCARD enum rc bulk_put(struct bulk_client *client, int fd, const char *digest,
+                           uint64_t size, bulk_progress *progress, void *context,
+                           struct err *err);
+NODISCARD enum rc bulk_put_bytes(struct bulk_client *client, const void *bytes,
+                                 size_t size, char digest[DIGEST_TEXT_SIZE],
+                                 struct err *err);
+/* Fetches into objects, checked; does nothing if it is there. RC_NOT_FOUND, RC_CORRUPT.
+ */
+NODISCARD enum rc bulk_get(struct bulk_client *client, const char *digest,
+                           struct objects *objects, bulk_progress *progress,
+                           void *context, struct err *err);
+/* Fetches a range, at most limit bytes, appended to out; *total gets the object's size.
+ */
+NODISCARD enum rc bulk_get_range(struct bulk_client *client, const char *digest,
+                                 uint64_t offset, uint64_t limit, struct buf *out,
+                                 uint64_t *total, struct err *err);
+
+/* Streams of a running attempt: files that grow on a node, read through the broker. */
+enum stream {
+    STREAM_STDOUT,
+    STREAM_STDERR,
+    STREAM_TIMES,
+    STREAM_METADATA,
+    STREAM_STATUS,
+    STREAM_COUNT
+};
+
+struct stream_chunk {
+    uint64_t size; /* of the stream at this moment */
+    bool is_final; /* nothing will be added */
+};
+
+/* Reads [offset, offset+limit) of a stream from the node that runs the attempt; bytes are
+ * appended to out. RC_NOT_FOUND: the node does not know the attempt (it may have ended:
+ * look it up again); RC_UNREACHABLE: the node is not connected. */
+NODISCARD enum rc bulk_stream_read(struct bulk_client *client, const char *node,
+                                   uint64_t token, enum stream stream, uint64_t offset,
+                                   uint32_t limit, struct buf *out,
+                                   struct stream_chunk *chunk, struct err *err);
+
+/* The node's side: a thread that answers stream reads for its attempts. read is called on
+ * that thread; it appends at most limit bytes to out. node is the node's name, its socket
+ * identity. */
+typedef enum rc stream_reader(void *context, uint64_t token, enum stream stream,
+                              uint64_t offset, uint32_t limit, struct buf *out,
+                              struct stream_chunk *chunk, struct err *err);
+struct stream_server;
+NODISCARD enum rc stream_server_create(void *zmq_context, const char *endpoint,
+                                       const char *node, stream_reader *read,
+                                       void *context, struct stream_server **server,
+                                       struct err *err);
+void stream_server_destroy(struct stream_server *server);
+SCOPED(stream_server)

@@ -1,0 +1,55 @@
+/* objects.h - a directory of immutable files named by their content: the broker's store
+ * of artifacts and each node's cache.
+ *
+ * Layout: <directory>/ab/cdef... (hex digits of sha256), files 0444; <directory>/tmp for
+ * files being written. A file appears under its name only when complete, checked and on
+ * disk (fsync of file and folder before the rename is reported). All functions may be
+ * called from any thread and from several processes on the same directory. */
+#pragma once
+
+#include "codecs/digest/digest.h"
+
+struct objects;
+
+/* Creates the folders if they are missing; removes leftovers in tmp that no living
+ * process holds. RC_DENIED, RC_FULL, RC_IO name the path. */
+NODISCARD enum rc objects_open(const char *directory, struct objects **objects,
+                               struct err *err);
+void objects_destroy(struct objects *objects);
+SCOPED(objects)
+
+bool objects_has(struct objects *objects, const char *digest,
+                 uint64_t *size); /* size may be NULL */
+/* The file's path, into path (of path_size bytes); false if digest is not a digest. */
+bool objects_path(struct objects *objects, const char *digest, char *path,
+                  size_t path_size);
+/* Opens for reading. RC_NOT_FOUND. */
+NODISCARD enum rc objects_read(struct objects *objects, const char *digest, int *fd,
+                               uint64_t *size, struct err *err);
+
+/* Writing: begin, add..., then commit with the expected digest or NULL for whatever comes
+ * out. A wrong digest or size: RC_CORRUPT, and nothing is kept. abort/destroy drops a
+ * half-written one. */
+struct object_writer;
+NODISCARD enum rc object_writer_create(struct objects *objects,
+                                       struct object_writer **writer, struct err *err);
+NODISCARD enum rc object_writer_add(struct object_writer *writer, const void *bytes,
+                                    size_t size, struct err *err);
+/* set gets the digests (md5 and sha1 are left ""), size the bytes written; both may be
+ * NULL. Ends the writer in success and failure. */
+NODISCARD enum rc object_writer_commit(struct object_writer *writer, const char *expected,
+                                       struct digest_set *set, uint64_t *size,
+                                       struct err *err);
+void object_writer_destroy(struct object_writer *writer);
+SCOPED(object_writer)
+
+/* Reads the file through, and checks size and digest: RC_CORRUPT moves it aside into
+ * <directory>/bad/ so that it is never given again. */
+NODISCARD enum rc objects_verify(struct objects *objects, const char *digest,
+                                 struct err *err);
+
+/* Puts the object at path as a file with the given mode: by reflink, else by hard link
+ * when may_link and the mode has no write bit, else by copy; fails if path exists. */
+NODISCARD enum rc objects_place(struct objects *objects, const char *digest,
+                                const char *path, unsigned mode, bool may_link,
+                                struct err *err);

@@ -1,0 +1,52 @@
+/* link.h - sockets as every party of sluice uses them, over CZMQ/libzmq.
+ *
+ * Sets the options that the protocol relies on (linger, high water marks, mandatory
+ * routing, handshake and heartbeat intervals, largest message), and frames messages as a
+ * msgpack header and a body. A link belongs to one thread. */
+#pragma once
+
+#include "codecs/base/buf.h"
+
+enum {
+    LINK_MESSAGE_MAX = 64 << 20, /* bytes of one frame that a peer may send */
+    LINK_QUEUE_MAX = 10000,      /* messages queued for one peer */
+};
+
+/* Connects or binds need a file for ipc://. Socket paths are limited by the kernel to 107
+ * bytes; for a longer path this gives an equivalent endpoint through /proc/self/fd (the
+ * folder stays open until the process ends). endpoint must not be freed while it is used;
+ * out has ENDPOINT_MAX bytes. */
+enum { ENDPOINT_MAX = 512 };
+NODISCARD enum rc link_ipc_endpoint(const char *folder, const char *name,
+                                    char out[ENDPOINT_MAX], struct err *err);
+/* Whether the endpoint is ipc:// or a loopback address, which need no encryption. */
+bool link_is_local(const char *endpoint);
+
+/* A libzmq socket of the given type (ZMQ_ROUTER ...) with our options set, bound or
+ * connected. */
+NODISCARD enum rc link_bind(void *zmq_context, int type, const char *endpoint,
+                            void **socket, struct err *err);
+NODISCARD enum rc link_connect(void *zmq_context, int type, const char *endpoint,
+                               const char *identity, void **socket, struct err *err);
+void link_close(void *socket); /* NULL is fine; waits for nothing */
+
+enum { LINK_FRAMES_MAX = 8 };
+struct link_frame {
+    const void *data;
+    size_t size;
+};
+/* Sends all frames as one message, never blocking. RC_FULL: the peer's queue is full;
+ * RC_UNREACHABLE: a ROUTER knows no such peer. */
+NODISCARD enum rc link_send(void *socket, const struct link_frame *frames, size_t count,
+                            struct err *err);
+/* Receives one whole message without blocking; frames point into message until link_free.
+ * RC_NOT_FOUND: nothing there. More frames than LINK_FRAMES_MAX: RC_PROTOCOL, message
+ * dropped. */
+struct link_message {
+    struct link_frame frames[LINK_FRAMES_MAX];
+    size_t count;
+    void *owned; /* private */
+};
+NODISCARD enum rc link_receive(void *socket, struct link_message *message,
+                               struct err *err);
+void link_free(struct link_message *message);

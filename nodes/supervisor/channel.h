@@ -1,0 +1,55 @@
+/* channel.h - what agent and supervisor say to each other, over a SOCK_SEQPACKET pair.
+ *
+ * One packet is one message. The supervisor never blocks on a slow agent: what does not
+ * fit is sent when the socket is writable again, from its table of attempts. */
+#pragma once
+
+#include "codecs/base/base.h"
+
+struct usage { /* resources of an attempt and all its descendants, as far as the kernel
+                  tells */
+    uint64_t wall_us, user_us, system_us;
+    uint64_t memory_peak_bytes;
+    uint64_t read_bytes, written_bytes; /* block I/O */
+};
+
+enum channel_kind {
+    /* agent to supervisor */
+    CHANNEL_START,  /* start <directory>/attempts/<token>/launch */
+    CHANNEL_SIGNAL, /* send `signal` to every process of the attempt */
+    CHANNEL_FORGET, /* the result is safe elsewhere: drop the attempt from table and
+                       journal */
+    CHANNEL_LIST,   /* tell all attempts known, then CHANNEL_LISTED */
+    /* supervisor to agent */
+    CHANNEL_STARTED, /* pid, time; also the answer for a running one to LIST */
+    CHANNEL_FAILED,  /* the command could not be started: text says why (also errno in
+                        status) */
+    CHANNEL_EXITED,  /* status (wait status), usage, time; also for ended ones to LIST */
+    CHANNEL_LOST,    /* ran under an earlier supervisor that died; killed */
+    CHANNEL_LISTED,
+    CHANNEL_NOTE, /* text for the person, once per supervisor: namespaces are not allowed
+                   */
+    CHANNEL_KIND_COUNT
+};
+
+enum { CHANNEL_TEXT_MAX = 400 };
+
+struct channel_message {
+    enum channel_kind kind;
+    uint64_t token;
+    int32_t pid, signal, status;
+    bool has_namespace; /* STARTED: the binds are shown */
+    bool out_of_memory; /* EXITED: the kernel killed it for memory, as far as can be known
+                         */
+    int64_t time_us;    /* Unix time of start or end, microseconds */
+    struct usage usage;
+    char text[CHANNEL_TEXT_MAX];
+};
+
+/* RC_UNREACHABLE when the peer is gone, RC_FULL when a non-blocking socket is full. */
+NODISCARD enum rc channel_send(int fd, const struct channel_message *message,
+                               struct err *err);
+/* RC_NOT_FOUND when nothing is there on a non-blocking socket, RC_UNREACHABLE at the end.
+ */
+NODISCARD enum rc channel_receive(int fd, struct channel_message *message,
+                                  struct err *err);
