@@ -8,6 +8,7 @@
 
 #include "broker/artifacts/objects.h"
 #include "codecs/base/buf.h"
+#include "codecs/wire/result.h"
 
 enum { BULK_CHUNK_BYTES = 256 << 10, BULK_WINDOW = 8, BULK_HAVE_MAX = 10000 };
 
@@ -57,15 +58,6 @@ NODISCARD enum rc bulk_get_range(struct bulk_client *client, const char *digest,
                                  uint64_t *total, struct err *err);
 
 /* Streams of a running attempt: files that grow on a node, read through the broker. */
-enum stream {
-    STREAM_STDOUT,
-    STREAM_STDERR,
-    STREAM_TIMES,
-    STREAM_METADATA,
-    STREAM_STATUS,
-    STREAM_COUNT
-};
-
 struct stream_chunk {
     uint64_t size; /* of the stream at this moment */
     bool is_final; /* nothing will be added */

@@ -4,14 +4,7 @@
  * fit is sent when the socket is writable again, from its table of attempts. */
 #pragma once
 
-#include "codecs/base/base.h"
-
-struct usage { /* resources of an attempt and all its descendants, as far as the kernel
-                  tells */
-    uint64_t wall_us, user_us, system_us;
-    uint64_t memory_peak_bytes;
-    uint64_t read_bytes, written_bytes; /* block I/O */
-};
+#include "codecs/wire/result.h"
 
 enum channel_kind {
     /* agent to supervisor */
