@@ -19,11 +19,13 @@ void pack_string(struct buf *buf, const char *data, size_t size);
 void pack_bytes(struct buf *buf, const void *data, size_t size);
 void pack_list(struct buf *buf, size_t count);
 void pack_map(struct buf *buf, size_t count);
-void pack_value(struct buf *buf, const struct value *value); /* absent: ext type 1, no
-                                                                data; timestamp: string */
+/* An absent value is an extension without data, a timestamp is written as a string. */
+enum { PACK_EXT_ABSENT = 1 };
+void pack_value(struct buf *buf, const struct value *value);
 
-/* Reading. After the first failure every read fails and gives zero values; the reader
- * keeps the offset of the failure. Check reader_ok once, at the end of a run of reads. */
+/* Reading. After the first failure every read fails and gives zero values (a text is "",
+ * a value is absent); the reader keeps the offset of the failure. Check reader_ok once,
+ * at the end of a run of reads. */
 struct reader {
     const unsigned char *data; /* borrowed until the last read */
     size_t size, at;
@@ -61,6 +63,8 @@ const char *reader_text_or_null(struct reader *reader, struct arena *arena, size
 size_t reader_list(struct reader *reader); /* item count, at most the bytes left */
 size_t reader_map(struct reader *reader);  /* entry count, at most half the bytes left */
 void reader_skip(struct reader *reader);   /* one value of any kind, with all it holds */
+/* Strings and bytes become strings, integers above int64 floats. Fails on a key that
+ * stands twice, on keys that hold a NUL, beyond VALUE_DEPTH_MAX and at arena's limit. */
 void reader_value(struct reader *reader, struct arena *arena, struct value *value);
 
 /* For maps keyed by short strings: reads the key and says whether it is the given one.

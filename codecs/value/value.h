@@ -1,7 +1,8 @@
 /* value.h - a typed value: a parameter, a metadata entry, a node of a document.
  *
  * Values are immutable once built and live in an arena; strings may hold any byte.
- * Copying a struct value copies the handle, not what it points to. The text forms are
+ * Copying a struct value copies the handle, not what it points to. Numbers are read and
+ * written in the "C" locale: programs leave LC_NUMERIC alone. The text forms are
  * Python's, because the file format's reference tools are written in Python (str() of
  * int, float, bool, None, list). */
 #pragma once
@@ -77,6 +78,9 @@ bool value_is_text(const struct value *value,
  * Python's == does: 1 == 1.0 == True, '1' != 1. */
 bool value_equals(const struct value *a, const struct value *b);
 bool value_equals_loosely(const struct value *a, const struct value *b);
+/* Order as Python's < sees it, by sign: numbers and booleans exactly, strings bytewise.
+ * false for kinds that cannot be compared and for NaN; *order is then untouched. */
+NODISCARD bool value_order(const struct value *a, const struct value *b, int *order);
 /* Python's truth: null, absent, false, 0, 0.0, "", [] and {} are false. */
 bool value_is_truthy(const struct value *value);
 
@@ -92,7 +96,8 @@ void value_repr(struct buf *buf, const struct value *value);
  */
 void value_float_text(struct buf *buf, double real);
 
-/* JSON (RFC 8259), one line, keys in order, non-finite floats as null. A float keeps its
+/* JSON (RFC 8259), one line, with a blank behind ',' and ':', keys in order, non-finite
+ * floats as null. A float keeps its
  * ".0". Invalid UTF-8 in strings becomes U+FFFD. */
 void value_to_json(struct buf *buf, const struct value *value);
 void value_json_string(struct buf *buf, const char *data,
