@@ -1,0 +1,261 @@
+/* sluice.h - libsluice, the public client library of sluice.
+ *
+ * Everything that the `sluice` command does goes through here: submit runs, look at them,
+ * follow events and logs, move artifacts. Wire protocol: docs/protocol.md.
+ *
+ * Threads: a struct sluice (and what is opened from it) belongs to one thread at a time;
+ * different ones may be used at the same time. Memory: texts and bytes in a result are
+ * valid until that result is freed with the function named beside it. Calls return 0 or a
+ * sluice_code and then fill *error (which may be NULL); output parameters are untouched
+ * on failure. No call blocks longer than the connection's timeout without progress. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum sluice_code {
+    SLUICE_OK,
+    SLUICE_NO_MEMORY,
+    SLUICE_INVALID, /* what was asked is wrong; the text says what */
+    SLUICE_NOT_FOUND,
+    SLUICE_CONFLICT, /* the thing's state forbids this */
+    SLUICE_FULL,     /* the broker's disk, map or queue is full */
+    SLUICE_IO,
+    SLUICE_DENIED,
+    SLUICE_UNREACHABLE, /* no broker there */
+    SLUICE_TIMEOUT,     /* the broker did not answer in time */
+    SLUICE_PROTOCOL,
+    SLUICE_UNSUPPORTED,
+    SLUICE_CANCELLED,
+    SLUICE_CORRUPT,
+};
+
+struct sluice_error {
+    int code;        /* enum sluice_code */
+    int sys;         /* errno or the like; 0 if none */
+    char text[1000]; /* UTF-8, one line */
+};
+
+struct sluice;
+
+/* ---- Connecting
+ * ---------------------------------------------------------------------------- */
+
+/* endpoint: where the broker takes requests: ipc://PATH/broker or tcp://HOST:PORT.
+ * timeout_ms: 0 for the default of 10 s. */
+int sluice_connect(const char *endpoint, uint32_t timeout_ms, struct sluice **sluice,
+                   struct sluice_error *error);
+void sluice_close(struct sluice *sluice);
+
+/* The private broker and node of a project: those under <project>/.sluice/, started when
+ * none is running and start is true (else SLUICE_UNREACHABLE). The daemons are found
+ * beside the running program, in SLUICE_BROKERD / SLUICE_NODED, or in PATH. Two callers
+ * at once get the same broker. */
+int sluice_open_project(const char *project, bool start, struct sluice **sluice,
+                        struct sluice_error *error);
+
+struct sluice_info {
+    const char *endpoint, *events_endpoint, *bulk_endpoint;
+    const char *version; /* of the broker */
+    const char *store;   /* UUID of its store */
+    uint32_t pid;        /* of a broker on this machine, else 0 */
+    int64_t started_us;
+    uint64_t runs_active, runs, last_event;
+    uint32_t nodes;
+};
+/* Answered by the broker. Valid until the next call of sluice_status or sluice_close. */
+int sluice_status(struct sluice *sluice, struct sluice_info *info,
+                  struct sluice_error *error);
+
+/* Ends a private broker and its node: running tasks are stopped when force is true, else
+ * SLUICE_CONFLICT if a run is active. Returns when the broker has said goodbye. */
+int sluice_shutdown(struct sluice *sluice, bool force, struct sluice_error *error);
+
+/* ---- Submitting and steering
+ * ------------------------------------------------------------------- */
+
+/* plan: the msgpack form of a plan (docs/protocol.md, "Plan"), whose files are in the
+ * store already. submission: 16 bytes chosen by the caller; repeating the call with the
+ * same ones gives the first answer. On return the run is on disk. */
+int sluice_submit(struct sluice *sluice, const uint8_t submission[16], const void *plan,
+                  size_t plan_size, uint64_t *run, struct sluice_error *error);
+
+int sluice_cancel(struct sluice *sluice, uint64_t run, struct sluice_error *error);
+/* yes false: reject, which stops the run. */
+int sluice_approve(struct sluice *sluice, uint64_t run, const char *stage, bool yes,
+                   struct sluice_error *error);
+
+/* ---- Looking
+ * ------------------------------------------------------------------------------------ */
+
+/* A run's number from a person's text: a number, "last", or a prefix of its id (4 or more
+ * digits). */
+int sluice_find(struct sluice *sluice, const char *text, uint64_t *run,
+                struct sluice_error *error);
+
+struct sluice_run {
+    uint64_t number;
+    const char *id;    /* UUID text */
+    const char *title; /* name of the pipeline or step */
+    bool is_pipeline;
+    const char *state;  /* started stopping complete error stopped */
+    const char *reason; /* why it ended otherwise than complete: one line, or "" */
+    const char *commit; /* git commit, or "" */
+    bool is_dirty;
+    const char *tree;             /* digest of the code */
+    int64_t created_us, ended_us; /* Unix time; ended 0 while it goes on */
+    uint32_t stage_count;
+    uint64_t tasks, complete, failed, stopped,
+        running; /* sums over stages, of what is known */
+};
+struct sluice_runs {
+    struct sluice_run *runs; /* newest first */
+    size_t count;
+};
+/* before: only runs with a smaller number; 0: from the newest. */
+int sluice_runs(struct sluice *sluice, uint64_t before, uint32_t limit,
+                struct sluice_runs **runs, struct sluice_error *error);
+void sluice_runs_free(struct sluice_runs *runs);
+
+struct sluice_stage {
+    const char *name, *step;
+    bool is_task;       /* a sweep */
+    const char *state;  /* waiting approval queued started stopping complete error stopped
+                           skipped */
+    const char *reason; /* one line why it failed or was skipped, or "" */
+    bool is_resolved;   /* task count and parameters are settled */
+    uint64_t tasks, queued, running, complete, failed, stopped;
+    int64_t started_us, ended_us; /* 0: not yet */
+};
+struct sluice_view {
+    struct sluice_run run;
+    struct sluice_stage *stages; /* in the plan's order */
+    size_t stage_count;
+    const char *const
+        *notes; /* what the person should know: ignored edges, images not used, ... */
+    size_t note_count;
+    uint64_t event; /* number of the last event that is in this picture */
+};
+int sluice_view(struct sluice *sluice, uint64_t run, struct sluice_view **view,
+                struct sluice_error *error);
+void sluice_view_free(struct sluice_view *view);
+
+/* The plan of a run, and a stage of it (resolved if it is already), as msgpack. free()
+ * them. */
+int sluice_plan(struct sluice *sluice, uint64_t run, void **plan, size_t *size,
+                struct sluice_error *error);
+int sluice_stage(struct sluice *sluice, uint64_t run, const char *stage, void **bytes,
+                 size_t *size, bool *is_resolved, struct sluice_error *error);
+
+struct sluice_task {
+    uint64_t index;
+    const char *state; /* queued started stopping complete error stopped crashed */
+    uint32_t attempts; /* started so far */
+    uint64_t token;    /* of the last attempt; 0 if none */
+    const char *node;  /* of the last attempt, or "" */
+    const char *cause; /* why the last attempt ended: exit signal memory time-limit ...;
+                          "" before */
+    int32_t exit_code, signal;
+    int64_t started_us, ended_us;
+};
+struct sluice_tasks {
+    struct sluice_task *tasks; /* by index; from the first one asked for */
+    size_t count;
+    uint64_t total; /* tasks of the stage */
+};
+/* At most 10,000 at a time. */
+int sluice_tasks(struct sluice *sluice, uint64_t run, const char *stage, uint64_t first,
+                 uint32_t limit, struct sluice_tasks **tasks, struct sluice_error *error);
+void sluice_tasks_free(struct sluice_tasks *tasks);
+
+/* The result of an attempt of a task as msgpack (docs/protocol.md, "Result"); attempt 0:
+ * the last one. SLUICE_NOT_FOUND while there is none. free() it. */
+int sluice_result(struct sluice *sluice, uint64_t run, const char *stage, uint64_t index,
+                  uint32_t attempt, void **result, size_t *size,
+                  struct sluice_error *error);
+
+struct sluice_node {
+    const char *name, *state; /* online away */
+    uint32_t slots, busy;
+    const char *version;
+    int64_t seen_us;
+};
+struct sluice_nodes {
+    struct sluice_node *nodes;
+    size_t count;
+};
+int sluice_nodes(struct sluice *sluice, struct sluice_nodes **nodes,
+                 struct sluice_error *error);
+void sluice_nodes_free(struct sluice_nodes *nodes);
+
+/* ---- Streams
+ * ---------------------------------------------------------------------------------- */
+
+enum sluice_stream {
+    SLUICE_STDOUT,
+    SLUICE_STDERR,
+    SLUICE_TIMES, /* 24-byte marks: when which bytes came (docs/protocol.md, "Streams") */
+    SLUICE_METADATA, /* a JSON object a line */
+    SLUICE_STATUS,   /* lines of the runtime */
+};
+
+/* Reads at most size bytes from offset of a stream of the task's last attempt, running or
+ * ended. *got may be 0. *is_final: the attempt has ended and *total is the stream's size
+ * for good. *attempt gets the attempt's number (from 1; 0: none has started): when it
+ * grows, begin again at offset 0. */
+int sluice_stream_read(struct sluice *sluice, uint64_t run, const char *stage,
+                       uint64_t index, enum sluice_stream stream, uint64_t offset,
+                       void *bytes, size_t size, size_t *got, uint64_t *total,
+                       bool *is_final, uint32_t *attempt, struct sluice_error *error);
+
+/* ---- Artifacts
+ * --------------------------------------------------------------------------------- */
+
+typedef void sluice_progress(void *context, uint64_t done, uint64_t total); /* bytes */
+
+/* missing[i] tells whether the store lacks digests[i] ("sha256:<hex>"). */
+int sluice_have(struct sluice *sluice, const char *const *digests, size_t count,
+                bool *missing, struct sluice_error *error);
+/* Stores the open file, from its start; digest is that of its bytes. */
+int sluice_put(struct sluice *sluice, int fd, const char *digest, uint64_t size,
+               sluice_progress *progress, void *context, struct sluice_error *error);
+int sluice_put_bytes(struct sluice *sluice, const void *bytes, size_t size,
+                     char digest[72], struct sluice_error *error);
+/* Writes the artifact's bytes to fd, checked: on SLUICE_CORRUPT discard what was written.
+ */
+int sluice_get(struct sluice *sluice, const char *digest, int fd,
+               sluice_progress *progress, void *context, struct sluice_error *error);
+
+/* ---- Events
+ * ------------------------------------------------------------------------------------ */
+
+struct sluice_event {
+    uint64_t number;
+    int64_t time_us;
+    const char *topic; /* "run/12/stage/train/complete", see docs/protocol.md, "Events" */
+    const void *body;  /* msgpack map */
+    size_t body_size;
+};
+struct sluice_events;
+
+/* Every event whose number is greater than since and whose topic begins with prefix (""
+ * for all), first from the stored log, then live, without a gap or a double, also over a
+ * restart of the broker. since UINT64_MAX: only those to come. */
+int sluice_events_open(struct sluice *sluice, uint64_t since, const char *prefix,
+                       struct sluice_events **events, struct sluice_error *error);
+/* Waits at most timeout_ms: SLUICE_TIMEOUT if none came. Valid until the next call. */
+int sluice_events_next(struct sluice_events *events, uint32_t timeout_ms,
+                       struct sluice_event *event, struct sluice_error *error);
+/* A descriptor that becomes readable when something may have come: call next with timeout
+ * 0 until it says SLUICE_TIMEOUT. */
+int sluice_events_fd(struct sluice_events *events);
+void sluice_events_close(struct sluice_events *events);
+
+#ifdef __cplusplus
+}
+#endif
