@@ -59,6 +59,7 @@ enum rc rc_of_errno(int sys)
     }
 }
 
+PRINTF_LIKE(2, 0)
 static void err_format(struct err *err, const char *format, va_list arguments)
 {
     if (vsnprintf(err->text, sizeof err->text, format, arguments) < 0)

@@ -30,6 +30,7 @@ struct reader {
     const unsigned char *data; /* borrowed until the last read */
     size_t size, at;
     bool failed;
+    bool no_memory; /* failed because an arena was at its limit: the bytes may be fine */
     unsigned depth;
 };
 

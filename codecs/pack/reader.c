@@ -232,6 +232,12 @@ static void fail_at(struct reader *reader, size_t start)
     reader_fail(reader);
 }
 
+static void fail_for_memory(struct reader *reader)
+{
+    reader->no_memory = true;
+    reader_fail(reader);
+}
+
 bool reader_is_null(struct reader *reader)
 {
     if (reader->failed || reader->at == reader->size || reader->data[reader->at] != 0xc0)
@@ -303,8 +309,10 @@ const char *reader_text(struct reader *reader, struct arena *arena, size_t max)
 
     if (reader->failed)
         return "";
-    if (bytes.size <= max && !memchr(bytes.data, '\0', bytes.size))
+    if (bytes.size <= max && !memchr(bytes.data, '\0', bytes.size)) {
         text = arena_copy(arena, bytes.data, bytes.size);
+        reader->no_memory = !text;
+    }
     if (text)
         return text;
     fail_at(reader, start);
@@ -350,7 +358,7 @@ static void read_list(struct reader *reader, struct arena *arena, size_t count,
     struct value *items = arena_array(arena, count, sizeof *items);
 
     if (!items) {
-        reader_fail(reader);
+        fail_for_memory(reader);
         return;
     }
     for (size_t i = 0; i < count && !reader->failed; i++)
@@ -364,20 +372,21 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool keys_are_unique(struct arena *arena, const struct value_entry *entries,
-                            size_t count)
+static void check_keys(struct reader *reader, struct arena *arena,
+                       const struct value_entry *entries, size_t count)
 {
     const char **keys = arena_array(arena, count, sizeof *keys);
 
-    if (!keys)
-        return false;
+    if (!keys) {
+        fail_for_memory(reader);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         keys[i] = entries[i].key;
     qsort(keys, count, sizeof *keys, compare_keys);
     for (size_t i = 1; i < count; i++)
         if (strcmp(keys[i - 1], keys[i]) == 0)
-            return false;
-    return true;
+            reader_fail(reader);
 }
 
 static void read_map(struct reader *reader, struct arena *arena, size_t count,
@@ -386,15 +395,15 @@ static void read_map(struct reader *reader, struct arena *arena, size_t count,
     struct value_entry *entries = arena_array(arena, count, sizeof *entries);
 
     if (!entries) {
-        reader_fail(reader);
+        fail_for_memory(reader);
         return;
     }
     for (size_t i = 0; i < count && !reader->failed; i++) {
         entries[i].key = reader_text(reader, arena, reader->size);
         reader_value(reader, arena, &entries[i].value);
     }
-    if (!reader->failed && !keys_are_unique(arena, entries, count))
-        reader_fail(reader);
+    if (!reader->failed)
+        check_keys(reader, arena, entries, count);
     *value = (struct value){ .kind = VALUE_MAP,
                              .map = { .entries = entries, .count = count } };
 }
@@ -420,7 +429,7 @@ static struct value read_string(struct reader *reader, struct arena *arena, uint
     const char *data = arena_copy(arena, bytes.data, bytes.size);
 
     if (!data) {
-        reader_fail(reader);
+        fail_for_memory(reader);
         return value_null();
     }
     return (struct value){ .kind = VALUE_STRING,

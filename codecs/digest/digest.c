@@ -1,0 +1,145 @@
+/* digest.c - EVP with the algorithms fetched once: an implicit fetch at every file would
+ * cost more than hashing a small one. */
+#include "codecs/digest/digest.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { READ_BYTES = 256 << 10 };
+
+enum algorithm { SHA256, MD5, SHA1, ALGORITHM_COUNT };
+
+static const char *const algorithm_names[ALGORITHM_COUNT] = { "SHA256", "MD5", "SHA1" };
+
+struct digester {
+    EVP_MD *algorithms[ALGORITHM_COUNT];
+    EVP_MD_CTX *contexts[ALGORITHM_COUNT];
+    unsigned count; /* 1, or all */
+};
+
+static bool is_started(struct digester *digester, unsigned i)
+{
+    return EVP_DigestInit_ex2(digester->contexts[i], digester->algorithms[i], NULL) == 1;
+}
+
+struct digester *digester_create(bool with_legacy)
+{
+    scoped(digester) digester = calloc(1, sizeof *digester);
+
+    if (!digester)
+        return NULL;
+    digester->count = with_legacy ? ALGORITHM_COUNT : 1;
+    for (unsigned i = 0; i < digester->count; i++) {
+        digester->algorithms[i] = EVP_MD_fetch(NULL, algorithm_names[i], NULL);
+        digester->contexts[i] = EVP_MD_CTX_new();
+        if (!digester->algorithms[i] || !digester->contexts[i]
+            || !is_started(digester, i))
+            return NULL;
+    }
+    return steal(&digester);
+}
+
+void digester_destroy(struct digester *digester)
+{
+    if (!digester)
+        return;
+    for (unsigned i = 0; i < ALGORITHM_COUNT; i++) {
+        EVP_MD_CTX_free(digester->contexts[i]);
+        EVP_MD_free(digester->algorithms[i]);
+    }
+    free(digester);
+}
+
+void digester_add(struct digester *digester, const void *bytes, size_t size)
+{
+    for (unsigned i = 0; i < digester->count; i++)
+        must(EVP_DigestUpdate(digester->contexts[i], bytes, size) == 1);
+}
+
+static void hex(char *text, const unsigned char *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        *text++ = digits[bytes[i] >> 4];
+        *text++ = digits[bytes[i] & 15];
+    }
+    *text = '\0';
+}
+
+static void sha256_text(char text[DIGEST_TEXT_SIZE], const unsigned char *bytes)
+{
+    memcpy(text, "sha256:", 7);
+    hex(text + 7, bytes, 32);
+}
+
+void digester_end(struct digester *digester, struct digest_set *set)
+{
+    unsigned char bytes[ALGORITHM_COUNT][EVP_MAX_MD_SIZE];
+
+    *set = (struct digest_set){ 0 };
+    for (unsigned i = 0; i < digester->count; i++) {
+        must(EVP_DigestFinal_ex(digester->contexts[i], bytes[i], NULL) == 1);
+        must(is_started(digester, i));
+    }
+    sha256_text(set->sha256, bytes[SHA256]);
+    if (digester->count == ALGORITHM_COUNT) {
+        hex(set->md5, bytes[MD5], 16);
+        hex(set->sha1, bytes[SHA1], 20);
+    }
+}
+
+void digest_bytes(const void *bytes, size_t size, char text[DIGEST_TEXT_SIZE])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    must(EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL) == 1);
+    sha256_text(text, digest);
+}
+
+static enum rc add_file(struct digester *digester, int fd, unsigned char *room,
+                        uint64_t *bytes, struct err *err)
+{
+    for (off_t at = 0;;) {
+        ssize_t got = pread(fd, room, READ_BYTES, at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_set_sys(err, RC_IO, errno, "cannot read the file to hash it");
+        if (got == 0) {
+            *bytes = (uint64_t)at;
+            return RC_OK;
+        }
+        digester_add(digester, room, (size_t)got);
+        at += got;
+    }
+}
+
+enum rc digest_file(int fd, bool with_legacy, struct digest_set *set, uint64_t *bytes,
+                    struct err *err)
+{
+    scoped(digester) digester = digester_create(with_legacy);
+    unsigned char *room = malloc(READ_BYTES);
+    enum rc rc = digester && room
+                     ? add_file(digester, fd, room, bytes, err)
+                     : err_set(err, RC_NO_MEMORY, "no memory to hash a file");
+
+    free(room);
+    if (rc == RC_OK)
+        digester_end(digester, set);
+    return rc;
+}
+
+bool digest_is_valid(const char *text, size_t size)
+{
+    if (size != DIGEST_TEXT_SIZE - 1 || memcmp(text, "sha256:", 7) != 0)
+        return false;
+    for (size_t i = 7; i < size; i++)
+        if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+            return false;
+    return true;
+}
