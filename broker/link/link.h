@@ -1,4 +1,4 @@
-/* link.h - sockets as every party of sluice uses them, over CZMQ/libzmq.
+/* link.h - sockets as every party of sluice uses them, over libzmq.
  *
  * Sets the options that the protocol relies on (linger, high water marks, mandatory
  * routing, handshake and heartbeat intervals, largest message), and frames messages as a
@@ -23,12 +23,29 @@ NODISCARD enum rc link_ipc_endpoint(const char *folder, const char *name,
 bool link_is_local(const char *endpoint);
 
 /* A libzmq socket of the given type (ZMQ_ROUTER ...) with our options set, bound or
- * connected. */
+ * connected. Bind: RC_CONFLICT when the endpoint is taken, also for ipc://, where a
+ * socket file that nobody listens on is replaced; RC_INVALID for a wrong endpoint.
+ * Connect returns at once and goes on trying by itself: what is sent before the
+ * connection is there waits for it. identity NULL: the peer makes one up. */
 NODISCARD enum rc link_bind(void *zmq_context, int type, const char *endpoint,
                             void **socket, struct err *err);
 NODISCARD enum rc link_connect(void *zmq_context, int type, const char *endpoint,
                                const char *identity, void **socket, struct err *err);
-void link_close(void *socket); /* NULL is fine; waits for nothing */
+/* NULL is fine; waits for nothing, drops what was not sent. libzmq gives a bound endpoint
+ * back some time later, and only zmq_ctx_term tells when. */
+void link_close(void *socket);
+
+/* The same with other bounds, for sockets whose messages are large. */
+struct link_bounds {
+    int queue_max;       /* messages queued for one peer, each way; LINK_QUEUE_MAX */
+    int64_t message_max; /* bytes of one frame; LINK_MESSAGE_MAX */
+};
+NODISCARD enum rc link_bind_bounded(void *zmq_context, int type, const char *endpoint,
+                                    struct link_bounds bounds, void **socket,
+                                    struct err *err);
+NODISCARD enum rc link_connect_bounded(void *zmq_context, int type, const char *endpoint,
+                                       const char *identity, struct link_bounds bounds,
+                                       void **socket, struct err *err);
 
 enum { LINK_FRAMES_MAX = 8 };
 struct link_frame {
