@@ -1,0 +1,109 @@
+# sluice.bash - completion for bash. Names come from `sluice __complete`, which reads the
+# project's file and asks its broker, and prints nothing where there is neither.
+
+# Candidates, a line each. Not compgen -W: that would expand what a file calls its steps.
+_sluice_words() { # LINES
+    local word
+    while IFS= read -r word; do
+        if [[ -n $word && $word == "$cur"* ]]; then
+            COMPREPLY+=("$(printf %q "$word")")
+        fi
+    done <<<"$1"
+}
+
+_sluice_names() { # KIND [ARGUMENT]
+    _sluice_words "$("${COMP_WORDS[0]}" __complete "$@" 2>/dev/null)"
+}
+
+# The pipeline or step that is to be run, if it is on the line already.
+_sluice_subject() {
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -p | -i) ((i++)) ;;
+        = | -*) ;;
+        *)
+            [[ ${COMP_WORDS[i - 1]} == = ]] || { echo "${COMP_WORDS[i]}"; return; }
+            ;;
+        esac
+    done
+}
+
+# RUN, and after a slash RUN/STAGE.
+_sluice_run() {
+    if [[ $cur == */* ]]; then
+        local run=${cur%%/*}
+        _sluice_words "$("${COMP_WORDS[0]}" __complete stages "$run" 2>/dev/null |
+            sed "s|^|$run/|")"
+    else
+        _sluice_names runs
+    fi
+}
+
+_sluice() {
+    local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local verb=${COMP_WORDS[1]-} before=
+    local verbs=$'run\nlint\nls\nshow\nlogs\noutputs\nmetadata\ncancel\napprove\nreject
+watch\nnodes\nstatus\nstop\nhelp\nversion'
+    COMPREPLY=()
+    ((COMP_CWORD < 3)) || before=${COMP_WORDS[COMP_CWORD - 2]}
+
+    if ((COMP_CWORD == 1)); then
+        _sluice_words "$verbs"$'\n--help\n--version'
+        return
+    fi
+    if [[ $previous == = || $cur == = ]]; then # the value of -p name=value or -i name=URI
+        [[ $cur != = ]] || cur=
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        compopt -o filenames
+        return
+    fi
+    case $verb:$previous in
+    run:-p | run:--parameter)
+        _sluice_names parameters "$(_sluice_subject)"
+        COMPREPLY=("${COMPREPLY[@]/%/=}")
+        compopt -o nospace
+        return
+        ;;
+    run:--step)
+        _sluice_names steps
+        return
+        ;;
+    outputs:-d)
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        compopt -o filenames
+        return
+        ;;
+    esac
+    if [[ $cur == -* ]]; then
+        case $verb in
+        run) _sluice_words $'--step\n-p\n-i\n--json\n--help' ;;
+        logs) _sluice_words $'-f\n--json\n--help' ;;
+        outputs) _sluice_words $'-d\n--json\n--help' ;;
+        *) _sluice_words $'--json\n--help' ;;
+        esac
+        return
+    fi
+    case $verb in
+    run) _sluice_names pipelines ;;
+    lint)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        compopt -o filenames
+        ;;
+    show | logs | outputs | metadata)
+        _sluice_run
+        [[ $cur == */* ]] || compopt -o nospace
+        ;;
+    cancel) _sluice_names runs ;;
+    approve | reject)
+        if [[ $previous == "$verb" ]]; then
+            _sluice_names runs
+        elif [[ $before == "$verb" ]]; then
+            _sluice_names stages "$previous"
+        fi
+        ;;
+    help) _sluice_words "$verbs" ;;
+    esac
+}
+
+complete -F _sluice sluice

@@ -1,0 +1,85 @@
+# sluice.fish - completion for fish. Names come from `sluice __complete`, which reads the
+# project's file and asks its broker, and prints nothing where there is neither.
+
+function __sluice_names
+    sluice __complete $argv 2>/dev/null
+end
+
+function __sluice_words_after_verb
+    set -l words (commandline -opc)
+    printf '%s\n' $words[3..-1]
+end
+
+# The pipeline or step that is to be run, if it is on the line already.
+function __sluice_subject
+    set -l skip 0
+    for word in (__sluice_words_after_verb)
+        if test $skip = 1
+            set skip 0
+        else if contains -- $word -p -i
+            set skip 1
+        else if not string match -q -- '-*' $word
+            echo $word
+            return
+        end
+    end
+end
+
+function __sluice_parameters
+    __sluice_names parameters (__sluice_subject) | string replace -r '$' =
+end
+
+# RUN, and after a slash RUN/STAGE.
+function __sluice_runs
+    set -l run (string match -r '^[^/]+(?=/)' -- (commandline -ct))
+    if test -n "$run"
+        __sluice_names stages $run | string replace -r '^' $run/
+    else
+        __sluice_names runs
+    end
+end
+
+function __sluice_runs_or_stages
+    set -l words (__sluice_words_after_verb)
+    switch (count $words)
+        case 0
+            __sluice_names runs
+        case 1
+            __sluice_names stages $words[1]
+    end
+end
+
+set -l verbs run lint ls show logs outputs metadata cancel approve reject watch nodes status \
+    stop help version
+
+complete -c sluice -f
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a run -d 'run a pipeline or a step'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a lint -d 'check files'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a ls -d 'list runs'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a show -d 'show a run, a stage or an execution'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a logs -d 'print what an execution wrote'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a outputs -d 'list or download output files'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a metadata -d 'print metadata'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a cancel -d 'end a run'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a approve -d 'let a waiting stage go on'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a reject -d 'end a waiting stage'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'print events as they happen'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a nodes -d 'list nodes'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a status -d 'show the broker'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a stop -d 'end the private broker and node'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a help -d 'explain a verb'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
+
+complete -c sluice -n "__fish_seen_subcommand_from $verbs" -l json -d 'print data instead of text'
+complete -c sluice -n "__fish_seen_subcommand_from $verbs" -l help -d 'explain the verb'
+complete -c sluice -n '__fish_seen_subcommand_from run' -a '(__sluice_names pipelines)'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l step -x -a '(__sluice_names steps)' -d 'run one step'
+complete -c sluice -n '__fish_seen_subcommand_from run' -s p -x -a '(__sluice_parameters)' -d 'set a parameter'
+complete -c sluice -n '__fish_seen_subcommand_from run' -s i -r -d 'set an input'
+complete -c sluice -n '__fish_seen_subcommand_from lint' -F
+complete -c sluice -n '__fish_seen_subcommand_from show logs outputs metadata' -a '(__sluice_runs)'
+complete -c sluice -n '__fish_seen_subcommand_from logs' -s f -d follow
+complete -c sluice -n '__fish_seen_subcommand_from outputs' -s d -x -a '(__fish_complete_directories)' -d 'download into'
+complete -c sluice -n '__fish_seen_subcommand_from cancel' -a '(__sluice_names runs)'
+complete -c sluice -n '__fish_seen_subcommand_from approve reject' -a '(__sluice_runs_or_stages)'
+complete -c sluice -n '__fish_seen_subcommand_from help' -a "$verbs"
