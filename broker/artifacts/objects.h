@@ -23,7 +23,7 @@ bool objects_has(struct objects *objects, const char *digest,
 /* The file's path, into path (of path_size bytes); false if digest is not a digest. */
 bool objects_path(struct objects *objects, const char *digest, char *path,
                   size_t path_size);
-/* Opens for reading. RC_NOT_FOUND. */
+/* Opens for reading. RC_NOT_FOUND, RC_INVALID for what is not a digest. */
 NODISCARD enum rc objects_read(struct objects *objects, const char *digest, int *fd,
                                uint64_t *size, struct err *err);
 
@@ -49,7 +49,8 @@ NODISCARD enum rc objects_verify(struct objects *objects, const char *digest,
                                  struct err *err);
 
 /* Puts the object at path as a file with the given mode: by reflink, else by hard link
- * when may_link and the mode has no write bit, else by copy; fails if path exists. */
+ * when may_link and the mode is 0444 (a link shares the object's own mode), else by copy.
+ * RC_CONFLICT if path exists. A failure leaves nothing at path. */
 NODISCARD enum rc objects_place(struct objects *objects, const char *digest,
                                 const char *path, unsigned mode, bool may_link,
                                 struct err *err);

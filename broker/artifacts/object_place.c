@@ -1,0 +1,117 @@
+/* object_place.c - an object as a file elsewhere, as cheaply as the file system can.
+ *
+ * A reflink shares the bytes and nothing else, so it serves any mode. A hard link shares
+ * the file itself, its mode too. The file is not synced: it can be placed again. */
+#include "broker/artifacts/objects_layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { COPY_BYTES = 256 << 10, COPY_RANGE_BYTES = 1 << 30 };
+
+/* From where both files stand to the end of from. 0, or an errno. */
+static int copy_by_hand(int from, int to)
+{
+    unsigned char *bytes = malloc(COPY_BYTES);
+    int sys = bytes ? 0 : ENOMEM;
+    ssize_t got = 1;
+
+    while (sys == 0 && got > 0) {
+        got = read(from, bytes, COPY_BYTES);
+        if (got < 0 && errno == EINTR) {
+            got = 1;
+            continue;
+        }
+        if (got < 0)
+            sys = errno;
+        for (ssize_t done = 0, put; sys == 0 && done < got; done += put) {
+            put = write(to, bytes + done, (size_t)(got - done));
+            if (put < 0 && errno != EINTR)
+                sys = errno;
+            if (put < 0)
+                put = 0;
+        }
+    }
+    free(bytes);
+    return sys;
+}
+
+static int copy(int from, int to)
+{
+    ssize_t copied;
+
+    do
+        copied = copy_file_range(from, NULL, to, NULL, COPY_RANGE_BYTES, 0);
+    while (copied > 0 || (copied < 0 && errno == EINTR));
+    if (copied < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS
+        && errno != EOPNOTSUPP && errno != ETXTBSY && errno != EPERM)
+        return errno;
+    /* After the end this reads nothing; some file systems copy 0 bytes instead of
+     * saying that they cannot. */
+    return copy_by_hand(from, to);
+}
+
+static int file_create(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+enum { PLACED = 0, CANNOT_SHARE = -1 };
+
+/* Gives path the object's bytes without copying. PLACED, CANNOT_SHARE (path is free
+ * again), or an errno. */
+static int share(struct objects *objects, const char *name, int from, const char *path,
+                 unsigned mode, bool may_link)
+{
+    scoped_fd int to = file_create(path);
+
+    if (to < 0)
+        return errno;
+    if (ioctl(to, FICLONE, from) == 0 && fchmod(to, mode) == 0)
+        return PLACED;
+    unlink(path);
+    if (!may_link || mode != OBJECT_MODE)
+        return CANNOT_SHARE;
+    if (linkat(objects->fd, name, AT_FDCWD, path, 0) == 0)
+        return PLACED;
+    return errno == EEXIST ? EEXIST : CANNOT_SHARE;
+}
+
+static int copy_to(int from, const char *path, unsigned mode)
+{
+    scoped_fd int to = file_create(path);
+
+    if (to < 0)
+        return errno;
+    int sys = copy(from, to);
+    if (sys == 0 && fchmod(to, mode) != 0)
+        sys = errno;
+    if (sys != 0)
+        unlink(path);
+    return sys;
+}
+
+enum rc objects_place(struct objects *objects, const char *digest, const char *path,
+                      unsigned mode, bool may_link, struct err *err)
+{
+    char name[OBJECT_NAME_SIZE];
+    uint64_t size;
+    scoped_fd int from = -1;
+    enum rc rc = objects_read(objects, digest, &from, &size, err);
+
+    if (rc != RC_OK)
+        return rc;
+    must(object_name(digest, name));
+
+    int sys = share(objects, name, from, path, mode, may_link);
+    if (sys == CANNOT_SHARE)
+        sys = copy_to(from, path, mode);
+    if (sys != 0)
+        return err_set_sys(err, rc_of_errno(sys), sys, "place %s as %s", digest, path);
+    return RC_OK;
+}

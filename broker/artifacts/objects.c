@@ -1,0 +1,285 @@
+/* objects.c - the directory itself: its folders, looking up, reading and checking. */
+#include "broker/artifacts/objects_layout.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FOLDER_MODE = 0777 }; /* less the umask */
+
+static enum rc sys_failed(struct err *err, int sys, const char *doing, const char *path)
+{
+    return err_set_sys(err, rc_of_errno(sys), sys, "%s %s", doing, path);
+}
+
+bool object_name(const char *digest, char name[OBJECT_NAME_SIZE])
+{
+    if (!digest || !digest_is_valid(digest, strnlen(digest, DIGEST_TEXT_SIZE)))
+        return false;
+
+    const char *hex = digest + strlen("sha256:");
+    snprintf(name, OBJECT_NAME_SIZE, "%.2s/%s", hex, hex + 2);
+    return true;
+}
+
+static enum rc folder_sync(int at, const char *name, const char *within, struct err *err)
+{
+    scoped_fd int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) != 0) {
+        int sys = errno;
+
+        return err_set_sys(err, rc_of_errno(sys), sys, "sync folder %s of %s", name,
+                           within);
+    }
+    return RC_OK;
+}
+
+/* Has the entry of a folder just made on disk. */
+static enum rc entry_sync(const char *path, struct err *err)
+{
+    scoped_fd int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return sys_failed(err, errno, "open folder", path);
+    return folder_sync(fd, "..", path, err);
+}
+
+/* Makes a folder and those above it, durably. */
+static enum rc folder_make(const char *path, struct err *err)
+{
+    char part[PATH_MAX];
+    bool is_last = false;
+
+    if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
+        return sys_failed(err, ENAMETOOLONG, "create folder", path);
+    for (size_t at = 1; !is_last; at++) {
+        is_last = path[at] == '\0';
+        if (!is_last && path[at] != '/')
+            continue;
+        part[at] = '\0';
+        if (mkdir(part, FOLDER_MODE) == 0) {
+            enum rc rc = entry_sync(part, err);
+
+            if (rc != RC_OK)
+                return rc;
+        } else if (errno != EEXIST) {
+            return sys_failed(err, errno, "create folder", part);
+        }
+        part[at] = path[at];
+    }
+    return RC_OK;
+}
+
+/* A writer holds a lock on its file in tmp, so what can be locked has no living owner. */
+static void leftovers_remove(int tmp_fd)
+{
+    int fd = openat(tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    if (!folder) {
+        fd_scoped(&fd);
+        return;
+    }
+    while ((entry = readdir(folder))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        scoped_fd int file =
+            openat(tmp_fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(tmp_fd, entry->d_name, 0);
+    }
+    closedir(folder);
+}
+
+static enum rc folders_open(struct objects *self, const char *directory, struct err *err)
+{
+    static const char *const inner[] = { "tmp", "bad" };
+    char path[PATH_MAX];
+    enum rc rc = folder_make(directory, err);
+
+    if (rc != RC_OK)
+        return rc;
+    self->directory = realpath(directory, NULL);
+    if (!self->directory)
+        return sys_failed(err, errno, "find folder", directory);
+    for (size_t i = 0; i < COUNT_OF(inner); i++) {
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", self->directory, inner[i])
+            >= sizeof path)
+            return sys_failed(err, ENAMETOOLONG, "create folder", directory);
+        rc = folder_make(path, err);
+        if (rc != RC_OK)
+            return rc;
+    }
+
+    self->fd = open(self->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (self->fd < 0)
+        return sys_failed(err, errno, "open folder", directory);
+    self->tmp_fd = openat(self->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (self->tmp_fd < 0)
+        return sys_failed(err, errno, "open folder tmp of", directory);
+    if (faccessat(self->tmp_fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
+        return sys_failed(err, errno, "write into folder tmp of", directory);
+    return RC_OK;
+}
+
+enum rc objects_open(const char *directory, struct objects **objects, struct err *err)
+{
+    scoped(objects) self = calloc(1, sizeof *self);
+
+    if (!self)
+        return err_set(err, RC_NO_MEMORY, "objects in %s", directory);
+    self->fd = self->tmp_fd = -1;
+    if (directory[0] == '\0')
+        return err_set(err, RC_INVALID, "the folder of objects has an empty name");
+
+    enum rc rc = folders_open(self, directory, err);
+    if (rc != RC_OK)
+        return rc;
+    leftovers_remove(self->tmp_fd);
+    *objects = steal(&self);
+    return RC_OK;
+}
+
+void objects_destroy(struct objects *objects)
+{
+    if (!objects)
+        return;
+    fd_scoped(&objects->tmp_fd);
+    fd_scoped(&objects->fd);
+    free(objects->directory);
+    free(objects);
+}
+
+/* "ab" of "ab/cdef...". */
+static void shard_of(const char name[OBJECT_NAME_SIZE], char shard[3])
+{
+    memcpy(shard, name, 2);
+    shard[2] = '\0';
+}
+
+enum rc objects_need_shard(struct objects *objects, const char name[OBJECT_NAME_SIZE],
+                           struct err *err)
+{
+    char shard[3];
+
+    shard_of(name, shard);
+    unsigned long index = strtoul(shard, NULL, 16);
+    must(index < OBJECT_SHARDS);
+    if (atomic_load(&objects->has_shard[index]))
+        return RC_OK;
+    if (mkdirat(objects->fd, shard, FOLDER_MODE) != 0 && errno != EEXIST) {
+        int sys = errno;
+
+        return err_set_sys(err, rc_of_errno(sys), sys, "create folder %s/%s",
+                           objects->directory, shard);
+    }
+    /* Also when another process made it: it may not have come to its fsync. */
+    enum rc rc = folder_sync(objects->fd, ".", objects->directory, err);
+    if (rc == RC_OK)
+        atomic_store(&objects->has_shard[index], true);
+    return rc;
+}
+
+enum rc objects_sync_shard(struct objects *objects, const char name[OBJECT_NAME_SIZE],
+                           struct err *err)
+{
+    char shard[3];
+
+    shard_of(name, shard);
+    return folder_sync(objects->fd, shard, objects->directory, err);
+}
+
+bool objects_has(struct objects *objects, const char *digest, uint64_t *size)
+{
+    char name[OBJECT_NAME_SIZE];
+    struct stat status;
+
+    if (!object_name(digest, name)
+        || fstatat(objects->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0
+        || !S_ISREG(status.st_mode))
+        return false;
+    if (size)
+        *size = (uint64_t)status.st_size;
+    return true;
+}
+
+bool objects_path(struct objects *objects, const char *digest, char *path,
+                  size_t path_size)
+{
+    char name[OBJECT_NAME_SIZE];
+
+    if (!object_name(digest, name)
+        || strlen(objects->directory) + 1 + strlen(name) >= path_size)
+        return false;
+    snprintf(path, path_size, "%s/%s", objects->directory, name);
+    return true;
+}
+
+enum rc objects_read(struct objects *objects, const char *digest, int *fd, uint64_t *size,
+                     struct err *err)
+{
+    char name[OBJECT_NAME_SIZE];
+    struct stat status;
+
+    if (!object_name(digest, name))
+        return err_set(err, RC_INVALID,
+                       "'%.80s' is not a digest: sha256: and 64 hex digits", digest);
+
+    int found = openat(objects->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (found < 0 && errno == ENOENT)
+        return err_set(err, RC_NOT_FOUND, "no object %s in %s", digest,
+                       objects->directory);
+    if (found < 0 || fstat(found, &status) != 0) {
+        int sys = errno;
+
+        fd_scoped(&found);
+        return err_set_sys(err, rc_of_errno(sys), sys, "open object %s/%s",
+                           objects->directory, name);
+    }
+    *fd = found;
+    *size = (uint64_t)status.st_size;
+    return RC_OK;
+}
+
+/* Moves a bad object aside, unless a good one has taken its place meanwhile. */
+static void object_set_aside(struct objects *objects, const char *name, int fd)
+{
+    char aside[sizeof "bad/" + OBJECT_NAME_SIZE];
+    struct stat read, there;
+
+    if (fstat(fd, &read) != 0
+        || fstatat(objects->fd, name, &there, AT_SYMLINK_NOFOLLOW) != 0
+        || read.st_ino != there.st_ino || read.st_dev != there.st_dev)
+        return;
+    snprintf(aside, sizeof aside, "bad/%.2s%s", name, name + 3);
+    renameat(objects->fd, name, objects->fd, aside);
+}
+
+enum rc objects_verify(struct objects *objects, const char *digest, struct err *err)
+{
+    struct digest_set set;
+    char name[OBJECT_NAME_SIZE];
+    uint64_t size, read;
+    scoped_fd int fd = -1;
+    enum rc rc = objects_read(objects, digest, &fd, &size, err);
+
+    if (rc == RC_OK)
+        rc = digest_file(fd, false, &set, &read, err);
+    if (rc != RC_OK || strcmp(set.sha256, digest) == 0)
+        return rc;
+
+    must(object_name(digest, name));
+    object_set_aside(objects, name, fd);
+    return err_set(err, RC_CORRUPT,
+                   "object %s in %s is damaged: its bytes give %s; moved to %s/bad",
+                   digest, objects->directory, set.sha256, objects->directory);
+}

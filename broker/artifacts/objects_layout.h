@@ -1,0 +1,29 @@
+/* objects_layout.h - how a directory of objects is laid out; for the files of this folder
+ * only. */
+#pragma once
+
+#include "broker/artifacts/objects.h"
+
+#include <stdatomic.h>
+
+enum {
+    OBJECT_SHARDS = 256,
+    OBJECT_MODE = 0444,
+    OBJECT_NAME_SIZE = 2 + 1 + 62 + 1, /* "ab/cdef...", with the NUL */
+};
+
+struct objects {
+    char *directory; /* absolute */
+    int fd, tmp_fd;  /* of the directory and of tmp, -1 when not open */
+    /* The shard's folder exists and its entry in the directory is on disk. */
+    atomic_bool has_shard[OBJECT_SHARDS];
+};
+
+/* The object's path below the directory; false if digest is not a digest. */
+bool object_name(const char *digest, char name[OBJECT_NAME_SIZE]);
+/* Makes the shard's folder of a name, durably. */
+NODISCARD enum rc objects_need_shard(struct objects *objects,
+                                     const char name[OBJECT_NAME_SIZE], struct err *err);
+/* fsync of the folder that holds the name. */
+NODISCARD enum rc objects_sync_shard(struct objects *objects,
+                                     const char name[OBJECT_NAME_SIZE], struct err *err);
