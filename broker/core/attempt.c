@@ -1,0 +1,343 @@
+/* attempt.c - the tries of tasks on nodes, and the line of stages that could hand out
+ * more.
+ *
+ * Invariant: a stage is in the ready line exactly when stage_available is above 0. */
+#include "broker/core/core_state.h"
+
+#include <string.h>
+
+struct attempt *attempt_find(const struct core *core, uint64_t token)
+{
+    uint32_t slot;
+
+    return table_find(&core->attempt_slots, token, &slot) ? &core->attempts[slot] : NULL;
+}
+
+static uint32_t slot_take(struct core *core)
+{
+    if (core->attempt_free == UINT32_MAX) {
+        uint32_t old = core->attempt_capacity;
+
+        core->attempts =
+            grown(core->attempts, &core->attempt_capacity, sizeof *core->attempts);
+        for (uint32_t i = core->attempt_capacity; i-- > old;) {
+            core->attempts[i] = (struct attempt){ .next_free = core->attempt_free };
+            core->attempt_free = i;
+        }
+    }
+
+    uint32_t slot = core->attempt_free;
+
+    core->attempt_free = core->attempts[slot].next_free;
+    return slot;
+}
+
+struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
+                            struct run *run)
+{
+    uint32_t slot = slot_take(core);
+
+    must(row->token != 0);
+    must(row->stage < run->row.stages);
+    core->attempts[slot] = (struct attempt){ .row = *row, .owner = run };
+    table_put(&core->attempt_slots, row->token, slot);
+    core->attempt_count++;
+    run->live++;
+    run->stages[row->stage].row.running++;
+    node_at(core, row->node)->busy++;
+    return &core->attempts[slot];
+}
+
+static void attempt_remove(struct core *core, struct attempt *attempt)
+{
+    struct stage *stage = &attempt->owner->stages[attempt->row.stage];
+    struct node *node = node_at(core, attempt->row.node);
+
+    must(stage->row.running > 0);
+    must(node->busy > 0);
+    stage->row.running--;
+    node->busy--;
+    attempt->owner->live--;
+    core->attempt_count--;
+    table_remove(&core->attempt_slots, attempt->row.token);
+    *attempt = (struct attempt){ .next_free = core->attempt_free };
+    core->attempt_free = (uint32_t)(attempt - core->attempts);
+    stage_touch(core, stage);
+}
+
+uint64_t stage_available(const struct stage *stage)
+{
+    const struct stage_row *row = &stage->row;
+    uint64_t left = row->tasks - row->next + row->retry_count;
+
+    if ((row->state != STAGE_QUEUED && row->state != STAGE_STARTED)
+        || row->pending != PENDING_NONE)
+        return 0;
+    if (stage->shape.queued_max > 0) {
+        uint64_t room = stage->shape.queued_max > row->running
+                            ? stage->shape.queued_max - row->running
+                            : 0;
+
+        return left < room ? left : room;
+    }
+    return left;
+}
+
+static void ready_unlink(struct core *core, struct stage *stage)
+{
+    if (stage->ready_prev)
+        stage->ready_prev->ready_next = stage->ready_next;
+    else
+        core->ready_first = stage->ready_next;
+    if (stage->ready_next)
+        stage->ready_next->ready_prev = stage->ready_prev;
+    else
+        core->ready_last = stage->ready_prev;
+    stage->ready_next = stage->ready_prev = NULL;
+    stage->is_ready = false;
+}
+
+static void ready_append(struct core *core, struct stage *stage)
+{
+    stage->ready_prev = core->ready_last;
+    stage->ready_next = NULL;
+    if (core->ready_last)
+        core->ready_last->ready_next = stage;
+    else
+        core->ready_first = stage;
+    core->ready_last = stage;
+    stage->is_ready = true;
+}
+
+void ready_update(struct core *core, struct stage *stage)
+{
+    bool is_ready = stage_available(stage) > 0;
+
+    if (is_ready == stage->is_ready)
+        return;
+    if (is_ready)
+        ready_append(core, stage);
+    else
+        ready_unlink(core, stage);
+}
+
+/* Fills a change with what the attempt is. */
+static struct change *change_of(struct changes *changes, enum change_kind kind,
+                                const struct attempt_row *row)
+{
+    struct change *change = change_add(changes, kind);
+
+    change->run = row->run;
+    change->stage = row->stage;
+    change->index = row->index;
+    change->count = 1;
+    change->token = row->token;
+    change->node = row->node;
+    change->number = row->number;
+    return change;
+}
+
+static void retry_add(struct stage *stage, const struct retry *retry)
+{
+    if (stage->row.retry_count == stage->retry_capacity)
+        stage->row.retries =
+            grown(stage->row.retries, &stage->retry_capacity, sizeof *retry);
+    stage->row.retries[stage->row.retry_count++] = *retry;
+}
+
+void attempt_started(struct core *core, const struct core_input *input,
+                     struct changes *changes)
+{
+    struct attempt *attempt = attempt_find(core, input->token);
+
+    if (!attempt || attempt->row.node != input->node || attempt->row.has_started)
+        return;
+    attempt->row.has_started = true;
+
+    struct stage *stage = &attempt->owner->stages[attempt->row.stage];
+
+    if (stage->row.state == STAGE_QUEUED)
+        stage_set(core, stage, STAGE_STARTED, changes);
+    change_of(changes, CHANGE_BEGUN, &attempt->row);
+}
+
+/* Whether a task that failed is tried again. */
+static bool tries_again(const struct stage *stage, const struct attempt_row *row)
+{
+    return stage->shape.on_error == ON_ERROR_RETRY && row->failures + 1 < CORE_TRIES_MAX
+           && (stage->row.state == STAGE_QUEUED || stage->row.state == STAGE_STARTED);
+}
+
+static void count_failure(struct core *core, struct stage *stage, struct changes *changes)
+{
+    stage->row.failed++;
+    if (stage->shape.is_task
+        && stage->shape.on_child_error == CHILD_ERROR_STOP_ALL_AND_ERROR)
+        stage_stop(core, stage, changes);
+}
+
+static void count_stopped(struct core *core, struct stage *stage, enum cause cause,
+                          struct changes *changes)
+{
+    stage->row.stopped++;
+    if (cause != CAUSE_STOP_CONDITION)
+        return;
+    stage->row.is_met = true;
+    if (stage->shape.is_task)
+        stage_stop(core, stage, changes);
+}
+
+void attempt_finished(struct core *core, const struct core_input *input,
+                      struct changes *changes)
+{
+    struct attempt *attempt = attempt_find(core, input->token);
+    struct change *taken = change_add(changes, CHANGE_TAKEN);
+
+    taken->node = input->node;
+    taken->token = input->token;
+    taken->is_late = !attempt || attempt->row.node != input->node;
+    if (taken->is_late)
+        return;
+
+    struct attempt_row row = attempt->row;
+    struct run *run = attempt->owner;
+    struct stage *stage = &run->stages[row.stage];
+    bool has_failed = input->status == RESULT_ERROR || input->status == RESULT_CRASHED;
+    bool will_retry = has_failed && tries_again(stage, &row);
+    struct change *ended = change_of(changes, CHANGE_ENDED, &row);
+
+    ended->status = input->status;
+    ended->cause = input->cause;
+    ended->will_retry = will_retry;
+    attempt_remove(core, attempt);
+    if (stage->row.state == STAGE_QUEUED)
+        stage_set(core, stage, STAGE_STARTED, changes);
+    if (will_retry)
+        retry_add(stage, &(struct retry){ row.index, row.number,
+                                          (uint8_t)(row.failures + 1), row.losses });
+    else if (has_failed)
+        count_failure(core, stage, changes);
+    else if (input->status == RESULT_STOPPED)
+        count_stopped(core, stage, input->cause, changes);
+    else
+        stage->row.complete++;
+    ready_update(core, stage);
+    stage_settle(core, stage, changes);
+    run_settle(core, run, changes);
+}
+
+void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes)
+{
+    struct attempt_row row = attempt->row;
+    struct run *run = attempt->owner;
+    struct stage *stage = &run->stages[row.stage];
+    bool goes_on = stage->row.state == STAGE_QUEUED || stage->row.state == STAGE_STARTED;
+    struct change *lost = change_of(changes, CHANGE_LOST, &row);
+
+    lost->will_retry = goes_on && row.losses + 1 < CORE_LOSSES_MAX;
+    if (lost->will_retry) {
+        retry_add(stage, &(struct retry){ row.index, row.number, row.failures,
+                                          (uint8_t)(row.losses + 1) });
+    } else {
+        lost->status = goes_on ? RESULT_CRASHED : RESULT_STOPPED;
+        lost->cause = CAUSE_LOST;
+    }
+    bool will_retry = lost->will_retry;
+
+    attempt_remove(core, attempt);
+    if (!will_retry && goes_on)
+        count_failure(core, stage, changes);
+    else if (!will_retry)
+        stage->row.stopped++;
+    ready_update(core, stage);
+    stage_settle(core, stage, changes);
+    run_settle(core, run, changes);
+}
+
+void attempts_stop(struct core *core, const struct run *run, const struct stage *stage,
+                   struct changes *changes)
+{
+    for (uint32_t i = 0; i < core->attempt_capacity; i++) {
+        struct attempt *attempt = &core->attempts[i];
+
+        if (attempt->row.token == 0 || attempt->owner != run || attempt->row.is_stopping
+            || (stage && attempt->row.stage != stage->index))
+            continue;
+        attempt->row.is_stopping = true;
+        change_of(changes, CHANGE_STOP, &attempt->row);
+    }
+}
+
+/* The online node with the most room, or NULL. */
+static struct node *roomiest(struct core *core, uint32_t *number)
+{
+    struct node *best = NULL;
+    uint32_t best_room = 0;
+
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        struct node *node = &core->nodes[i];
+
+        if (node->state != NODE_ONLINE || node->busy >= node->slots
+            || node->slots - node->busy <= best_room)
+            continue;
+        best = node;
+        best_room = node->slots - node->busy;
+        *number = i;
+    }
+    return best;
+}
+
+/* Hands out one waiting retry or a range of fresh tasks of the stage to the node. */
+static void hand_out(struct core *core, struct stage *stage, uint32_t node, uint32_t room,
+                     struct changes *changes)
+{
+    struct stage_row *row = &stage->row;
+    uint64_t count = stage_available(stage);
+    struct attempt_row first = { .token = core->token_next,
+                                 .run = stage->run->row.run,
+                                 .stage = stage->index,
+                                 .node = node,
+                                 .number = 1 };
+
+    must(count > 0);
+    if (row->retry_count > 0) {
+        first.index = row->retries[0].index;
+        first.number = row->retries[0].attempts + 1;
+        first.failures = row->retries[0].failures;
+        first.losses = row->retries[0].losses;
+        row->retry_count--;
+        memmove(row->retries, row->retries + 1, row->retry_count * sizeof *row->retries);
+        count = 1;
+    } else {
+        count = count < room ? count : room;
+        first.index = row->next;
+        row->next += count;
+    }
+
+    struct change *change = change_of(changes, CHANGE_ASSIGN, &first);
+
+    change->count = count;
+    for (uint64_t i = 0; i < count; i++) {
+        attempt_add(core, &first, stage->run);
+        first.index++;
+        first.token++;
+    }
+    core->token_next = first.token;
+    stage_touch(core, stage);
+    must(row->next <= row->tasks);
+}
+
+void assign(struct core *core, struct changes *changes)
+{
+    while (core->ready_first) {
+        struct stage *stage = core->ready_first;
+        uint32_t number = 0;
+        struct node *node = roomiest(core, &number);
+
+        if (!node)
+            return;
+        hand_out(core, stage, number, node->slots - node->busy, changes);
+        ready_unlink(core, stage); /* to the end of the line: every run gets its turn */
+        ready_update(core, stage);
+    }
+}

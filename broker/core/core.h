@@ -1,0 +1,223 @@
+/* core.h - the broker's state machine: runs, stages, tasks, attempts, nodes. Pure.
+ *
+ * core_step(core, input, changes): inputs are a client's command, a node's message, an
+ * answer to a question of the core, or a tick; changes are what to store, what to say and
+ * what to ask, in order. No I/O, no clock, no randomness, no strings: numbers only; names
+ * and values belong to the shell.
+ *
+ * A sweep is one stage with a cursor: tasks below `next` were handed out, those from
+ * `next` on wait and cost nothing. Only live attempts have an entry each. A fencing token
+ * names an attempt; whatever comes with a token that is not live is late, and changes
+ * nothing.
+ *
+ * The shell answers CHANGE_RESOLVE and CHANGE_EVALUATE by inputs of their own before it
+ * commits. It stores, at the end of each batch, the rows that core_flush names; a core
+ * restored from those rows equals the one that was. Running out of memory stops the
+ * process: the store has everything. */
+#pragma once
+
+#include "codecs/wire/result.h"
+#include "codecs/wire/state.h"
+
+enum {
+    CORE_TRIES_MAX = 3,  /* attempts of a task whose stage says on-error: retry */
+    CORE_LOSSES_MAX = 3, /* a task that loses this many nodes is given up */
+    CORE_STAGES_MAX = PLAN_STAGES_MAX,
+};
+
+struct core;
+
+struct core_options {
+    uint64_t node_timeout_us; /* a node that is silent for so long is lost */
+    uint64_t stages_max; /* unfinished stages of all runs together; beyond: RC_FULL */
+};
+
+/* ---- Rows: what is stored
+ * ------------------------------------------------------------------- */
+
+enum pending { /* what a stage waits for besides its tasks */
+               PENDING_NONE,
+               PENDING_START, /* verdict or approval of node-starting actions */
+               PENDING_END, /* verdict or approval of node-complete or node-error actions
+                             */
+               PENDING_COUNT
+};
+
+struct retry { /* a task that was handed out before and waits to be handed out again */
+    uint64_t index;
+    uint32_t attempts; /* so far */
+    uint8_t failures, losses;
+};
+
+struct stage_shape { /* what the plan fixes */
+    bool is_task;
+    enum on_error on_error;
+    enum on_child_error on_child_error;
+    unsigned actions;    /* WHEN_ bits that have actions */
+    uint64_t queued_max; /* 0: no limit */
+};
+
+struct stage_row {
+    enum stage_state state;
+    enum stage_state outcome; /* with PENDING_END: the state to take */
+    enum pending pending;
+    enum reason reason;
+    uint32_t reason_stage;    /* the stage that the reason is about */
+    uint32_t waits;           /* edges into it whose source has not finished */
+    bool is_resolved, is_met; /* is_met: the stop-condition was */
+    uint64_t tasks, next;     /* tasks known once resolved; below next: handed out once */
+    uint64_t running, complete, failed, stopped;
+    int64_t started_us, ended_us;
+    struct retry *retries; /* oldest first */
+    uint32_t retry_count;
+};
+
+struct run_row {
+    uint64_t run;
+    enum run_state state, outcome; /* with RUN_STOPPING: the state to take */
+    enum reason reason;
+    uint32_t reason_stage;
+    uint32_t stages, open; /* open: not in a final state */
+    bool has_failed;       /* a stage failed and the run goes on */
+    int64_t created_us, ended_us;
+};
+
+struct attempt_row {
+    uint64_t token, run, index;
+    uint32_t stage, node, number; /* number: 1 for the first attempt */
+    uint8_t failures, losses;     /* of the task before this attempt */
+    bool has_started, is_stopping;
+};
+
+/* ---- Inputs
+ * ---------------------------------------------------------------------------------------
+ */
+
+enum input_kind {
+    INPUT_SUBMIT,     /* edges, shapes */
+    INPUT_CANCEL,     /* run */
+    INPUT_APPROVE,    /* run, stage, yes */
+    INPUT_RESOLVED,   /* run, stage, tasks: answer to CHANGE_RESOLVE */
+    INPUT_UNRESOLVED, /* run, stage: answer to CHANGE_RESOLVE */
+    INPUT_VERDICT,    /* run, stage, then: answer to CHANGE_EVALUATE */
+    INPUT_JOIN,     /* node, slots, tokens: a node says hello and which attempts it has */
+    INPUT_LEAVE,    /* node: it says goodbye; its attempts are lost */
+    INPUT_BEAT,     /* node: it lives */
+    INPUT_STARTED,  /* node, token */
+    INPUT_FINISHED, /* node, token, status, cause */
+    INPUT_TICK, /* time has passed, or the batch ends: nodes time out, tasks are handed
+                   out */
+    INPUT_KIND_COUNT
+};
+
+struct core_edge {
+    uint32_t source, target;
+};
+
+struct core_input {
+    enum input_kind kind;
+    int64_t now_us; /* never decreases */
+    uint64_t run;
+    uint32_t stage, node, slots;
+    uint64_t token, tasks;
+    bool yes;
+    unsigned then; /* bits 1 << enum then */
+    enum result_status status;
+    enum cause cause;
+    const uint64_t *tokens; /* borrowed until the step returns */
+    size_t token_count;
+    const struct stage_shape *shapes;
+    size_t shape_count;
+    const struct core_edge *edges;
+    size_t edge_count;
+};
+
+/* ---- Changes
+ * --------------------------------------------------------------------------------------
+ */
+
+enum change_kind {
+    CHANGE_REFUSED,  /* rc: the input was refused, nothing changed */
+    CHANGE_RUN_NEW,  /* run */
+    CHANGE_RUN,      /* run: state changed */
+    CHANGE_STAGE,    /* run, stage: state changed */
+    CHANGE_RESOLVE,  /* run, stage: question */
+    CHANGE_EVALUATE, /* run, stage, when: question */
+    CHANGE_ASSIGN,   /* run, stage, index, count, token (the first), node, number */
+    CHANGE_BEGUN,    /* run, stage, index, token, node, number */
+    CHANGE_ENDED,    /* run, stage, index, token, node, number, status; will_retry */
+    CHANGE_LOST,     /* run, stage, index, token, node, number; will_retry */
+    CHANGE_TAKEN, /* node, token: the result counts, or is late; the node may forget it */
+    CHANGE_STOP,  /* node, token: the node must stop the attempt and report */
+    CHANGE_DROP,  /* node, token: the node must stop the attempt and forget it */
+    CHANGE_NODE,  /* node: state changed */
+    CHANGE_RUN_ROW,   /* run: store its row (core_flush) */
+    CHANGE_STAGE_ROW, /* run, stage: store its row (core_flush) */
+    CHANGE_RUN_GONE,  /* run: it is finished and stored; the core has forgotten it
+                         (core_flush) */
+    CHANGE_KIND_COUNT
+};
+
+struct change {
+    enum change_kind kind;
+    uint64_t run, index, count, token;
+    uint32_t stage, node, number;
+    enum rc rc;
+    enum result_status status;
+    enum cause cause;
+    unsigned when;
+    bool will_retry, is_late;
+};
+
+struct changes { /* grows as needed; the caller clears it */
+    struct change *items;
+    size_t count, capacity;
+};
+void changes_fini(struct changes *changes);
+
+/* ---- The machine
+ * ------------------------------------------------------------------------------------ */
+
+struct core *core_create(const struct core_options *options); /* NULL: no memory */
+void core_destroy(struct core *core);
+SCOPED(core)
+
+/* Appends to changes. A refusal is a change, too. */
+void core_step(struct core *core, const struct core_input *input,
+               struct changes *changes);
+/* Appends CHANGE_RUN_ROW and CHANGE_STAGE_ROW for all that changed since the last flush,
+ * each once. To be called before the commit. core_forget, after the rows were read, drops
+ * finished runs. */
+void core_flush(struct core *core, struct changes *changes);
+void core_forget(struct core *core, struct changes *changes);
+/* The next moment at which INPUT_TICK is due; INT64_MAX if none. */
+int64_t core_deadline_us(const struct core *core);
+
+/* Rows, NULL when the run is not active. Valid until the next step. */
+const struct run_row *core_run(const struct core *core, uint64_t run);
+const struct stage_row *core_stage(const struct core *core, uint64_t run, uint32_t stage);
+bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *row);
+uint64_t core_run_next(const struct core *core); /* number that the next run will get */
+uint64_t core_token_next(
+    const struct core *core);                  /* token that the next attempt will get */
+uint32_t core_active(const struct core *core); /* unfinished runs */
+enum node_state core_node(const struct core *core, uint32_t node, uint32_t *slots,
+                          uint32_t *busy);
+
+/* Restoring, before the first step: counters, then each active run with its stages, then
+ * attempts, then core_restored, which puts what is ready in line and gives nodes with
+ * attempts node_timeout to come back. RC_CORRUPT when the rows contradict each other. */
+void core_restore_counters(struct core *core, uint64_t run_next, uint64_t token_next);
+NODISCARD enum rc core_restore_run(struct core *core, const struct run_row *row,
+                                   const struct stage_shape *shapes,
+                                   const struct stage_row *stages,
+                                   const struct core_edge *edges, size_t edge_count);
+NODISCARD enum rc core_restore_attempt(struct core *core, const struct attempt_row *row);
+void core_restored(struct core *core, int64_t now_us, struct changes *changes);
+
+/* Visits every live attempt; must not change the core. */
+void core_attempts(const struct core *core,
+                   void (*visit)(void *, const struct attempt_row *), void *context);
+
+/* Stops the process if an invariant does not hold. Slow; for tests and debugging. */
+void core_check(const struct core *core);

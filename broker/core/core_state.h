@@ -1,0 +1,132 @@
+/* core_state.h - the structs behind core.h, shared by the files of this folder only.
+ *
+ *   core -> runs (by slot) -> stages (by index)      ready: stages that could hand out a
+ * task now
+ *        -> attempts (by slot, live ones only)       changed: runs and stages to store
+ *        -> nodes (by number)
+ *
+ * Which file changes what: run.c the life of runs, stage.c that of stages, attempt.c
+ * attempts and the ready line, node.c nodes and time. */
+#pragma once
+
+#include "broker/core/core.h"
+#include "broker/core/table.h"
+
+struct stage {
+    struct stage_row row;
+    struct stage_shape shape;
+    struct run *run;
+    uint32_t index;
+    uint32_t retry_capacity;
+    const uint32_t *targets; /* stages that wait for this one; in run->targets */
+    uint32_t target_count;
+    bool is_ready, is_changed;
+    struct stage *ready_next, *ready_prev;
+};
+
+struct run {
+    struct run_row row;
+    struct stage *stages;
+    uint32_t *targets; /* of all stages, grouped by source */
+    uint32_t *work;    /* room for one entry a stage, for walks without recursion */
+    uint32_t slot;
+    uint32_t live; /* live attempts */
+    bool is_changed;
+};
+
+struct attempt {
+    struct attempt_row row;
+    struct run *owner;
+    uint32_t next_free; /* valid while row.token is 0 */
+    uint32_t join_mark; /* the last join that named it */
+};
+
+struct node {
+    bool is_known;
+    enum node_state state;
+    uint32_t slots, busy;
+    int64_t seen_us;
+};
+
+struct core {
+    struct core_options options;
+    int64_t now_us;
+    uint64_t run_next, token_next;
+    struct run **runs; /* by slot; NULL: free */
+    uint32_t run_capacity, run_count;
+    struct table run_slots; /* run number -> slot */
+    uint64_t stage_count;   /* of all runs */
+    struct attempt *attempts;
+    uint32_t attempt_capacity, attempt_count, attempt_free;
+    struct table attempt_slots; /* token -> slot */
+    struct node *nodes;
+    uint32_t node_capacity;
+    uint32_t join_mark;
+    struct stage *ready_first, *ready_last;
+    struct stage **changed; /* stages with is_changed */
+    uint32_t changed_count, changed_capacity;
+    struct run **changed_runs;
+    uint32_t changed_run_count, changed_run_capacity;
+};
+
+/* core.c */
+struct change *change_add(struct changes *changes, enum change_kind kind);
+void refuse(struct changes *changes, enum rc rc);
+void *grown(void *items, uint32_t *capacity, size_t size); /* doubles; never NULL */
+void stage_touch(struct core *core, struct stage *stage);
+void run_touch(struct core *core, struct run *run);
+
+/* run.c */
+struct run *run_find(const struct core *core, uint64_t number);
+struct run *run_build(const struct core *core, const struct stage_shape *shapes,
+                      size_t count, const struct core_edge *edges, size_t edge_count);
+void run_destroy(struct run *run); /* NULL is fine */
+SCOPED(run)
+void run_add(struct core *core, struct run *run);
+void run_remove(struct core *core, struct run *run);
+void run_submit(struct core *core, const struct core_input *input,
+                struct changes *changes);
+void run_cancel(struct core *core, const struct core_input *input,
+                struct changes *changes);
+void run_end(struct core *core, struct run *run, enum run_state outcome,
+             enum reason reason, uint32_t stage, struct changes *changes);
+void run_settle(struct core *core, struct run *run, struct changes *changes);
+
+/* stage.c */
+void stage_begin(struct core *core, struct stage *stage, struct changes *changes);
+void stage_set(struct core *core, struct stage *stage, enum stage_state state,
+               struct changes *changes);
+void stage_resolved(struct core *core, const struct core_input *input,
+                    struct changes *changes);
+void stage_unresolved(struct core *core, const struct core_input *input,
+                      struct changes *changes);
+void stage_verdict(struct core *core, const struct core_input *input,
+                   struct changes *changes);
+void stage_approve(struct core *core, const struct core_input *input,
+                   struct changes *changes);
+void stage_stop(struct core *core, struct stage *stage, struct changes *changes);
+void stage_settle(struct core *core, struct stage *stage, struct changes *changes);
+
+/* attempt.c */
+uint64_t stage_available(
+    const struct stage *stage); /* tasks that could be handed out now */
+void ready_update(struct core *core, struct stage *stage);
+void attempt_started(struct core *core, const struct core_input *input,
+                     struct changes *changes);
+void attempt_finished(struct core *core, const struct core_input *input,
+                      struct changes *changes);
+void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes);
+void attempts_stop(struct core *core, const struct run *run, const struct stage *stage,
+                   struct changes *changes); /* stage NULL: of the whole run */
+struct attempt *attempt_find(const struct core *core, uint64_t token);
+struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
+                            struct run *run);
+void assign(struct core *core, struct changes *changes);
+
+/* node.c */
+struct node *node_at(struct core *core, uint32_t number); /* makes it known */
+void node_join(struct core *core, const struct core_input *input,
+               struct changes *changes);
+void node_leave(struct core *core, uint32_t number, struct changes *changes);
+void node_beat(struct core *core, uint32_t number);
+void nodes_time_out(struct core *core, struct changes *changes);

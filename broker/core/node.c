@@ -1,0 +1,123 @@
+/* node.c - nodes come, live, fall silent and go; and the deadline of the machine. */
+#include "broker/core/core_state.h"
+
+struct node *node_at(struct core *core, uint32_t number)
+{
+    while (number >= core->node_capacity) {
+        uint32_t old = core->node_capacity;
+
+        core->nodes = grown(core->nodes, &core->node_capacity, sizeof *core->nodes);
+        for (uint32_t i = old; i < core->node_capacity; i++)
+            core->nodes[i] = (struct node){ 0 };
+    }
+    core->nodes[number].is_known = true;
+    return &core->nodes[number];
+}
+
+static void set_state(struct core *core, uint32_t number, enum node_state state,
+                      struct changes *changes)
+{
+    if (core->nodes[number].state == state)
+        return;
+    core->nodes[number].state = state;
+    change_add(changes, CHANGE_NODE)->node = number;
+}
+
+/* Every attempt of the node that this join did not name is lost. */
+static void lose_unnamed(struct core *core, uint32_t number, struct changes *changes)
+{
+    for (uint32_t i = 0; i < core->attempt_capacity; i++) {
+        struct attempt *attempt = &core->attempts[i];
+
+        if (attempt->row.token != 0 && attempt->row.node == number
+            && attempt->join_mark != core->join_mark)
+            attempt_lost(core, attempt, changes);
+    }
+}
+
+void node_join(struct core *core, const struct core_input *input, struct changes *changes)
+{
+    struct node *node = node_at(core, input->node);
+
+    node->seen_us = core->now_us;
+    node->slots = input->slots;
+    core->join_mark++;
+    for (size_t i = 0; i < input->token_count; i++) {
+        struct attempt *attempt = attempt_find(core, input->tokens[i]);
+
+        if (attempt && attempt->row.node == input->node) {
+            attempt->join_mark = core->join_mark;
+            if (!attempt->row.is_stopping)
+                continue;
+        }
+
+        struct change *change = change_add(
+            changes,
+            attempt && attempt->join_mark == core->join_mark ? CHANGE_STOP : CHANGE_DROP);
+
+        change->node = input->node;
+        change->token = input->tokens[i];
+    }
+    lose_unnamed(core, input->node, changes);
+    set_state(core, input->node, NODE_ONLINE, changes);
+}
+
+void node_leave(struct core *core, uint32_t number, struct changes *changes)
+{
+    if (number >= core->node_capacity || !core->nodes[number].is_known)
+        return;
+    core->join_mark++;
+    set_state(core, number, NODE_AWAY, changes);
+    lose_unnamed(core, number, changes);
+    must(core->nodes[number].busy == 0);
+}
+
+void node_beat(struct core *core, uint32_t number)
+{
+    if (number < core->node_capacity && core->nodes[number].is_known)
+        core->nodes[number].seen_us = core->now_us;
+}
+
+/* Nodes that could time out: online ones, and away ones from which attempts are expected
+ * back. */
+static bool is_watched(const struct node *node)
+{
+    return node->is_known && (node->state == NODE_ONLINE || node->busy > 0);
+}
+
+void nodes_time_out(struct core *core, struct changes *changes)
+{
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        struct node *node = &core->nodes[i];
+        int64_t until = node->seen_us + (int64_t)core->options.node_timeout_us;
+
+        if (is_watched(node) && until <= core->now_us)
+            node_leave(core, i, changes);
+    }
+}
+
+int64_t core_deadline_us(const struct core *core)
+{
+    int64_t first = INT64_MAX;
+
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        const struct node *node = &core->nodes[i];
+        int64_t until = node->seen_us + (int64_t)core->options.node_timeout_us;
+
+        if (is_watched(node) && until < first)
+            first = until;
+    }
+    return first;
+}
+
+enum node_state core_node(const struct core *core, uint32_t number, uint32_t *slots,
+                          uint32_t *busy)
+{
+    if (number >= core->node_capacity) {
+        *slots = *busy = 0;
+        return NODE_AWAY;
+    }
+    *slots = core->nodes[number].slots;
+    *busy = core->nodes[number].busy;
+    return core->nodes[number].state;
+}
