@@ -1,0 +1,195 @@
+/* store.h - the broker's durable state in LMDB.
+ *
+ * One writer, the broker's loop; every batch of the loop is one transaction. Memory that
+ * LMDB gives never leaves this folder: reads copy into the caller's arena or buffer.
+ * Records are msgpack lists that begin with a version byte; keys are big-endian numbers,
+ * so that what is read together lies together and events, tasks and results are appended.
+ * Format: docs/store.md.
+ *
+ * Reads see what the open batch has written. Failures: RC_FULL (disk or map), RC_IO
+ * (doubt about durability: stop the daemon), RC_CORRUPT (a record does not decode; names
+ * table and key). */
+#pragma once
+
+#include "broker/core/core.h"
+#include "codecs/base/buf.h"
+
+struct store;
+
+/* Opens or makes the store in directory (created when missing, mode 0700). A directory
+ * with a file of another program or of a newer format is RC_INVALID, and is not touched;
+ * RC_CONFLICT when another process has it open for writing. */
+NODISCARD enum rc store_open(const char *directory, struct store **store,
+                             struct err *err);
+void store_destroy(struct store *store); /* drops an open batch */
+SCOPED(store)
+
+const char *store_id(const struct store *store); /* UUID made with the store */
+
+/* A batch begins with the first write. commit makes all of it durable, or nothing: after
+ * a failure the batch is dropped and reads see the last commit. The map is grown ahead of
+ * need. */
+NODISCARD enum rc store_commit(struct store *store, struct err *err);
+void store_abort(struct store *store);
+bool store_is_dirty(const struct store *store);
+
+struct counters {
+    uint64_t run_next, token_next, event_next;
+    uint32_t node_next;
+};
+NODISCARD enum rc store_counters(struct store *store, struct counters *counters,
+                                 struct err *err);
+NODISCARD enum rc store_counters_put(struct store *store, const struct counters *counters,
+                                     struct err *err);
+
+/* ---- Runs
+ * ----------------------------------------------------------------------------------- */
+
+struct run_head {                                         /* what never changes */
+    const char *id;                                       /* UUID text */
+    const char *title, *project, *commit, *branch, *tree; /* "" if none */
+    uint8_t submission[16];
+    bool is_pipeline, is_dirty;
+};
+
+struct run_totals { /* sums over stages, kept with the row */
+    uint64_t tasks, complete, failed, stopped;
+};
+
+/* Also enters id and submission into their indexes. */
+NODISCARD enum rc store_run_put(struct store *store, uint64_t run,
+                                const struct run_head *head, const void *plan,
+                                size_t plan_size, struct err *err);
+NODISCARD enum rc store_run(struct store *store, uint64_t run, struct arena *arena,
+                            struct run_head *head, struct err *err);
+NODISCARD enum rc store_plan(struct store *store, uint64_t run, struct buf *plan,
+                             struct err *err);
+NODISCARD enum rc store_run_row_put(struct store *store, const struct run_row *row,
+                                    const struct run_totals *totals, struct err *err);
+NODISCARD enum rc store_run_row(struct store *store, uint64_t run, struct run_row *row,
+                                struct run_totals *totals, struct err *err);
+/* RC_NOT_FOUND if there is none. */
+NODISCARD enum rc store_run_by_submission(struct store *store,
+                                          const uint8_t submission[16], uint64_t *run,
+                                          struct err *err);
+/* prefix: 4 to 36 characters of a UUID's text; RC_CONFLICT if several runs have it. */
+NODISCARD enum rc store_run_by_id(struct store *store, const char *prefix, uint64_t *run,
+                                  struct err *err);
+/* Run numbers below before (0: from the newest), newest first. Returns how many were
+ * written. */
+size_t store_runs(struct store *store, uint64_t before, uint64_t *runs, size_t limit);
+/* Numbers of the runs that are not in a final state, ascending: visits each. */
+NODISCARD enum rc store_active_runs(struct store *store,
+                                    enum rc (*visit)(void *context, uint64_t run,
+                                                     struct err *err),
+                                    void *context, struct err *err);
+
+/* ---- Stages
+ * ---------------------------------------------------------------------------------- */
+
+NODISCARD enum rc store_stage_put(struct store *store, uint64_t run, uint32_t stage,
+                                  const struct stage_row *row, struct err *err);
+/* row->retries goes to arena. */
+NODISCARD enum rc store_stage(struct store *store, uint64_t run, uint32_t stage,
+                              struct arena *arena, struct stage_row *row,
+                              struct err *err);
+/* The resolved stage (plan_stage_encode), and lines for the person that came up. */
+NODISCARD enum rc store_resolved_put(struct store *store, uint64_t run, uint32_t stage,
+                                     const void *bytes, size_t size, struct err *err);
+NODISCARD enum rc store_resolved(struct store *store, uint64_t run, uint32_t stage,
+                                 struct buf *bytes, struct err *err);
+NODISCARD enum rc store_note_put(struct store *store, uint64_t run, uint32_t stage,
+                                 const char *text, struct err *err);
+/* Appends the note to out; nothing if there is none. */
+NODISCARD enum rc store_note(struct store *store, uint64_t run, uint32_t stage,
+                             struct buf *out, struct err *err);
+
+/* ---- Tasks and attempts
+ * ------------------------------------------------------------------------- */
+
+enum task_state {
+    TASK_QUEUED, /* also when there is no row yet */
+    TASK_ASSIGNED,
+    TASK_STARTED,
+    TASK_COMPLETE,
+    TASK_ERROR,
+    TASK_STOPPED,
+    TASK_CRASHED,
+    TASK_STATE_COUNT
+};
+const char *task_state_name(enum task_state state); /* assigned is shown as queued */
+
+struct task_row {
+    enum task_state state;
+    uint32_t attempts, node;
+    uint64_t token; /* of the last attempt */
+    enum cause cause;
+    int32_t exit_code, signal;
+    int64_t started_us, ended_us;
+};
+NODISCARD enum rc store_task_put(struct store *store, uint64_t run, uint32_t stage,
+                                 uint64_t index, const struct task_row *row,
+                                 struct err *err);
+/* RC_NOT_FOUND: the task was never handed out. */
+NODISCARD enum rc store_task(struct store *store, uint64_t run, uint32_t stage,
+                             uint64_t index, struct task_row *row, struct err *err);
+/* Visits rows from index first on, ascending, at most limit; those without a row are left
+ * out. */
+NODISCARD enum rc store_tasks(struct store *store, uint64_t run, uint32_t stage,
+                              uint64_t first, size_t limit,
+                              void (*visit)(void *context, uint64_t index,
+                                            const struct task_row *row),
+                              void *context, struct err *err);
+
+NODISCARD enum rc store_result_put(struct store *store, uint64_t run, uint32_t stage,
+                                   uint64_t index, uint32_t attempt, const void *bytes,
+                                   size_t size, struct err *err);
+/* attempt 0: the last one stored. RC_NOT_FOUND. */
+NODISCARD enum rc store_result(struct store *store, uint64_t run, uint32_t stage,
+                               uint64_t index, uint32_t attempt, struct buf *bytes,
+                               struct err *err);
+
+NODISCARD enum rc store_attempt_put(struct store *store, const struct attempt_row *row,
+                                    struct err *err);
+NODISCARD enum rc store_attempt_remove(struct store *store, uint64_t token,
+                                       struct err *err);
+NODISCARD enum rc store_attempts(struct store *store,
+                                 enum rc (*visit)(void *context,
+                                                  const struct attempt_row *row,
+                                                  struct err *err),
+                                 void *context, struct err *err);
+
+/* ---- Nodes, artifacts, events
+ * -------------------------------------------------------------------- */
+
+struct node_record {
+    const char *name, *version;
+    uint32_t slots;
+    int64_t seen_us;
+};
+NODISCARD enum rc store_node_put(struct store *store, uint32_t node,
+                                 const struct node_record *record, struct err *err);
+NODISCARD enum rc store_node(struct store *store, uint32_t node, struct arena *arena,
+                             struct node_record *record, struct err *err);
+
+struct artifact_record { /* the first time that an artifact was stored as an output */
+    const char *digest, *name;
+    uint64_t size, run, index;
+    uint32_t stage;
+    int64_t created_us;
+};
+/* Does nothing if the digest is known already. */
+NODISCARD enum rc store_artifact_put(struct store *store,
+                                     const struct artifact_record *record,
+                                     struct err *err);
+NODISCARD enum rc store_artifact(struct store *store, const char *digest,
+                                 struct arena *arena, struct artifact_record *record,
+                                 struct err *err);
+
+NODISCARD enum rc store_event_put(struct store *store, uint64_t number, const void *bytes,
+                                  size_t size, struct err *err);
+/* Visits events with number > since, ascending, until visit returns false. */
+NODISCARD enum rc store_events(struct store *store, uint64_t since,
+                               bool (*visit)(void *context, uint64_t number,
+                                             const void *bytes, size_t size),
+                               void *context, struct err *err);
