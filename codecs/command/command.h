@@ -12,6 +12,7 @@ void command_quote(struct buf *buf, const char *word, size_t size);
 /* The words of one parameter with a value (section 8.3), each unquoted; count 0 if it
  * gives none. RC_INVALID for a pass-as template that is malformed or names an unknown
  * field. */
+/* A list of a parameter that is not multiple is RC_INVALID too. */
 NODISCARD enum rc command_format_parameter(struct arena *arena,
                                            const struct plan_parameter *parameter,
                                            const struct value *value,
@@ -40,7 +41,10 @@ NODISCARD enum rc command_join(struct arena *arena, const char *const *commands,
 
 /* Casts a given value to the parameter's type and checks it (section 4, value check): a
  * string is parsed for integer, float and flag (true/false/yes/no/1/0, any case); whole
- * floats become integers for integer parameters; a scalar given to a multiple is wrapped.
+ * floats become integers for integer parameters; an integer given to a float parameter
+ * stays one (it prints without ".0", as in the reference); scalars become text for a
+ * string parameter; a scalar given to a multiple is wrapped. No value (null, absent, an
+ * empty text for a number) is RC_INVALID: whoever allows it asks before.
  * RC_INVALID names the parameter, the value and the limit or the choices. */
 NODISCARD enum rc parameter_cast(struct arena *arena,
                                  const struct plan_parameter *parameter,

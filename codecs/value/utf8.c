@@ -31,3 +31,34 @@ int32_t utf8_next(const char *data, size_t size, size_t *length)
     *length = need;
     return point;
 }
+
+bool utf8_is_blank(int32_t point)
+{
+    return (point >= 0x09 && point <= 0x0d) || (point >= 0x1c && point <= 0x20)
+           || point == 0x85 || point == 0xa0 || point == 0x1680
+           || (point >= 0x2000 && point <= 0x200a) || point == 0x2028 || point == 0x2029
+           || point == 0x202f || point == 0x205f || point == 0x3000;
+}
+
+void utf8_trim(const char **text, size_t *size)
+{
+    size_t at = 0, end = 0, length;
+
+    while (at < *size && utf8_is_blank(utf8_next(*text + at, *size - at, &length)))
+        at += length;
+    *text += at;
+    *size -= at;
+    for (at = 0; at < *size; at += length)
+        if (!utf8_is_blank(utf8_next(*text + at, *size - at, &length)))
+            end = at + length;
+    *size = end;
+}
+
+size_t utf8_count(const char *text, size_t size)
+{
+    size_t count = 0, length;
+
+    for (size_t at = 0; at < size; at += length, count++)
+        (void)utf8_next(text + at, size - at, &length);
+    return count;
+}
