@@ -1,0 +1,203 @@
+/* message.c - headers, errors and the requests of clients. */
+#include "codecs/wire/message.h"
+
+#include <string.h>
+
+static const char *const names[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_STATUS] = "status",     [MESSAGE_SUBMIT] = "submit",
+    [MESSAGE_CANCEL] = "cancel",     [MESSAGE_APPROVE] = "approve",
+    [MESSAGE_FIND] = "find",         [MESSAGE_RUNS] = "runs",
+    [MESSAGE_VIEW] = "view",         [MESSAGE_PLAN] = "plan",
+    [MESSAGE_STAGE] = "stage",       [MESSAGE_TASKS] = "tasks",
+    [MESSAGE_RESULT] = "result",     [MESSAGE_LOCATE] = "locate",
+    [MESSAGE_NODES] = "nodes",       [MESSAGE_EVENTS] = "events",
+    [MESSAGE_SHUTDOWN] = "shutdown", [MESSAGE_OK] = "ok",
+    [MESSAGE_ERROR] = "error",       [MESSAGE_JOIN] = "join",
+    [MESSAGE_LEAVE] = "leave",       [MESSAGE_BEAT] = "beat",
+    [MESSAGE_WANT] = "want",         [MESSAGE_STARTED] = "started",
+    [MESSAGE_RESULTS] = "results",   [MESSAGE_WELCOME] = "welcome",
+    [MESSAGE_CLASS] = "class",       [MESSAGE_ASSIGN] = "assign",
+    [MESSAGE_STOP] = "stop",         [MESSAGE_DROP] = "drop",
+    [MESSAGE_TAKEN] = "taken",       [MESSAGE_REJOIN] = "rejoin",
+    [MESSAGE_QUIT] = "quit",
+};
+
+const char *message_type_name(enum message_type type)
+{
+    return (unsigned)type < MESSAGE_TYPE_COUNT ? names[type] : "unknown";
+}
+
+void message_header_encode(struct buf *buf, enum message_type type, uint64_t id)
+{
+    pack_list(buf, 3);
+    pack_uint(buf, PROTOCOL_VERSION);
+    pack_text(buf, message_type_name(type));
+    pack_uint(buf, id);
+}
+
+enum rc message_header_decode(const void *bytes, size_t size,
+                              struct message_header *header, struct err *err)
+{
+    struct reader reader;
+
+    reader_init(&reader, bytes, size);
+    if (reader_list(&reader) < 3)
+        reader_fail(&reader);
+
+    uint32_t protocol = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
+    struct bytes type = reader_string(&reader);
+    uint64_t id = reader_uint(&reader);
+
+    if (!reader_ok(&reader))
+        return err_set(err, RC_PROTOCOL,
+                       "message header: want a list [protocol, type, id]");
+    header->protocol = protocol;
+    header->id = id;
+    if (protocol != PROTOCOL_VERSION)
+        return err_set(err, RC_UNSUPPORTED, "protocol %u is not spoken here; speak %d",
+                       protocol, PROTOCOL_VERSION);
+    for (unsigned i = 0; i < MESSAGE_TYPE_COUNT; i++)
+        if (bytes_are(type, names[i])) {
+            header->type = (enum message_type)i;
+            return RC_OK;
+        }
+    return err_set(err, RC_UNSUPPORTED,
+                   "message type \"%.*s\" is not known to this version",
+                   (int)(type.size < 40 ? type.size : 40), type.data);
+}
+
+void message_error_encode(struct buf *buf, const struct err *err)
+{
+    pack_map(buf, 2);
+    pack_text(buf, "code");
+    pack_text(buf, rc_name(err->rc == RC_OK ? RC_IO : err->rc));
+    pack_text(buf, "text");
+    pack_text(buf, err->text);
+}
+
+enum rc message_error_decode(const void *bytes, size_t size, struct err *err)
+{
+    struct reader reader;
+    struct bytes code = { "", 0 }, text = { "", 0 };
+
+    reader_init(&reader, bytes, size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
+        struct bytes key = reader_string(&reader);
+
+        if (bytes_are(key, "code"))
+            code = reader_string(&reader);
+        else if (bytes_are(key, "text"))
+            text = reader_string(&reader);
+        else
+            reader_skip(&reader);
+    }
+    if (!reader_ok(&reader))
+        return err_set(err, RC_PROTOCOL, "the broker's error does not decode");
+
+    enum rc rc = rc_by_name(code.data, code.size);
+    int shown = (int)(text.size < ERR_TEXT_MAX ? text.size : ERR_TEXT_MAX - 1);
+
+    return err_set(err, rc == RC_OK ? RC_IO : rc, "%.*s", shown, text.data);
+}
+
+void request_encode(struct buf *buf, const struct request *request)
+{
+    const struct {
+        const char *key;
+        uint64_t number;
+    } numbers[] = { { "run", request->run },        { "index", request->index },
+                    { "first", request->first },    { "since", request->since },
+                    { "before", request->before },  { "limit", request->limit },
+                    { "attempt", request->attempt } };
+    size_t count = 0;
+
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        count += numbers[i].number != 0;
+    count += (size_t)request->yes + request->force + (request->stage != NULL)
+             + (request->text != NULL) + (request->submission != NULL)
+             + (request->plan.size > 0);
+    pack_map(buf, count);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        if (numbers[i].number != 0) {
+            pack_text(buf, numbers[i].key);
+            pack_uint(buf, numbers[i].number);
+        }
+    if (request->yes) {
+        pack_text(buf, "yes");
+        pack_bool(buf, true);
+    }
+    if (request->force) {
+        pack_text(buf, "force");
+        pack_bool(buf, true);
+    }
+    if (request->stage) {
+        pack_text(buf, "stage");
+        pack_text(buf, request->stage);
+    }
+    if (request->text) {
+        pack_text(buf, "text");
+        pack_text(buf, request->text);
+    }
+    if (request->submission) {
+        pack_text(buf, "submission");
+        pack_bytes(buf, request->submission, 16);
+    }
+    if (request->plan.size > 0) {
+        pack_text(buf, "plan");
+        pack_bytes(buf, request->plan.data, request->plan.size);
+    }
+}
+
+static void request_field(struct reader *reader, struct arena *arena, struct bytes key,
+                          struct request *request)
+{
+    if (bytes_are(key, "run"))
+        request->run = reader_uint(reader);
+    else if (bytes_are(key, "index"))
+        request->index = reader_uint(reader);
+    else if (bytes_are(key, "first"))
+        request->first = reader_uint(reader);
+    else if (bytes_are(key, "since"))
+        request->since = reader_uint(reader);
+    else if (bytes_are(key, "before"))
+        request->before = reader_uint(reader);
+    else if (bytes_are(key, "limit"))
+        request->limit = (uint32_t)reader_uint_max(reader, UINT32_MAX);
+    else if (bytes_are(key, "attempt"))
+        request->attempt = (uint32_t)reader_uint_max(reader, UINT32_MAX);
+    else if (bytes_are(key, "yes"))
+        request->yes = reader_bool(reader);
+    else if (bytes_are(key, "force"))
+        request->force = reader_bool(reader);
+    else if (bytes_are(key, "stage"))
+        request->stage = reader_text(reader, arena, PLAN_NAME_MAX);
+    else if (bytes_are(key, "text"))
+        request->text = reader_text(reader, arena, PLAN_NAME_MAX);
+    else if (bytes_are(key, "plan"))
+        request->plan = reader_bytes(reader);
+    else if (bytes_are(key, "submission")) {
+        struct bytes bytes = reader_bytes(reader);
+
+        if (bytes.size != 16)
+            reader_fail(reader);
+        request->submission = (const uint8_t *)bytes.data;
+    } else {
+        reader_skip(reader);
+    }
+}
+
+enum rc request_decode(const void *bytes, size_t size, struct arena *arena,
+                       struct request *request, struct err *err)
+{
+    struct reader reader;
+    struct request read = { 0 };
+
+    reader_init(&reader, bytes, size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--)
+        request_field(&reader, arena, reader_string(&reader), &read);
+    if (!reader_at_end(&reader))
+        return err_set(err, RC_PROTOCOL, "request body: byte %zu does not decode",
+                       reader.at);
+    *request = read;
+    return RC_OK;
+}

@@ -1,0 +1,148 @@
+/* message.h - the messages between clients, nodes and the broker: their header and shared
+ * bodies.
+ *
+ * A message is one frame with the header, a msgpack list [protocol, type, id], and one
+ * with the body, a msgpack map. type is a text, id a number that the asker chose and the
+ * answer repeats. Unknown fields of a body and further elements of the header are
+ * skipped. Catalogue: docs/protocol.md. */
+#pragma once
+
+#include "codecs/pack/pack.h"
+#include "codecs/plan/plan.h"
+
+enum { PROTOCOL_VERSION = 1, MESSAGE_BODY_MAX = 64 << 20 };
+
+enum message_type {
+    /* client to broker; each is answered by MESSAGE_OK or MESSAGE_ERROR */
+    MESSAGE_STATUS,
+    MESSAGE_SUBMIT,
+    MESSAGE_CANCEL,
+    MESSAGE_APPROVE,
+    MESSAGE_FIND,
+    MESSAGE_RUNS,
+    MESSAGE_VIEW,
+    MESSAGE_PLAN,
+    MESSAGE_STAGE,
+    MESSAGE_TASKS,
+    MESSAGE_RESULT,
+    MESSAGE_LOCATE,
+    MESSAGE_NODES,
+    MESSAGE_EVENTS,
+    MESSAGE_SHUTDOWN,
+    /* broker to client */
+    MESSAGE_OK,
+    MESSAGE_ERROR,
+    /* node to broker */
+    MESSAGE_JOIN,
+    MESSAGE_LEAVE,
+    MESSAGE_BEAT,
+    MESSAGE_WANT,
+    MESSAGE_STARTED,
+    MESSAGE_RESULTS,
+    /* broker to node */
+    MESSAGE_WELCOME,
+    MESSAGE_CLASS,
+    MESSAGE_ASSIGN,
+    MESSAGE_STOP,
+    MESSAGE_DROP,
+    MESSAGE_TAKEN,
+    MESSAGE_REJOIN,
+    MESSAGE_QUIT,
+    MESSAGE_TYPE_COUNT
+};
+
+const char *message_type_name(enum message_type type);
+
+struct message_header {
+    uint32_t protocol;
+    enum message_type type;
+    uint64_t id;
+};
+void message_header_encode(struct buf *buf, enum message_type type, uint64_t id);
+/* RC_PROTOCOL for bytes that are no header, RC_UNSUPPORTED for another protocol or an
+ * unknown type (id is set then, so that the asker can be told). */
+NODISCARD enum rc message_header_decode(const void *bytes, size_t size,
+                                        struct message_header *header, struct err *err);
+
+/* MESSAGE_ERROR: {code: text, text: text}. decode always gives an error code, never
+ * RC_OK. */
+void message_error_encode(struct buf *buf, const struct err *err);
+enum rc message_error_decode(const void *bytes, size_t size, struct err *err);
+
+/* ---- Requests of clients: one map with whichever of these fields the type needs
+ * ------------------ */
+
+struct request {
+    uint64_t run, index, first, since, before;
+    uint32_t limit, attempt;
+    bool yes, force;
+    const char *stage, *text;  /* in the arena; NULL if absent */
+    const uint8_t *submission; /* 16 bytes, borrowed; NULL if absent */
+    struct bytes plan;         /* borrowed; size 0 if absent */
+};
+void request_encode(struct buf *buf, const struct request *request);
+NODISCARD enum rc request_decode(const void *bytes, size_t size, struct arena *arena,
+                                 struct request *request, struct err *err);
+
+/* ---- Bodies between node and broker
+ * -------------------------------------------------------------- */
+
+enum { NODE_NAME_MAX = 64, NODE_TOKENS_MAX = 1000000, NODE_SLOTS_MAX = 1000000 };
+
+struct node_hello {
+    const char *name, *version; /* name: 1 to NODE_NAME_MAX of letters, digits and ._- */
+    uint32_t slots;
+    uint64_t *tokens; /* attempts the node has: running, or ended and not yet taken */
+    size_t token_count;
+};
+void node_hello_encode(struct buf *buf, const struct node_hello *hello);
+NODISCARD enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
+                                    struct node_hello *hello, struct err *err);
+
+/* Tokens alone: STOP, DROP, TAKEN. */
+void tokens_encode(struct buf *buf, const uint64_t *tokens, size_t count);
+NODISCARD enum rc tokens_decode(const void *bytes, size_t size, struct arena *arena,
+                                uint64_t **tokens, size_t *count, struct err *err);
+
+struct assignment { /* count tasks of one stage: indexes and tokens go up together */
+    uint64_t run, index, count, token;
+    uint32_t stage, number; /* number: which attempt of the task this is, from 1 */
+};
+void assignments_encode(struct buf *buf, const struct assignment *items, size_t count);
+NODISCARD enum rc assignments_decode(const void *bytes, size_t size, struct arena *arena,
+                                     struct assignment **items, size_t *count,
+                                     struct err *err);
+
+struct class_message { /* what the tasks of a stage have in common; WANT has run and stage
+                          only */
+    uint64_t run;
+    uint32_t stage;
+    const char *run_id, *project, *title;
+    bool is_pipeline;
+    int64_t created_us;
+    struct plan_code code;
+    struct bytes resolved; /* plan_stage_encode; borrowed */
+};
+void class_encode(struct buf *buf, const struct class_message *message);
+NODISCARD enum rc class_decode(const void *bytes, size_t size, struct arena *arena,
+                               struct class_message *message, struct err *err);
+
+struct started_item {
+    uint64_t token;
+    int64_t started_us;
+};
+void started_encode(struct buf *buf, const struct started_item *items, size_t count);
+NODISCARD enum rc started_decode(const void *bytes, size_t size, struct arena *arena,
+                                 struct started_item **items, size_t *count,
+                                 struct err *err);
+
+struct result_item {
+    uint64_t token;
+    struct bytes result; /* result_encode; borrowed */
+};
+void results_encode(struct buf *buf, const struct result_item *items, size_t count);
+NODISCARD enum rc results_decode(const void *bytes, size_t size, struct arena *arena,
+                                 struct result_item **items, size_t *count,
+                                 struct err *err);
+
+bool node_name_is_valid(const char *name);

@@ -1,0 +1,349 @@
+/* node.c - the bodies between node and broker. Lists of lists where many come at once. */
+#include "codecs/wire/message.h"
+
+#include <ctype.h>
+#include <string.h>
+
+bool node_name_is_valid(const char *name)
+{
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < size; i++)
+        if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
+            return false;
+    return size > 0 && size <= NODE_NAME_MAX;
+}
+
+static enum rc undecodable(struct err *err, const char *what, const struct reader *reader)
+{
+    return err_set(err, RC_PROTOCOL, "%s: byte %zu does not decode", what, reader->at);
+}
+
+static void pack_tokens(struct buf *buf, const uint64_t *tokens, size_t count)
+{
+    pack_list(buf, count);
+    for (size_t i = 0; i < count; i++)
+        pack_uint(buf, tokens[i]);
+}
+
+static uint64_t *read_tokens(struct reader *reader, struct arena *arena, size_t *count)
+{
+    *count = reader_list(reader);
+
+    uint64_t *tokens =
+        *count <= NODE_TOKENS_MAX ? arena_array(arena, *count, sizeof *tokens) : NULL;
+
+    if (!tokens) {
+        reader_fail(reader);
+        *count = 0;
+        return NULL;
+    }
+    for (size_t i = 0; i < *count; i++)
+        tokens[i] = reader_uint(reader);
+    return tokens;
+}
+
+void node_hello_encode(struct buf *buf, const struct node_hello *hello)
+{
+    pack_map(buf, 4);
+    pack_text(buf, "name");
+    pack_text(buf, hello->name);
+    pack_text(buf, "version");
+    pack_text(buf, hello->version);
+    pack_text(buf, "slots");
+    pack_uint(buf, hello->slots);
+    pack_text(buf, "tokens");
+    pack_tokens(buf, hello->tokens, hello->token_count);
+}
+
+enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
+                          struct node_hello *hello, struct err *err)
+{
+    struct reader reader;
+    struct node_hello read = { .version = "" };
+
+    reader_init(&reader, bytes, size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
+        struct bytes key = reader_string(&reader);
+
+        if (bytes_are(key, "name"))
+            read.name = reader_text(&reader, arena, NODE_NAME_MAX);
+        else if (bytes_are(key, "version"))
+            read.version = reader_text(&reader, arena, NODE_NAME_MAX);
+        else if (bytes_are(key, "slots"))
+            read.slots = (uint32_t)reader_uint_max(&reader, NODE_SLOTS_MAX);
+        else if (bytes_are(key, "tokens"))
+            read.tokens = read_tokens(&reader, arena, &read.token_count);
+        else
+            reader_skip(&reader);
+    }
+    if (!reader_at_end(&reader))
+        return undecodable(err, "join", &reader);
+    if (!read.name || !node_name_is_valid(read.name))
+        return err_set(
+            err, RC_INVALID,
+            "join: a node's name has 1 to %d letters, digits, dots, dashes and "
+            "underscores",
+            NODE_NAME_MAX);
+    *hello = read;
+    return RC_OK;
+}
+
+void tokens_encode(struct buf *buf, const uint64_t *tokens, size_t count)
+{
+    pack_map(buf, 1);
+    pack_text(buf, "tokens");
+    pack_tokens(buf, tokens, count);
+}
+
+/* Moves the reader to the value of the only field that the body needs; false if it is not
+ * there. */
+static bool find_field(struct reader *reader, const char *name)
+{
+    for (size_t n = reader_map(reader); n > 0 && reader_ok(reader); n--) {
+        if (bytes_are(reader_string(reader), name))
+            return true;
+        reader_skip(reader);
+    }
+    return false;
+}
+
+enum rc tokens_decode(const void *bytes, size_t size, struct arena *arena,
+                      uint64_t **tokens, size_t *count, struct err *err)
+{
+    struct reader reader;
+    uint64_t *items = NULL;
+    size_t item_count = 0;
+
+    reader_init(&reader, bytes, size);
+    if (find_field(&reader, "tokens"))
+        items = read_tokens(&reader, arena, &item_count);
+    if (!reader_ok(&reader) || !items)
+        return undecodable(err, "tokens", &reader);
+    *tokens = items;
+    *count = item_count;
+    return RC_OK;
+}
+
+/* Reads the head of a list of lists, each with at least width elements, up to max of
+ * them. */
+static size_t read_rows(struct reader *reader, const char *name, size_t max)
+{
+    size_t count = 0;
+
+    if (find_field(reader, name))
+        count = reader_list(reader);
+    else
+        reader_fail(reader);
+    if (count > max)
+        reader_fail(reader);
+    return reader_ok(reader) ? count : 0;
+}
+
+/* Enters one row; gives how many elements are left to skip behind the first width. */
+static size_t row_begin(struct reader *reader, size_t width)
+{
+    size_t size = reader_list(reader);
+
+    if (size < width)
+        reader_fail(reader);
+    return size < width ? 0 : size - width;
+}
+
+static void row_end(struct reader *reader, size_t extra)
+{
+    for (; extra > 0 && reader_ok(reader); extra--)
+        reader_skip(reader);
+}
+
+void assignments_encode(struct buf *buf, const struct assignment *items, size_t count)
+{
+    pack_map(buf, 1);
+    pack_text(buf, "tasks");
+    pack_list(buf, count);
+    for (size_t i = 0; i < count; i++) {
+        pack_list(buf, 6);
+        pack_uint(buf, items[i].run);
+        pack_uint(buf, items[i].stage);
+        pack_uint(buf, items[i].index);
+        pack_uint(buf, items[i].count);
+        pack_uint(buf, items[i].token);
+        pack_uint(buf, items[i].number);
+    }
+}
+
+enum rc assignments_decode(const void *bytes, size_t size, struct arena *arena,
+                           struct assignment **items, size_t *count, struct err *err)
+{
+    struct reader reader;
+
+    reader_init(&reader, bytes, size);
+
+    size_t rows = read_rows(&reader, "tasks", NODE_TOKENS_MAX);
+    struct assignment *read = arena_array(arena, rows, sizeof *read);
+
+    for (size_t i = 0; read && i < rows && reader_ok(&reader); i++) {
+        size_t extra = row_begin(&reader, 6);
+
+        read[i].run = reader_uint(&reader);
+        read[i].stage = (uint32_t)reader_uint_max(&reader, PLAN_STAGES_MAX);
+        read[i].index = reader_uint(&reader);
+        read[i].count = reader_uint_max(&reader, NODE_SLOTS_MAX);
+        read[i].token = reader_uint(&reader);
+        read[i].number = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
+        row_end(&reader, extra);
+    }
+    if (!read || !reader_ok(&reader))
+        return undecodable(err, "assign", &reader);
+    *items = read;
+    *count = rows;
+    return RC_OK;
+}
+
+void started_encode(struct buf *buf, const struct started_item *items, size_t count)
+{
+    pack_map(buf, 1);
+    pack_text(buf, "started");
+    pack_list(buf, count);
+    for (size_t i = 0; i < count; i++) {
+        pack_list(buf, 2);
+        pack_uint(buf, items[i].token);
+        pack_int(buf, items[i].started_us);
+    }
+}
+
+enum rc started_decode(const void *bytes, size_t size, struct arena *arena,
+                       struct started_item **items, size_t *count, struct err *err)
+{
+    struct reader reader;
+
+    reader_init(&reader, bytes, size);
+
+    size_t rows = read_rows(&reader, "started", NODE_TOKENS_MAX);
+    struct started_item *read = arena_array(arena, rows, sizeof *read);
+
+    for (size_t i = 0; read && i < rows && reader_ok(&reader); i++) {
+        size_t extra = row_begin(&reader, 2);
+
+        read[i].token = reader_uint(&reader);
+        read[i].started_us = reader_int(&reader);
+        row_end(&reader, extra);
+    }
+    if (!read || !reader_ok(&reader))
+        return undecodable(err, "started", &reader);
+    *items = read;
+    *count = rows;
+    return RC_OK;
+}
+
+void results_encode(struct buf *buf, const struct result_item *items, size_t count)
+{
+    pack_map(buf, 1);
+    pack_text(buf, "results");
+    pack_list(buf, count);
+    for (size_t i = 0; i < count; i++) {
+        pack_list(buf, 2);
+        pack_uint(buf, items[i].token);
+        pack_bytes(buf, items[i].result.data, items[i].result.size);
+    }
+}
+
+enum rc results_decode(const void *bytes, size_t size, struct arena *arena,
+                       struct result_item **items, size_t *count, struct err *err)
+{
+    struct reader reader;
+
+    reader_init(&reader, bytes, size);
+
+    size_t rows = read_rows(&reader, "results", NODE_TOKENS_MAX);
+    struct result_item *read = arena_array(arena, rows, sizeof *read);
+
+    for (size_t i = 0; read && i < rows && reader_ok(&reader); i++) {
+        size_t extra = row_begin(&reader, 2);
+
+        read[i].token = reader_uint(&reader);
+        read[i].result = reader_bytes(&reader);
+        row_end(&reader, extra);
+    }
+    if (!read || !reader_ok(&reader))
+        return undecodable(err, "results", &reader);
+    *items = read;
+    *count = rows;
+    return RC_OK;
+}
+
+void class_encode(struct buf *buf, const struct class_message *message)
+{
+    const struct {
+        const char *key, *text;
+    } texts[] = {
+        { "run_id", message->run_id },      { "project", message->project },
+        { "title", message->title },        { "tree", message->code.tree },
+        { "commit", message->code.commit }, { "branch", message->code.branch }
+    };
+
+    pack_map(buf, COUNT_OF(texts) + 6);
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        pack_text(buf, texts[i].key);
+        pack_text(buf, texts[i].text);
+    }
+    pack_text(buf, "run");
+    pack_uint(buf, message->run);
+    pack_text(buf, "stage");
+    pack_uint(buf, message->stage);
+    pack_text(buf, "pipeline");
+    pack_bool(buf, message->is_pipeline);
+    pack_text(buf, "dirty");
+    pack_bool(buf, message->code.is_dirty);
+    pack_text(buf, "created");
+    pack_int(buf, message->created_us);
+    pack_text(buf, "resolved");
+    pack_bytes(buf, message->resolved.data, message->resolved.size);
+}
+
+static void class_field(struct reader *reader, struct arena *arena, struct bytes key,
+                        struct class_message *message)
+{
+    const struct {
+        const char *key, **text;
+    } texts[] = {
+        { "run_id", &message->run_id },      { "project", &message->project },
+        { "title", &message->title },        { "tree", &message->code.tree },
+        { "commit", &message->code.commit }, { "branch", &message->code.branch }
+    };
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        if (bytes_are(key, texts[i].key)) {
+            *texts[i].text = reader_text_or_null(reader, arena, PLAN_NAME_MAX);
+            return;
+        }
+    if (bytes_are(key, "run"))
+        message->run = reader_uint(reader);
+    else if (bytes_are(key, "stage"))
+        message->stage = (uint32_t)reader_uint_max(reader, PLAN_STAGES_MAX);
+    else if (bytes_are(key, "pipeline"))
+        message->is_pipeline = reader_bool(reader);
+    else if (bytes_are(key, "dirty"))
+        message->code.is_dirty = reader_bool(reader);
+    else if (bytes_are(key, "created"))
+        message->created_us = reader_int(reader);
+    else if (bytes_are(key, "resolved"))
+        message->resolved = reader_bytes(reader);
+    else
+        reader_skip(reader);
+}
+
+enum rc class_decode(const void *bytes, size_t size, struct arena *arena,
+                     struct class_message *message, struct err *err)
+{
+    struct reader reader;
+    struct class_message read = { 0 };
+
+    reader_init(&reader, bytes, size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--)
+        class_field(&reader, arena, reader_string(&reader), &read);
+    if (!reader_at_end(&reader))
+        return undecodable(err, "class", &reader);
+    *message = read;
+    return RC_OK;
+}
