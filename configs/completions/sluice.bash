@@ -20,7 +20,7 @@ _sluice_subject() {
     local i
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -p | -i) ((i++)) ;;
+        -p | -i | -C | --project | --broker) ((i++)) ;;
         = | -*) ;;
         *)
             [[ ${COMP_WORDS[i - 1]} == = ]] || { echo "${COMP_WORDS[i]}"; return; }
@@ -59,7 +59,7 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
         return
     fi
     case $verb:$previous in
-    run:-p | run:--parameter)
+    run:-p)
         _sluice_names parameters "$(_sluice_subject)"
         COMPREPLY=("${COMPREPLY[@]/%/=}")
         compopt -o nospace
@@ -69,7 +69,7 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
         _sluice_names steps
         return
         ;;
-    outputs:-d)
+    outputs:-d | *:-C | *:--project)
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         compopt -o filenames
         return
@@ -77,11 +77,12 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
     esac
     if [[ $cur == -* ]]; then
         case $verb in
-        run) _sluice_words $'--step\n-p\n-i\n--json\n--help' ;;
-        logs) _sluice_words $'-f\n--json\n--help' ;;
-        outputs) _sluice_words $'-d\n--json\n--help' ;;
-        *) _sluice_words $'--json\n--help' ;;
+        run) _sluice_words $'--step\n-p\n-i' ;;
+        ls) _sluice_words '-n' ;;
+        logs) _sluice_words '-f' ;;
+        outputs) _sluice_words '-d' ;;
         esac
+        _sluice_words $'--json\n--help\n--project\n-C\n--broker'
         return
     fi
     case $verb in

@@ -16,7 +16,7 @@ function __sluice_subject
     for word in (__sluice_words_after_verb)
         if test $skip = 1
             set skip 0
-        else if contains -- $word -p -i
+        else if contains -- $word -p -i -C --project --broker
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -71,7 +71,10 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a help -d 'expla
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
 
 complete -c sluice -n "__fish_seen_subcommand_from $verbs" -l json -d 'print data instead of text'
-complete -c sluice -n "__fish_seen_subcommand_from $verbs" -l help -d 'explain the verb'
+complete -c sluice -n "__fish_seen_subcommand_from $verbs" -s h -l help -d 'explain the verb'
+complete -c sluice -n "__fish_seen_subcommand_from $verbs" -s C -l project -x -a '(__fish_complete_directories)' -d 'look for the project from here'
+complete -c sluice -n "__fish_seen_subcommand_from $verbs" -l broker -x -d 'talk to this broker'
+complete -c sluice -n '__fish_seen_subcommand_from ls' -s n -x -d 'at most so many'
 complete -c sluice -n '__fish_seen_subcommand_from run' -a '(__sluice_names pipelines)'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l step -x -a '(__sluice_names steps)' -d 'run one step'
 complete -c sluice -n '__fish_seen_subcommand_from run' -s p -x -a '(__sluice_parameters)' -d 'set a parameter'

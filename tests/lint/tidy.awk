@@ -2,7 +2,8 @@
 # at file scope, and a function's braces stand there alone.
 #
 #   a function is at most 60 lines, a file at most 800
-#   some calls are banned: everywhere, or in the pure folders (no clock, no luck, no processes)
+#   some calls are banned: everywhere, in programs (no shell), or in the pure folders (no
+#   clock, no luck, no processes)
 #   includes go downward: codecs <- broker/core <- broker <- nodes <- client
 #   the pure folders include no socket, database or transfer library
 #   each prototype in a header has a body in some file
@@ -10,8 +11,9 @@
 BEGIN {
     function_lines_max = 60
     file_lines_max = 800
-    list("sprintf vsprintf strcpy strcat gets strtok alloca atoi atol system assert " \
-        "sleep usleep nanosleep", banned)
+    list("sprintf vsprintf strcpy strcat gets strtok alloca assert sleep usleep " \
+        "nanosleep", banned)
+    list("system popen", banned_in_programs)
     list("time clock_gettime gettimeofday localtime rand random getrandom getenv " \
         "socket fork", banned_in_pure)
     list("zmq.h czmq.h lmdb.h curl/curl.h microhttpd.h sys/socket.h pthread.h", foreign)
@@ -84,6 +86,8 @@ function check_calls(code,    name) {
         name = substr(code, RSTART, RLENGTH - 1)
         if (name in banned && substr(code, RSTART - 1, 1) !~ /[.>]/)
             complain(FILENAME, FNR, name "() is banned")
+        else if (name in banned_in_programs && layer_of(FILENAME))
+            complain(FILENAME, FNR, name "() is banned outside of tests")
         else if (name in banned_in_pure && FILENAME ~ pure \
             && substr(code, RSTART - 1, 1) !~ /[.>]/)
             complain(FILENAME, FNR, name "() is banned in a folder without clock and processes")
