@@ -6,13 +6,17 @@
  * those of different attempts do. No ZeroMQ here: bytes come and go through the store
  * port.
  *
- * <directory>/attempts/<token>/   identity (what this attempt is; see attempt_load),
- * launch, repository/ inputs/ outputs/ config/   the four directories of the contract
+ * <directory>/attempts/<token>/
+ *   identity                               what this attempt is; see attempt_load
+ *   launch                                 how to start it, see nodes/supervisor/launch.h
+ *   repository/ inputs/ outputs/ config/   the four directories of the contract
+ *   tmp/                                   TMPDIR of the command
  *   script                                 when the command is a file
  *   stdout stderr times metadata status    the streams, see codecs/wire/result.h
- *   taken/                                 live outputs waiting to be stored
- *   result                                 the encoded result once collected, until
- * acknowledged */
+ *   sources                                inputs that this node fetched from their URIs
+ *   taken/<number>/<output name>           live outputs waiting to be stored
+ *   result                                 the encoded result, once collected
+ * <directory>/fetched/<run id>/            what URIs gave in that run, see fetch.h */
 #pragma once
 
 #include "broker/artifacts/objects.h"

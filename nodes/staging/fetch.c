@@ -1,0 +1,191 @@
+/* fetch.c - what a URI gave in this run, remembered in a small locked file. */
+#include "nodes/staging/fetch.h"
+
+#include "nodes/staging/download.h"
+#include "nodes/staging/folder.h"
+#include "nodes/staging/input_name.h"
+#include "nodes/staging/streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LOCK_WAIT_MS = 100, NOTE_MAX = 128, ARENA_MAX = 1 << 20 };
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncasecmp(text, start, strlen(start)) == 0;
+}
+
+/* The path that a file: URI or a plain path means, decoded, or NULL. */
+static enum rc local_path(struct arena *arena, const char *uri, const char **path,
+                          struct err *err)
+{
+    const char *rest = uri;
+
+    if (starts_with(uri, "file://localhost/"))
+        rest = uri + strlen("file://localhost");
+    else if (starts_with(uri, "file://"))
+        rest = uri + strlen("file://");
+    else if (starts_with(uri, "file:"))
+        rest = uri + strlen("file:");
+
+    char *copy = arena_text(arena, rest);
+
+    if (!copy)
+        return err_set(err, RC_NO_MEMORY, "no memory for an input");
+    if (rest != uri) {
+        size_t size = percent_decode(copy, strlen(copy));
+
+        if (strlen(copy) != size)
+            return err_set(err, RC_INVALID, "the input %s holds an encoded zero byte",
+                           uri);
+    }
+    if (copy[0] != '/')
+        return err_set(err, RC_INVALID,
+                       "the input %s is no absolute path of this node: use file:///..., "
+                       "http(s)://... or a path in the project",
+                       uri);
+    *path = copy;
+    return RC_OK;
+}
+
+static enum rc download(const struct fetching *fetching, struct arena *arena,
+                        const char *uri, const char *shown, struct object_writer *writer,
+                        struct err *err)
+{
+    const char *path = NULL;
+
+    if (starts_with(uri, "http://") || starts_with(uri, "https://"))
+        return download_http(fetching, uri, shown, writer, err);
+    if (strstr(uri, "://") && !starts_with(uri, "file://"))
+        return err_set(err, RC_UNSUPPORTED,
+                       "cannot fetch %s: file:, http: and https: are supported", shown);
+
+    enum rc rc = local_path(arena, uri, &path, err);
+
+    return rc == RC_OK ? download_file(fetching, path, writer, err) : rc;
+}
+
+static enum rc fetch_anew(const struct fetching *fetching, const char *uri,
+                          struct digest_set *set, uint64_t *size, struct err *err)
+{
+    scoped(arena) arena = arena_create(ARENA_MAX);
+    scoped(object_writer) writer = NULL;
+    const char *shown = arena ? uri_shown(arena, uri) : NULL;
+    int64_t start_us = clock_us();
+
+    if (!shown)
+        return err_set(err, RC_NO_MEMORY, "no memory for an input");
+
+    enum rc rc = object_writer_create(fetching->staging->cache, &writer, err);
+
+    if (rc == RC_OK)
+        rc = download(fetching, arena, uri, shown, writer, err);
+    if (rc == RC_OK)
+        rc = object_writer_commit(steal(&writer), NULL, set, size, err);
+    if (rc == RC_OK)
+        attempt_say(fetching->staging, fetching->token,
+                    "fetched %s: %" PRIu64 " bytes in %.1f s", shown, *size,
+                    (double)(clock_us() - start_us) / 1e6);
+    return rc;
+}
+
+/* Opens the file that remembers the URI and locks it. */
+static enum rc note_open(const struct fetching *fetching, const char *uri, int *note,
+                         struct err *err)
+{
+    char path[FOLDER_PATH_SIZE], key[DIGEST_TEXT_SIZE];
+    const char *directory = fetching->staging->directory;
+    bool fits = snprintf(path, sizeof path, "%s/fetched", directory) < FOLDER_PATH_SIZE;
+
+    digest_bytes(uri, strlen(uri), key);
+    if (fits && mkdir(path, 0700) != 0 && errno != EEXIST)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s", path);
+    fits = snprintf(path, sizeof path, "%s/fetched/%s", directory, fetching->run_id)
+           < FOLDER_PATH_SIZE;
+    if (fits && mkdir(path, 0700) != 0 && errno != EEXIST)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s", path);
+    fits = snprintf(path, sizeof path, "%s/fetched/%s/%s", directory, fetching->run_id,
+                    strchr(key, ':') + 1)
+           < FOLDER_PATH_SIZE;
+    if (!fits)
+        return err_set(err, RC_INVALID, "the path of the node's folder is too long: %s",
+                       directory);
+
+    scoped_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot open %s", path);
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return err_set_sys(err, RC_IO, errno, "cannot lock %s", path);
+        if (*fetching->cancelled)
+            return err_set(err, RC_CANCELLED, "stopped while waiting for an input");
+        poll(NULL, 0, LOCK_WAIT_MS);
+    }
+    *note = fd;
+    fd = -1;
+    return RC_OK;
+}
+
+static bool note_read(int note, char digest[DIGEST_TEXT_SIZE])
+{
+    char text[NOTE_MAX];
+    ssize_t got = pread(note, text, sizeof text, 0);
+
+    if (got < DIGEST_TEXT_SIZE || text[DIGEST_TEXT_SIZE - 1] != '\n'
+        || !digest_is_valid(text, DIGEST_TEXT_SIZE - 1))
+        return false;
+    memcpy(digest, text, DIGEST_TEXT_SIZE - 1);
+    digest[DIGEST_TEXT_SIZE - 1] = '\0';
+    return true;
+}
+
+static enum rc note_write(int note, const char *digest, struct err *err)
+{
+    char text[NOTE_MAX];
+    int size = snprintf(text, sizeof text, "%s\n", digest);
+
+    if (pwrite(note, text, (size_t)size, 0) != size)
+        return err_set_sys(err, rc_of_errno(errno), errno,
+                           "cannot remember what an input gave");
+    return RC_OK;
+}
+
+enum rc fetch_uri(const struct fetching *fetching, const char *uri,
+                  char digest[DIGEST_TEXT_SIZE], uint64_t *size, struct err *err)
+{
+    char before[DIGEST_TEXT_SIZE] = "";
+    struct digest_set set;
+    scoped_fd int note = -1;
+    uint64_t bytes = 0;
+    enum rc rc = note_open(fetching, uri, &note, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    bool is_known = note_read(note, before) && !fetching->is_fresh;
+
+    if (is_known && objects_has(fetching->staging->cache, before, size)) {
+        memcpy(digest, before, DIGEST_TEXT_SIZE);
+        return RC_OK;
+    }
+    rc = fetch_anew(fetching, uri, &set, &bytes, err);
+    if (rc == RC_OK)
+        rc = note_write(note, set.sha256, err);
+    if (rc != RC_OK)
+        return rc;
+    if (is_known && strcmp(before, set.sha256) != 0)
+        attempt_say(fetching->staging, fetching->token,
+                    "the input changed since an earlier task of this run fetched it");
+    memcpy(digest, set.sha256, DIGEST_TEXT_SIZE);
+    *size = bytes;
+    return RC_OK;
+}

@@ -1,0 +1,22 @@
+/* fetch.h - the bytes of a URI into the node's cache, once per run and node.
+ *
+ * <directory>/fetched/<run id>/<sha256 of the URI> remembers what a URI gave, so that all
+ * tasks of a run see the same bytes; it is locked while it is filled. Worker threads. */
+#pragma once
+
+#include "nodes/staging/staging.h"
+
+struct fetching {
+    const struct staging *staging;
+    uint64_t token; /* whose status stream is told */
+    const char *run_id;
+    bool is_fresh; /* do not trust what was remembered (VH_NO_DATA_CACHE) */
+    const volatile bool *cancelled;
+};
+
+/* file:, http: and https: URIs and absolute paths. RC_NOT_FOUND, RC_DENIED: a path;
+ * RC_UNREACHABLE: the text has URL and HTTP status or reason; RC_UNSUPPORTED: another
+ * scheme; RC_INVALID; RC_FULL; RC_CANCELLED. */
+NODISCARD enum rc fetch_uri(const struct fetching *fetching, const char *uri,
+                            char digest[DIGEST_TEXT_SIZE], uint64_t *size,
+                            struct err *err);

@@ -1,0 +1,231 @@
+/* inputs.c - one input after the other, one file after the other. */
+#include "nodes/staging/inputs.h"
+
+#include "codecs/plan/task.h"
+#include "codecs/plan/tree.h"
+#include "nodes/staging/environment.h"
+#include "nodes/staging/fetch.h"
+#include "nodes/staging/folder.h"
+#include "nodes/staging/input_name.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RECORD_MAX = 256 << 20 };
+
+struct input_staging {
+    const struct staging *staging;
+    const struct store_port *port;
+    const struct plan_stage *stage;
+    uint64_t token, task_index;
+    int folder;
+    struct fetching fetching;
+    struct arena *arena;
+};
+
+static bool is_web(const char *uri)
+{
+    return strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0;
+}
+
+/* Sees that the file's bytes are in the cache; a URI is fetched and its digest noted. */
+static enum rc file_fetch(struct input_staging *work, struct staged_file *file,
+                          struct err *err)
+{
+    char digest[DIGEST_TEXT_SIZE];
+
+    if (file->source.digest) {
+        if (objects_has(work->staging->cache, file->source.digest, NULL))
+            return RC_OK;
+        return work->port->fetch(work->port->context, file->source.digest, err);
+    }
+
+    enum rc rc = fetch_uri(&work->fetching, file->uri, digest, &file->source.size, err);
+
+    if (rc != RC_OK)
+        return rc;
+    file->was_fetched = true;
+    file->source.digest = arena_text(work->arena, digest);
+    if (!file->source.digest)
+        return err_set(err, RC_NO_MEMORY, "no memory for an input");
+    return RC_OK;
+}
+
+static enum rc file_place(struct input_staging *work, const struct staged_file *file,
+                          const char *below, struct err *err)
+{
+    const char *last;
+    scoped_fd int parent = open_parent(work->folder, below, &last);
+
+    if (parent < 0)
+        return err_set_sys(err, rc_of_errno(-parent), -parent,
+                           "cannot make the folder of %s", file->path);
+    return objects_place(work->staging->cache, file->source.digest, file->path, 0444,
+                         true, err);
+}
+
+/* Name, path and URI of a file, before anything is fetched. */
+static enum rc file_name(struct input_staging *work, const struct plan_input *input,
+                         const struct plan_source *source, struct name_set *names,
+                         struct staged_file *file, const char **below, struct err *err)
+{
+    char path[FOLDER_PATH_SIZE];
+    const char *uri = source->uri ? source->uri : "", *name;
+    enum rc rc =
+        plan_task_uri(work->stage, work->task_index, uri, work->arena, &uri, err);
+
+    if (rc != RC_OK)
+        return rc;
+    name = input_file_name(work->arena, input, source, uri);
+    if (name && !tree_path_is_safe(name))
+        return err_set(err, RC_INVALID,
+                       "input %s: the file name %s is no safe relative path", input->name,
+                       name);
+    name = name ? name_set_add(names, work->arena, name) : NULL;
+    *below = name ? arena_printf(work->arena, "inputs/%s/%s", input->name, name) : NULL;
+    if (!*below)
+        return err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
+    rc = folder_path(work->staging, work->token, *below, path, err);
+    if (rc != RC_OK)
+        return rc;
+    file->source = *source;
+    file->source.name = name;
+    file->source.uri = uri_shown(work->arena, uri);
+    file->uri = uri;
+    file->path = arena_text(work->arena, path);
+    if (!file->path || !file->source.uri)
+        return err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
+    return RC_OK;
+}
+
+static enum rc file_stage(struct input_staging *work, const struct plan_input *input,
+                          const struct plan_source *source, struct name_set *names,
+                          struct staged_file *file, struct err *err)
+{
+    const char *below = NULL;
+    struct err why = { .text = "" };
+    enum rc rc = file_name(work, input, source, names, file, &below, err);
+
+    if (rc != RC_OK || (input->on_demand && is_web(file->uri)))
+        return rc;
+    if (*work->fetching.cancelled)
+        return err_set(err, RC_CANCELLED, "stopped while inputs were fetched");
+    rc = file_fetch(work, file, &why);
+    if (rc == RC_OK)
+        rc = file_place(work, file, below, &why);
+    if (rc != RC_OK)
+        return err_set(err, rc, "input %s: %s", input->name, why.text);
+    return RC_OK;
+}
+
+static enum rc input_folder(struct input_staging *work, const struct plan_input *input,
+                            struct err *err)
+{
+    const char *below = arena_printf(work->arena, "inputs/%s/.", input->name), *last;
+
+    if (!tree_path_is_safe(input->name))
+        return err_set(err, RC_INVALID, "the input name %s is no safe folder name",
+                       input->name);
+    if (!below)
+        return err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
+
+    scoped_fd int parent = open_parent(work->folder, below, &last);
+
+    if (parent < 0)
+        return err_set_sys(err, rc_of_errno(-parent), -parent,
+                           "cannot make the folder of input %s", input->name);
+    return RC_OK;
+}
+
+static enum rc input_stage(struct input_staging *work, const struct plan_input *input,
+                           struct staged_input *staged, struct err *err)
+{
+    struct name_set names = { 0 };
+    enum rc rc = input_folder(work, input, err);
+
+    *staged = (struct staged_input){ .name = input->name };
+    staged->files = arena_array(work->arena, input->source_count, sizeof *staged->files);
+    if (rc == RC_OK && !staged->files)
+        rc = err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
+    for (size_t i = 0; rc == RC_OK && i < input->source_count; i++) {
+        rc = file_stage(work, input, &input->sources[i], &names, &staged->files[i], err);
+        staged->file_count = i + 1;
+    }
+    name_set_fini(&names);
+    return rc;
+}
+
+enum rc inputs_stage(const struct staging *staging, const struct store_port *port,
+                     const struct attempt_identity *identity,
+                     const struct plan_stage *stage, int folder,
+                     const volatile bool *cancelled, struct arena *arena,
+                     struct staged_inputs *staged, struct err *err)
+{
+    struct input_staging work = {
+        .staging = staging,
+        .port = port,
+        .stage = stage,
+        .token = identity->token,
+        .task_index = identity->task_index,
+        .folder = folder,
+        .fetching = { staging, identity->token, identity->run_id,
+                      stage_flag_is_set(stage, "VH_NO_DATA_CACHE"), cancelled },
+        .arena = arena
+    };
+    struct staged_input *inputs = arena_array(arena, stage->input_count, sizeof *inputs);
+
+    if (!inputs)
+        return err_set(err, RC_NO_MEMORY, "no memory for the inputs");
+    for (size_t i = 0; i < stage->input_count; i++) {
+        enum rc rc = input_stage(&work, &stage->inputs[i], &inputs[i], err);
+
+        if (rc != RC_OK)
+            return rc;
+    }
+    *staged = (struct staged_inputs){ inputs, stage->input_count };
+    return RC_OK;
+}
+
+enum rc inputs_record(int folder, const struct staged_inputs *staged, struct arena *arena,
+                      struct err *err)
+{
+    struct task_result record = { .metadata = { .kind = VALUE_MAP } };
+    scoped_buf buf;
+    size_t count = 0;
+
+    for (size_t i = 0; i < staged->input_count; i++)
+        count += staged->inputs[i].file_count;
+    record.inputs = arena_array(arena, count, sizeof *record.inputs);
+    if (!record.inputs)
+        return err_set(err, RC_NO_MEMORY, "no memory for the inputs");
+    for (size_t i = 0; i < staged->input_count; i++)
+        for (size_t k = 0; k < staged->inputs[i].file_count; k++)
+            if (staged->inputs[i].files[k].was_fetched)
+                record.inputs[record.input_count++] = staged->inputs[i].files[k].source;
+    buf_init(&buf, RECORD_MAX);
+    result_encode(&buf, &record);
+    if (!buf_ok(&buf))
+        return err_set(err, RC_NO_MEMORY, "no memory to record the inputs");
+    return file_write(folder, "sources", buf.data, buf.size, 0600, err);
+}
+
+enum rc inputs_recall(int folder, struct arena *arena, struct task_result *result,
+                      struct err *err)
+{
+    struct task_result *record;
+    scoped_buf buf;
+
+    buf_init(&buf, RECORD_MAX);
+
+    enum rc rc = file_read(folder, "sources", RECORD_MAX, &buf, err);
+
+    if (rc == RC_OK)
+        rc = result_decode(arena, buf.data, buf.size, &record, err);
+    if (rc != RC_OK)
+        return rc;
+    result->inputs = record->inputs;
+    result->input_count = record->input_count;
+    return RC_OK;
+}

@@ -1,0 +1,158 @@
+/* repository.c - a tree object from the cache, file by file.
+ *
+ * Files are reflinked or copied, never hard links, because a task may write to its code.
+ * Entries come sorted, so most files lie in the folder that was opened last. */
+#include "nodes/staging/repository.h"
+
+#include "codecs/plan/tree.h"
+#include "nodes/staging/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct filling {
+    const struct staging *staging;
+    const struct store_port *port;
+    int root;
+    char path[FOLDER_PATH_SIZE]; /* of the root */
+    int held;                    /* the folder opened last, or -1 */
+    char held_path[TREE_PATH_MAX + 1];
+};
+
+static enum rc object_fetch(const struct filling *filling, const char *digest,
+                            struct err *err)
+{
+    if (objects_has(filling->staging->cache, digest, NULL))
+        return RC_OK;
+    return filling->port->fetch(filling->port->context, digest, err);
+}
+
+static enum rc tree_read(const struct filling *filling, const char *digest,
+                         struct arena *arena, struct tree *tree, struct err *err)
+{
+    scoped_fd int fd = -1;
+    scoped_buf buf;
+    uint64_t size;
+
+    buf_init(&buf, TREE_BYTES_MAX);
+
+    enum rc rc = object_fetch(filling, digest, err);
+
+    if (rc == RC_OK)
+        rc = objects_read(filling->staging->cache, digest, &fd, &size, err);
+    if (rc != RC_OK)
+        return rc;
+
+    char *room = size <= TREE_BYTES_MAX ? buf_room(&buf, (size_t)size) : NULL;
+    size_t have = 0;
+
+    if (!room)
+        return err_set(err, RC_NO_MEMORY, "no memory for the list of files");
+    while (have < size) {
+        ssize_t got = read(fd, room + have, (size_t)size - have);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return err_set_sys(err, RC_IO, got < 0 ? errno : EIO,
+                               "cannot read the list of files %s", digest);
+        have += (size_t)got;
+    }
+    return tree_decode(arena, room, have, tree, err);
+}
+
+/* Makes filling->held the folder that path is in. */
+static enum rc folder_hold(struct filling *filling, const char *path, const char **last,
+                           struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash ? (size_t)(slash - path) : 0;
+
+    *last = slash ? slash + 1 : path;
+    if (filling->held >= 0 && strlen(filling->held_path) == size
+        && memcmp(filling->held_path, path, size) == 0)
+        return RC_OK;
+    if (filling->held >= 0)
+        close(filling->held);
+    filling->held = open_parent(filling->root, path, last);
+    if (filling->held < 0)
+        return err_set_sys(err, rc_of_errno(-filling->held), -filling->held,
+                           "cannot make the folder of %s", path);
+    memcpy(filling->held_path, path, size);
+    filling->held_path[size] = '\0';
+    return RC_OK;
+}
+
+static enum rc entry_fill(struct filling *filling, const struct tree_entry *entry,
+                          struct err *err)
+{
+    char path[FOLDER_PATH_SIZE + TREE_PATH_MAX + 2];
+    const char *last;
+    enum rc rc = folder_hold(filling, entry->path, &last, err);
+
+    if (rc != RC_OK)
+        return rc;
+    if (S_ISLNK(entry->mode)) {
+        if (symlinkat(entry->target, filling->held, last) != 0)
+            return err_set_sys(err, rc_of_errno(errno), errno, "cannot make the link %s",
+                               entry->path);
+        return RC_OK;
+    }
+    rc = object_fetch(filling, entry->digest, err);
+    if (rc != RC_OK)
+        return rc;
+    /* No part of the path is a link: its folder was opened part by part just now. */
+    snprintf(path, sizeof path, "%s/%s", filling->path, entry->path);
+    return objects_place(filling->staging->cache, entry->digest, path, entry->mode & 0777,
+                         false, err);
+}
+
+static enum rc entries_fill(struct filling *filling, const struct tree *tree,
+                            const volatile bool *cancelled, struct err *err)
+{
+    for (size_t i = 0; i < tree->entry_count; i++) {
+        if (*cancelled)
+            return err_set(err, RC_CANCELLED, "stopped while the code was fetched");
+
+        enum rc rc = entry_fill(filling, &tree->entries[i], err);
+
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
+enum rc repository_fill(const struct staging *staging, const struct store_port *port,
+                        uint64_t token, int folder, const char *tree_digest,
+                        const volatile bool *cancelled, struct err *err)
+{
+    struct filling filling = { .staging = staging, .port = port, .held = -1 };
+    scoped(arena) arena = arena_create((size_t)4 * TREE_BYTES_MAX);
+    struct tree tree;
+
+    if (!tree_digest || !tree_digest[0])
+        return RC_OK;
+    if (!arena)
+        return err_set(err, RC_NO_MEMORY, "no memory for the list of files");
+
+    enum rc rc = folder_path(staging, token, "repository", filling.path, err);
+
+    if (rc == RC_OK)
+        rc = tree_read(&filling, tree_digest, arena, &tree, err);
+    if (rc != RC_OK)
+        return rc;
+
+    scoped_fd int root = open_beneath(folder, "repository", O_RDONLY | O_DIRECTORY);
+
+    if (root < 0)
+        return err_set_sys(err, RC_IO, -root, "cannot open %s", filling.path);
+    filling.root = root;
+    rc = entries_fill(&filling, &tree, cancelled, err);
+    if (filling.held >= 0)
+        close(filling.held);
+    return rc;
+}

@@ -1,0 +1,11 @@
+/* repository.h - the files of the code, as the task sees them: copies of its own. */
+#pragma once
+
+#include "nodes/staging/staging.h"
+
+/* Fills <attempt>/repository, which is empty, from the tree object; tree NULL or "" gives
+ * no files. */
+NODISCARD enum rc repository_fill(const struct staging *staging,
+                                  const struct store_port *port, uint64_t token,
+                                  int folder, const char *tree,
+                                  const volatile bool *cancelled, struct err *err);
