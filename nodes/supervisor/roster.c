@@ -1,0 +1,443 @@
+/* roster.c - see roster.h. */
+#include "nodes/supervisor/roster.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nodes/supervisor/journal.h"
+#include "nodes/supervisor/keeper.h"
+#include "nodes/supervisor/memory.h"
+#include "nodes/supervisor/process.h"
+#include "nodes/supervisor/recovery.h"
+#include "nodes/supervisor/sandbox.h"
+
+enum { JOURNAL_SLACK = 64 << 10, SHELL_SIGNALLED = 128 };
+
+struct roster {
+    struct roster_options options;
+    struct attempts *attempts;
+    struct journal *journal;
+    struct sandbox *sandbox; /* NULL: not permitted, or not prepared */
+    struct memory_watch memory;
+    size_t running;  /* attempts with a keeper */
+    size_t orphaned; /* attempts with is_orphaned */
+    bool is_listing; /* LISTED is owed once nobody waits to be told */
+    bool is_journal_stale;
+    bool has_failed; /* while the journal is read */
+    pid_t agent;     /* for the search for what dead keepers left */
+    size_t strays;
+};
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void attempt_append(void *context, struct attempt *attempt)
+{
+    struct roster *roster = context;
+
+    /* A failure is remembered by the journal until journal_compact_end. */
+    (void)!journal_append(roster->journal, &attempt->fact, NULL);
+}
+
+static enum rc journal_renew(struct roster *roster, struct err *err)
+{
+    enum rc rc = journal_compact_begin(roster->journal, err);
+
+    if (rc != RC_OK)
+        return rc;
+    attempts_each(roster->attempts, attempt_append, roster);
+    rc = journal_compact_end(roster->journal, err);
+    roster->is_journal_stale = rc != RC_OK;
+    return rc;
+}
+
+/* Writes a fact down. If that fails, the whole table is written at the next occasion. */
+static void fact_keep(struct roster *roster, const struct channel_message *fact)
+{
+    struct err err;
+
+    if (roster->is_journal_stale && journal_renew(roster, NULL) == RC_OK)
+        return;
+    if (journal_append(roster->journal, fact, &err) == RC_OK)
+        return;
+    if (!roster->is_journal_stale)
+        fprintf(stderr, "supervisor: %s\n", err.text);
+    roster->is_journal_stale = true;
+}
+
+static void fact_set(struct roster *roster, struct attempt *attempt,
+                     const struct channel_message *fact)
+{
+    must(fact->token == attempt->fact.token);
+    attempt->fact = *fact;
+    fact_keep(roster, fact);
+    attempts_tell(roster->attempts, attempt);
+}
+
+static void record_apply(void *context, const struct channel_message *record)
+{
+    struct roster *roster = context;
+    struct attempt *attempt = attempts_find(roster->attempts, record->token);
+
+    if (record->kind == CHANNEL_FORGET) {
+        if (attempt)
+            attempts_drop(roster->attempts, attempt);
+        return;
+    }
+    if (!attempt)
+        attempt = attempts_add(roster->attempts, record->token);
+    if (attempt)
+        attempt->fact = *record;
+    else
+        roster->has_failed = true;
+}
+
+static void attempt_lose(void *context, struct attempt *attempt)
+{
+    (void)context;
+    if (attempt_has_ended(attempt))
+        return;
+    attempt->fact.kind = CHANNEL_LOST;
+    attempt->fact.time_us = now_us();
+}
+
+static enum rc roster_recover(struct roster *roster, const char *path, struct err *err)
+{
+    bool same_boot;
+
+    roster->journal = journal_open(path, record_apply, roster, &same_boot, err);
+    if (!roster->journal)
+        return err ? err->rc : RC_IO;
+    if (roster->has_failed)
+        return err_set(err, RC_NO_MEMORY, "%s: no memory for its attempts", path);
+
+    enum rc rc = RC_OK;
+
+    if (same_boot)
+        rc = recovery_end_strays(roster->options.directory, roster->attempts, err);
+    if (rc != RC_OK)
+        return rc;
+    attempts_each(roster->attempts, attempt_lose, roster);
+    return journal_renew(roster, err);
+}
+
+struct roster *roster_create(const struct roster_options *options, struct err *err)
+{
+    scoped(roster) roster = calloc(1, sizeof *roster);
+    char *path = NULL;
+
+    if (!roster || !(roster->attempts = attempts_create())
+        || asprintf(&path, "%s/journal", options->directory) < 0) {
+        err_set(err, RC_NO_MEMORY, "no memory for the table of attempts");
+        return NULL;
+    }
+    roster->options = *options;
+    memory_watch_init(&roster->memory);
+
+    enum rc rc = roster_recover(roster, path, err);
+
+    free(path);
+    return rc == RC_OK ? steal(&roster) : NULL;
+}
+
+static void keeper_close(struct roster *roster, struct attempt *attempt)
+{
+    close(attempt->keeper_fd);
+    attempt->keeper_fd = -1;
+    roster->running--;
+}
+
+static void attempt_release(void *context, struct attempt *attempt)
+{
+    if (attempt->keeper_fd >= 0)
+        keeper_close(context, attempt);
+}
+
+void roster_destroy(struct roster *roster)
+{
+    if (!roster)
+        return;
+    if (roster->attempts)
+        attempts_each(roster->attempts, attempt_release, roster);
+    attempts_destroy(roster->attempts);
+    journal_close(roster->journal);
+    sandbox_destroy(roster->sandbox);
+    memory_watch_fini(&roster->memory);
+    free(roster);
+}
+
+enum rc roster_prepare(struct roster *roster, struct err *err)
+{
+    roster->sandbox = sandbox_create(roster->options.directory, err);
+    return roster->sandbox ? RC_OK : RC_DENIED;
+}
+
+static enum rc attempt_launch(struct roster *roster, struct attempt *attempt,
+                              struct err *err)
+{
+    char directory[4096];
+    struct keeper_setup setup = {
+        .directory = directory,
+        .sandbox = roster->sandbox,
+        .file_limit = roster->options.file_limit,
+        .lock_fd = roster->options.lock_fd,
+        .token = attempt->fact.token,
+    };
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = attempt };
+    struct keeper keeper;
+    int size = snprintf(directory, sizeof directory, "%s/attempts/%" PRIu64,
+                        roster->options.directory, attempt->fact.token);
+
+    if (size < 0 || (size_t)size >= sizeof directory)
+        return err_set(err, RC_INVALID, "%s: path too long", roster->options.directory);
+
+    enum rc rc = journal_reserve(roster->journal, 2 * (roster->running + 1), err);
+
+    rc = rc != RC_OK ? rc : journal_append(roster->journal, &attempt->fact, err);
+    rc = rc != RC_OK ? rc : keeper_start(&setup, &keeper, err);
+    if (rc != RC_OK)
+        return rc;
+    if (epoll_ctl(roster->options.epoll_fd, EPOLL_CTL_ADD, keeper.fd, &event) != 0) {
+        int sys = errno;
+
+        close(keeper.fd);
+        return err_set_sys(err, rc_of_errno(sys), sys, "watching an attempt");
+    }
+    attempt->keeper = keeper.pid;
+    attempt->keeper_fd = keeper.fd;
+    roster->running++;
+    return RC_OK;
+}
+
+enum rc roster_start(struct roster *roster, uint64_t token, struct err *err)
+{
+    struct attempt *attempt = attempts_find(roster->attempts, token);
+    struct err why = { 0 };
+
+    if (attempt) {
+        if (attempt->fact.kind != CHANNEL_START)
+            attempts_tell(roster->attempts, attempt);
+        return RC_OK;
+    }
+    attempt = attempts_add(roster->attempts, token);
+    if (!attempt)
+        return err_set(err, RC_FULL, "more than %d attempts on this node, or no memory",
+                       ATTEMPT_MAX);
+    attempt->fact.time_us = now_us();
+    if (roster->is_journal_stale)
+        (void)!journal_renew(roster, NULL);
+    if (attempt_launch(roster, attempt, &why) != RC_OK) {
+        struct channel_message fact = {
+            .kind = CHANNEL_FAILED,
+            .token = token,
+            .status = why.sys,
+            .time_us = now_us(),
+        };
+
+        snprintf(fact.text, sizeof fact.text, "%.*s", CHANNEL_TEXT_MAX - 1, why.text);
+        fact_set(roster, attempt, &fact);
+    }
+    return RC_OK;
+}
+
+static void attempt_signal(struct attempt *attempt, int signal)
+{
+    struct channel_message message = {
+        .kind = CHANNEL_SIGNAL,
+        .token = attempt->fact.token,
+        .signal = signal,
+    };
+
+    if (attempt->keeper_fd < 0)
+        return;
+    if (signal == SIGKILL)
+        attempt->is_killed = true;
+    /* A keeper that is gone tells so by its channel; one that has hundreds of signals
+     * unread needs no other. */
+    (void)!channel_send(attempt->keeper_fd, &message, NULL);
+}
+
+void roster_signal(struct roster *roster, uint64_t token, int signal)
+{
+    struct attempt *attempt = attempts_find(roster->attempts, token);
+
+    if (attempt)
+        attempt_signal(attempt, signal);
+}
+
+static void signal_visit(void *context, struct attempt *attempt)
+{
+    attempt_signal(attempt, *(const int *)context);
+}
+
+void roster_signal_all(struct roster *roster, int signal)
+{
+    attempts_each(roster->attempts, signal_visit, &signal);
+}
+
+void roster_forget(struct roster *roster, uint64_t token)
+{
+    struct attempt *attempt = attempts_find(roster->attempts, token);
+    struct channel_message fact = { .kind = CHANNEL_FORGET, .token = token };
+
+    if (!attempt || !attempt_has_ended(attempt))
+        return;
+    attempts_drop(roster->attempts, attempt);
+    fact_keep(roster, &fact);
+    if (journal_size(roster->journal)
+        > JOURNAL_SLACK + 2 * JOURNAL_ROOM * attempts_count(roster->attempts))
+        (void)!journal_renew(roster, NULL);
+}
+
+static void tell_visit(void *context, struct attempt *attempt)
+{
+    struct roster *roster = context;
+
+    if (attempt->fact.kind != CHANNEL_START)
+        attempts_tell(roster->attempts, attempt);
+}
+
+void roster_list(struct roster *roster)
+{
+    attempts_each(roster->attempts, tell_visit, roster);
+    roster->is_listing = true;
+}
+
+size_t roster_running(const struct roster *roster)
+{
+    return roster->running + roster->orphaned;
+}
+
+/* Whether an end by SIGKILL, or a shell's report of one, can be the kernel's doing. */
+static bool is_out_of_memory(struct roster *roster, const struct attempt *attempt,
+                             int status)
+{
+    bool by_kill =
+        (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        || (WIFEXITED(status) && WEXITSTATUS(status) == SHELL_SIGNALLED + SIGKILL);
+
+    return by_kill && !attempt->is_killed && memory_watch_grew(&roster->memory);
+}
+
+/* The channel ended without an end being told: the keeper was killed. */
+static void keeper_died(struct roster *roster, struct attempt *attempt)
+{
+    /* It is about to be gone, and from then on its children are ours. */
+    while (waitpid(attempt->keeper, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    keeper_close(roster, attempt);
+    attempt->is_orphaned = true;
+    roster->orphaned++;
+    roster_children_changed(roster, roster->agent);
+}
+
+void roster_keeper_ready(struct roster *roster, struct attempt *attempt)
+{
+    struct channel_message message;
+    enum rc rc = channel_receive(attempt->keeper_fd, &message, NULL);
+
+    if (rc == RC_NOT_FOUND)
+        return;
+    if (rc != RC_OK) {
+        keeper_died(roster, attempt);
+        return;
+    }
+    must(message.token == attempt->fact.token);
+    if (message.kind == CHANNEL_EXITED)
+        message.out_of_memory = is_out_of_memory(roster, attempt, message.status);
+    fact_set(roster, attempt, &message);
+    if (attempt_has_ended(attempt))
+        keeper_close(roster, attempt);
+}
+
+struct keeper_search {
+    pid_t pid;
+    bool is_found;
+};
+
+static void keeper_match(void *context, struct attempt *attempt)
+{
+    struct keeper_search *search = context;
+
+    if (attempt->keeper_fd >= 0 && attempt->keeper == search->pid)
+        search->is_found = true;
+}
+
+static void stray_end(void *context, const struct process *process)
+{
+    struct roster *roster = context;
+    struct keeper_search search = { .pid = process->pid };
+
+    if (process->parent != getpid() || process->is_zombie
+        || process->pid == roster->agent)
+        return;
+    attempts_each(roster->attempts, keeper_match, &search);
+    if (search.is_found)
+        return;
+    process_signal_tree(process->pid, SIGKILL);
+    kill(process->pid, SIGKILL);
+    roster->strays++;
+}
+
+static void orphan_settle(void *context, struct attempt *attempt)
+{
+    struct roster *roster = context;
+    struct channel_message fact = {
+        .kind = attempt->fact.kind == CHANNEL_START ? CHANNEL_FAILED : CHANNEL_EXITED,
+        .token = attempt->fact.token,
+        .status = SIGKILL,
+        .time_us = now_us(),
+        .text = "the process that watched over it was killed, and it with that",
+    };
+
+    if (!attempt->is_orphaned)
+        return;
+    attempt->is_orphaned = false;
+    roster->orphaned--;
+    if (fact.kind == CHANNEL_FAILED)
+        fact.status = EINTR;
+    else
+        fact.out_of_memory = is_out_of_memory(roster, attempt, SIGKILL);
+    fact_set(roster, attempt, &fact);
+}
+
+void roster_children_changed(struct roster *roster, pid_t agent)
+{
+    roster->agent = agent;
+    if (roster->orphaned == 0)
+        return;
+    roster->strays = 0;
+    if (process_each(stray_end, roster, NULL) == RC_OK && roster->strays == 0)
+        attempts_each(roster->attempts, orphan_settle, roster);
+}
+
+enum rc roster_tell(struct roster *roster, int fd, struct err *err)
+{
+    struct channel_message listed = { .kind = CHANNEL_LISTED };
+    struct attempt *attempt;
+    enum rc rc = RC_OK;
+
+    while (rc == RC_OK && (attempt = attempts_waiting(roster->attempts))) {
+        rc = channel_send(fd, &attempt->fact, err);
+        if (rc == RC_OK)
+            attempts_told(roster->attempts, attempt);
+    }
+    if (rc == RC_OK && roster->is_listing) {
+        rc = channel_send(fd, &listed, err);
+        roster->is_listing = rc != RC_OK;
+    }
+    return rc;
+}
