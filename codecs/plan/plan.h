@@ -4,7 +4,7 @@
  * A plan is a pipeline (or one step) with everything settled that can be settled before
  * the start: overrides merged, pipeline parameters and command-line values applied,
  * sweeps expanded to columns of values. The client compiles it (compile.h), the wire and
- * the store carry its msgpack form (documented in docs/protocol.md), the broker resolves
+ * the store carry its msgpack form (documented in docs/plan.md), the broker resolves
  * one stage at a time when what it waits for has finished (resolve.h), and the node
  * builds single tasks from a resolved stage (task.h). Everything lives in an arena; plans
  * are plain data, to be changed only before they are encoded. */
@@ -130,7 +130,8 @@ struct plan {
     struct plan_code code;
     struct plan_stage *stages;
     size_t stage_count;
-    struct plan_edge *edges; /* no cycle */
+    struct plan_edge *edges; /* no cycle; sorted by target, plan_compile and plan_decode
+                                give them so */
     size_t edge_count;
     struct value
         parameters; /* VALUE_MAP of the pipeline parameters' values, for the record */
@@ -148,6 +149,11 @@ NODISCARD enum rc plan_decode(struct arena *arena, const void *bytes, size_t siz
 void plan_stage_encode(struct buf *buf, const struct plan_stage *stage);
 NODISCARD enum rc plan_stage_decode(struct arena *arena, const void *bytes, size_t size,
                                     struct plan_stage **stage, struct err *err);
+
+/* Sorts the edges by target, those into one stage staying in their order. Indexes must be
+ * valid. RC_NO_MEMORY. */
+NODISCARD enum rc plan_edges_sort(struct arena *arena, struct plan *plan,
+                                  struct err *err);
 
 /* Number of tasks that the stage has now: 1 without a sweep, else by its columns; an
  * empty column of a product gives 0. Above PLAN_TASKS_MAX: PLAN_TASKS_MAX + 1. */

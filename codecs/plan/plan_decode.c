@@ -233,6 +233,8 @@ enum rc plan_decode(struct arena *arena, const void *bytes, size_t size,
     if (decoded)
         rc = plan_check(decoded, err);
     if (rc == RC_OK)
+        rc = plan_edges_sort(arena, decoded, err);
+    if (rc == RC_OK)
         *plan = decoded;
     return rc;
 }

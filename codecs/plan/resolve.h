@@ -22,14 +22,15 @@ struct upstream { /* how to read what finished stages made; all memory from the 
                        struct err *err);
 };
 
-/* A copy of plan->stages[stage] in arena with every edge into it applied: parameter
- * values (a list arriving at a STAGE_TASK's parameter becomes a column), variables, and
- * input files. From a stage with several tasks: outputs of all of them; a metadata or
- * parameter value is the list over tasks that have one. Equal file names in one input get
+/* A copy of plan->stages[stage] in arena (texts are borrowed from the plan) with every
+ * edge into it applied: parameter values (a list arriving at a STAGE_TASK's parameter
+ * becomes a column), variables, and input files. From a stage with several tasks: outputs
+ * of all of them; a metadata or parameter value is the list over tasks that have one.
+ * Equal file names in one input get
  * "-2", "-3", ... before the extension. Values are cast and checked as given ones are;
- * optional-less parameters, variables and inputs must have a value now. notes gets lines
- * for the person (an edge that brought nothing, an unknown key). RC_INVALID: the stage
- * cannot run; text names edge, key and value. */
+ * optional-less parameters, variables and inputs must have a value now. notes (may be
+ * NULL) gets lines for the person (an edge that brought nothing, an unknown key).
+ * RC_INVALID: the stage cannot run; text names edge, key and value. */
 NODISCARD enum rc plan_resolve(const struct plan *plan, uint32_t stage,
                                const struct upstream *upstream, struct arena *arena,
                                struct plan_stage **resolved, struct buf *notes,

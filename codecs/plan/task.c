@@ -5,24 +5,46 @@
 
 #include "codecs/command/command.h"
 
-/* Overlays the columns' values for the index; the last column of a product varies
- * fastest. */
-static void columns_apply(const struct plan_stage *stage, uint64_t index,
-                          struct value *values)
+/* Which value of the column the task has; the last column of a product varies fastest. */
+static uint64_t column_position(const struct plan_stage *stage, size_t column,
+                                uint64_t index)
 {
-    for (size_t i = stage->column_count; i > 0; i--) {
-        const struct plan_column *column = &stage->columns[i - 1];
-        uint64_t at = index;
+    uint64_t count = stage->columns[column].value_count;
 
-        if (stage->sweep == SWEEP_PRODUCT) {
-            at = index % column->value_count;
-            index /= column->value_count;
-        }
-        if (at >= column->value_count)
-            at = column->value_count - 1;
-        if (column->value_count > 0 && column->values[at].kind != VALUE_ABSENT)
-            values[column->parameter] = column->values[at];
+    if (stage->sweep != SWEEP_PRODUCT)
+        return index < count ? index : count - 1;
+    for (size_t i = stage->column_count - 1; i > column; i--)
+        index /= stage->columns[i].value_count;
+    return index % count;
+}
+
+/* The column's value for the task, or NULL if it leaves the parameter as it is. */
+static const struct value *column_value(const struct plan_stage *stage, size_t column,
+                                        uint64_t index)
+{
+    if (stage->columns[column].value_count == 0)
+        return NULL;
+
+    const struct value *value =
+        &stage->columns[column].values[column_position(stage, column, index)];
+
+    return value->kind == VALUE_ABSENT ? NULL : value;
+}
+
+struct value plan_task_parameter(const struct plan_stage *stage, uint64_t index,
+                                 size_t parameter)
+{
+    must(parameter < stage->parameter_count);
+    must(index < plan_stage_task_count(stage));
+    for (size_t i = 0; i < stage->column_count; i++) {
+        const struct value *value = stage->columns[i].parameter == parameter
+                                        ? column_value(stage, i, index)
+                                        : NULL;
+
+        if (value)
+            return *value;
     }
+    return stage->parameters[parameter].value;
 }
 
 enum rc plan_task_parameters(const struct plan_stage *stage, uint64_t index,
@@ -41,7 +63,12 @@ enum rc plan_task_parameters(const struct plan_stage *stage, uint64_t index,
                        stage->name, stage->parameter_count);
     for (size_t i = 0; i < stage->parameter_count; i++)
         list[i] = stage->parameters[i].value;
-    columns_apply(stage, index, list);
+    for (size_t i = stage->column_count; i > 0; i--) {
+        const struct value *value = column_value(stage, i - 1, index);
+
+        if (value)
+            list[stage->columns[i - 1].parameter] = *value;
+    }
     *values = list;
     return RC_OK;
 }

@@ -7,6 +7,9 @@
 NODISCARD enum rc plan_task_parameters(const struct plan_stage *stage, uint64_t index,
                                        struct arena *arena, struct value **values,
                                        struct err *err);
+/* One of them alone, without memory; index and parameter must be in range. */
+struct value plan_task_parameter(const struct plan_stage *stage, uint64_t index,
+                                 size_t parameter);
 /* The same as one VALUE_MAP without absent and null ones: what parameters.json holds. */
 NODISCARD enum rc plan_task_parameter_map(const struct plan_stage *stage, uint64_t index,
                                           struct arena *arena, struct value *map,
