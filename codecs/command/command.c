@@ -247,21 +247,18 @@ enum rc command_join(struct arena *arena, const char *const *commands, size_t co
                      const char *joiner, const char **script, struct err *err)
 {
     scoped_buf out = { 0 };
-    bool is_first = true, has_before = false;
+    bool has_before = false;
 
     for (size_t i = 0; i < count; i++) {
         const char *command = commands[i];
 
-        if (is_blank(command))
-            continue;
-        if (is_first && strncmp(command, "#!", 2) == 0) {
+        if (i == 0 && strncmp(command, "#!", 2) == 0) {
             size_t line = strcspn(command, "\n");
 
             buf_add(&out, command, line);
             buf_byte(&out, '\n');
             command += command[line] ? line + 1 : line;
         }
-        is_first = false;
         if (is_blank(command))
             continue;
         if (has_before)

@@ -89,14 +89,14 @@ static bool is_given(const char *text)
 static enum rc flag_words(struct words *words, const struct value *value)
 {
     const struct plan_parameter *parameter = words->parameter;
-    const struct value truth = value_bool(value_is_truthy(value));
+    bool is_set = value_is_truthy(value);
     const char *template = is_given(parameter->pass_as) ? parameter->pass_as : "--{name}";
 
     if (is_given(parameter->pass_true_as) || is_given(parameter->pass_false_as))
-        template = truth.boolean ? parameter->pass_true_as : parameter->pass_false_as;
-    else if (!truth.boolean)
+        template = is_set ? parameter->pass_true_as : parameter->pass_false_as;
+    else if (!is_set)
         template = NULL;
-    return template ? fill(words, template, &truth) : RC_OK;
+    return template ? fill(words, template, value) : RC_OK;
 }
 
 static enum rc separate_words(struct words *words, const char *template,
