@@ -1,0 +1,357 @@
+/* apply.c - the core's changes become store writes, events, node mail, and answers to its
+ * questions.
+ *
+ * Answers add further changes, so the list is worked off by position until it is at its
+ * end. */
+#include "broker/broker_state.h"
+
+void batch_check(struct broker *broker, enum rc rc, const struct err *err)
+{
+    if (rc != RC_OK && broker->batch.rc == RC_OK)
+        broker->batch = *err;
+}
+
+static const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage)
+{
+    struct run_plan *plan = plan_of(broker, run);
+
+    return plan && stage < plan->plan->stage_count ? plan->plan->stages[stage].name : "?";
+}
+
+static const char *node_name(const struct broker *broker, uint32_t node)
+{
+    return node < broker->peer_count ? broker->peers[node].name : "?";
+}
+
+static void apply_run_new(struct broker *broker, uint64_t run)
+{
+    struct submission *submitting = broker->submitting;
+    struct run_head head = submitting->plan.head;
+    struct err err;
+
+    submitting->run = run;
+    broker->counters.run_next = run + 1;
+    broker->counters_changed = true;
+    batch_check(broker,
+                store_run_put(broker->store, run, &head, submitting->bytes.data,
+                              submitting->bytes.size, &err),
+                &err);
+    plan_keep(broker, run, &submitting->plan);
+    announce(broker,
+             &(struct announcement){ .kind = "run", .run = run, .state = "started" });
+}
+
+static void apply_run(struct broker *broker, uint64_t run)
+{
+    const struct run_row *row = core_run(broker->core, run);
+
+    announce(broker, &(struct announcement){ .kind = "run",
+                                             .run = run,
+                                             .state = run_state_name(row->state),
+                                             .reason = row->state == RUN_COMPLETE
+                                                           ? NULL
+                                                           : reason_name(row->reason) });
+}
+
+static void apply_stage(struct broker *broker, const struct change *change)
+{
+    const struct stage_row *row = core_stage(broker->core, change->run, change->stage);
+
+    announce(broker, &(struct announcement){
+                         .kind = "stage",
+                         .run = change->run,
+                         .stage = stage_name(broker, change->run, change->stage),
+                         .count = row->tasks,
+                         .state = stage_state_name(row->state),
+                         .reason = reason_name(row->reason) });
+}
+
+static struct task_row task_row_of(struct broker *broker, const struct change *change)
+{
+    struct task_row row = { 0 };
+    struct err err;
+
+    if (store_task(broker->store, change->run, change->stage, change->index, &row, &err)
+        != RC_OK)
+        row = (struct task_row){ .exit_code = -1 };
+    row.attempts = change->number;
+    row.node = change->node;
+    row.token = change->token;
+    return row;
+}
+
+static void put_task(struct broker *broker, const struct change *change,
+                     const struct task_row *row)
+{
+    struct err err;
+
+    batch_check(broker,
+                store_task_put(broker->store, change->run, change->stage, change->index,
+                               row, &err),
+                &err);
+}
+
+static void apply_assign(struct broker *broker, const struct change *change)
+{
+    struct err err;
+    struct change one = *change;
+
+    broker->counters.token_next = core_token_next(broker->core);
+    broker->counters_changed = true;
+    for (uint64_t i = 0; i < change->count; i++, one.index++, one.token++) {
+        struct attempt_row attempt;
+        struct task_row row = { .state = TASK_ASSIGNED,
+                                .attempts = one.number,
+                                .node = one.node,
+                                .token = one.token,
+                                .exit_code = -1 };
+
+        put_task(broker, &one, &row);
+        if (core_attempt(broker->core, one.token, &attempt))
+            batch_check(broker, store_attempt_put(broker->store, &attempt, &err), &err);
+    }
+    mail_task(broker, change->node,
+              &(struct assignment){ .run = change->run,
+                                    .stage = change->stage,
+                                    .index = change->index,
+                                    .count = change->count,
+                                    .token = change->token,
+                                    .number = change->number });
+    announce(broker, &(struct announcement){
+                         .kind = "attempt",
+                         .run = change->run,
+                         .stage = stage_name(broker, change->run, change->stage),
+                         .has_index = true,
+                         .index = change->index,
+                         .count = change->count,
+                         .token = change->token,
+                         .attempt = change->number,
+                         .node = node_name(broker, change->node),
+                         .state = "assigned" });
+}
+
+static void announce_task(struct broker *broker, const struct change *change,
+                          const char *kind, const char *state, bool has_exit)
+{
+    const struct task_result *result = broker->result;
+
+    announce(broker, &(struct announcement){
+                         .kind = kind,
+                         .run = change->run,
+                         .stage = stage_name(broker, change->run, change->stage),
+                         .has_index = true,
+                         .index = change->index,
+                         .attempt = change->number,
+                         .token = change->token,
+                         .node = node_name(broker, change->node),
+                         .cause = has_exit ? cause_name(result->cause) : NULL,
+                         .has_exit = has_exit && result->exit_code >= 0,
+                         .exit_code = has_exit ? result->exit_code : 0,
+                         .reason = has_exit ? result->message : NULL,
+                         .state = state });
+}
+
+static void apply_begun(struct broker *broker, const struct change *change)
+{
+    struct task_row row = task_row_of(broker, change);
+    struct attempt_row attempt;
+    struct err err;
+
+    row.state = TASK_STARTED;
+    row.started_us = broker->started_us;
+    put_task(broker, change, &row);
+    if (core_attempt(broker->core, change->token, &attempt))
+        batch_check(broker, store_attempt_put(broker->store, &attempt, &err), &err);
+    announce_task(broker, change, "task", "started", false);
+}
+
+static void apply_artifacts(struct broker *broker, const struct change *change)
+{
+    const struct task_result *result = broker->result;
+    struct err err;
+
+    for (size_t i = 0; i < result->output_count; i++) {
+        const struct plan_source *output = &result->outputs[i];
+        struct artifact_record record = { .digest = output->digest,
+                                          .name = output->name,
+                                          .size = output->size,
+                                          .run = change->run,
+                                          .stage = change->stage,
+                                          .index = change->index,
+                                          .created_us = broker->now_us };
+
+        batch_check(broker, store_artifact_put(broker->store, &record, &err), &err);
+        announce(broker, &(struct announcement){
+                             .kind = "artifact",
+                             .run = change->run,
+                             .stage = stage_name(broker, change->run, change->stage),
+                             .has_index = true,
+                             .index = change->index,
+                             .name = output->name,
+                             .digest = output->digest,
+                             .size = output->size,
+                             .state = "stored" });
+    }
+}
+
+static enum task_state task_state_of(enum result_status status)
+{
+    switch (status) {
+    case RESULT_COMPLETE:
+        return TASK_COMPLETE;
+    case RESULT_ERROR:
+        return TASK_ERROR;
+    case RESULT_STOPPED:
+        return TASK_STOPPED;
+    case RESULT_CRASHED:
+    case RESULT_STATUS_COUNT:
+        break;
+    }
+    return TASK_CRASHED;
+}
+
+static void apply_ended(struct broker *broker, const struct change *change)
+{
+    const struct task_result *result = broker->result;
+    struct task_row row = task_row_of(broker, change);
+    enum task_state state = task_state_of(change->status);
+    struct err err;
+
+    must(result != NULL);
+    row.state = change->will_retry ? TASK_QUEUED : state;
+    row.cause = result->cause;
+    row.exit_code = result->exit_code;
+    row.signal = result->signal;
+    row.started_us = result->started_us ? result->started_us : row.started_us;
+    row.ended_us = result->ended_us;
+    put_task(broker, change, &row);
+    batch_check(broker, store_attempt_remove(broker->store, change->token, &err), &err);
+    batch_check(broker,
+                store_result_put(broker->store, change->run, change->stage, change->index,
+                                 change->number, broker->result_bytes.data,
+                                 broker->result_bytes.size, &err),
+                &err);
+    apply_artifacts(broker, change);
+    announce_task(broker, change, "attempt", task_state_name(state), true);
+    announce_task(broker, change, "task",
+                  change->will_retry ? "retrying" : task_state_name(state), true);
+}
+
+static void apply_lost(struct broker *broker, const struct change *change)
+{
+    struct task_row row = task_row_of(broker, change);
+    struct err err;
+
+    row.state = change->will_retry ? TASK_QUEUED : task_state_of(change->status);
+    row.cause = CAUSE_LOST;
+    row.ended_us = broker->now_us;
+    put_task(broker, change, &row);
+    batch_check(broker, store_attempt_remove(broker->store, change->token, &err), &err);
+    announce_task(broker, change, "attempt", "lost", false);
+    announce_task(broker, change, "task",
+                  change->will_retry ? "retrying" : task_state_name(row.state), false);
+}
+
+static void apply_node(struct broker *broker, const struct change *change)
+{
+    uint32_t slots, busy;
+    enum node_state state = core_node(broker->core, change->node, &slots, &busy);
+    struct peer *peer = &broker->peers[change->node];
+    struct node_record record = { peer->name, peer->version, slots, broker->now_us };
+    struct err err;
+
+    batch_check(broker, store_node_put(broker->store, change->node, &record, &err), &err);
+    announce(broker, &(struct announcement){ .kind = "node",
+                                             .name = peer->name,
+                                             .count = slots,
+                                             .state = node_state_name(state) });
+}
+
+static void apply_run_row(struct broker *broker, uint64_t run)
+{
+    const struct run_row *row = core_run(broker->core, run);
+    struct run_totals totals;
+    uint64_t running;
+    struct err err;
+
+    run_totals(broker, run, row->stages, broker->scratch, &totals, &running);
+    batch_check(broker, store_run_row_put(broker->store, row, &totals, &err), &err);
+}
+
+static void apply_stage_row(struct broker *broker, const struct change *change)
+{
+    const struct stage_row *row = core_stage(broker->core, change->run, change->stage);
+    struct err err;
+
+    batch_check(broker,
+                store_stage_put(broker->store, change->run, change->stage, row, &err),
+                &err);
+}
+
+static void apply_change(struct broker *broker, const struct change *change)
+{
+    switch (change->kind) {
+    case CHANGE_REFUSED:
+        broker->refused = change->rc;
+        break;
+    case CHANGE_RUN_NEW:
+        apply_run_new(broker, change->run);
+        break;
+    case CHANGE_RUN:
+        apply_run(broker, change->run);
+        break;
+    case CHANGE_STAGE:
+        apply_stage(broker, change);
+        break;
+    case CHANGE_RESOLVE:
+        answer_resolve(broker, change->run, change->stage);
+        break;
+    case CHANGE_EVALUATE:
+        answer_evaluate(broker, change->run, change->stage, change->when);
+        break;
+    case CHANGE_ASSIGN:
+        apply_assign(broker, change);
+        break;
+    case CHANGE_BEGUN:
+        apply_begun(broker, change);
+        break;
+    case CHANGE_ENDED:
+        apply_ended(broker, change);
+        break;
+    case CHANGE_LOST:
+        apply_lost(broker, change);
+        break;
+    case CHANGE_TAKEN:
+        mail_taken(broker, change->node, change->token);
+        break;
+    case CHANGE_STOP:
+        mail_stop(broker, change->node, change->token);
+        break;
+    case CHANGE_DROP:
+        mail_drop(broker, change->node, change->token);
+        break;
+    case CHANGE_NODE:
+        apply_node(broker, change);
+        break;
+    case CHANGE_RUN_ROW:
+        apply_run_row(broker, change->run);
+        break;
+    case CHANGE_STAGE_ROW:
+        apply_stage_row(broker, change);
+        break;
+    case CHANGE_RUN_GONE:
+        plan_drop(broker, change->run);
+        break;
+    case CHANGE_KIND_COUNT:
+        unreachable_because("the core makes no such change");
+    }
+}
+
+void apply_changes(struct broker *broker)
+{
+    while (broker->applied < broker->changes.count) {
+        struct change change = broker->changes.items[broker->applied++];
+
+        apply_change(broker, &change);
+    }
+}

@@ -1,0 +1,131 @@
+/* broker.c - puts the broker together and takes it apart. */
+#include "broker/broker_state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { GOODBYE_MS = 500 }; /* how long last answers may take to leave */
+
+static enum rc open_storage(struct broker *broker, struct err *err)
+{
+    const char *directory = broker->settings.directory;
+    char path[4096];
+    enum rc rc;
+
+    if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot make the folder %s",
+                           directory);
+    if (snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
+        return err_set(err, RC_INVALID, "the folder's path is too long: %s", directory);
+    rc = store_open(path, &broker->store, err);
+    if (rc != RC_OK)
+        return rc;
+    snprintf(path, sizeof path, "%s/objects", directory);
+    return objects_open(path, &broker->objects, err);
+}
+
+static enum rc open_sockets(struct broker *broker, struct err *err)
+{
+    enum rc rc;
+
+    broker->context = zmq_ctx_new();
+    if (!broker->context)
+        return err_set(err, RC_NO_MEMORY, "no memory for sockets");
+    zmq_ctx_set(broker->context, ZMQ_MAX_SOCKETS, 8192);
+    rc = link_bind(broker->context, ZMQ_ROUTER, broker->settings.requests,
+                   &broker->requests, err);
+    if (rc == RC_OK)
+        rc = link_bind(broker->context, ZMQ_XPUB, broker->settings.events,
+                       &broker->events, err);
+    if (rc == RC_OK)
+        rc = bulk_server_create(broker->context, broker->settings.bulk, broker->objects,
+                                &broker->bulk, err);
+    return rc;
+}
+
+static enum rc catch_signals(struct broker *broker, struct err *err)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    broker->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return broker->signal_fd < 0 ? err_set_sys(err, RC_IO, errno, "signalfd") : RC_OK;
+}
+
+static void tell_ready(int fd)
+{
+    if (fd < 0)
+        return;
+    if (write(fd, "ready\n", 6) != 6)
+        fprintf(stderr, "brokerd: nobody waits for the ready line\n");
+    close(fd);
+}
+
+enum rc broker_create(const struct broker_settings *settings, struct broker **broker,
+                      struct err *err)
+{
+    scoped(broker) made = calloc(1, sizeof *made);
+    enum rc rc;
+
+    if (!made)
+        return err_set(err, RC_NO_MEMORY, "no memory for the broker");
+    made->settings = *settings;
+    made->signal_fd = -1;
+    made->now_us = made->started_at_us = made->active_at_us = clock_us();
+    outbox_init(&made->outbox);
+    rc = catch_signals(made, err);
+    if (rc == RC_OK)
+        rc = open_storage(made, err);
+    if (rc == RC_OK)
+        rc = broker_restore(made, err);
+    if (rc == RC_OK)
+        rc = open_sockets(made, err);
+    if (rc != RC_OK)
+        return rc;
+    tell_ready(settings->ready_fd);
+    *broker = steal(&made);
+    return RC_OK;
+}
+
+static void goodbye(void *socket)
+{
+    int linger = GOODBYE_MS;
+
+    if (!socket)
+        return;
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
+    link_close(socket);
+}
+
+void broker_destroy(struct broker *broker)
+{
+    if (!broker)
+        return;
+    bulk_server_destroy(broker->bulk);
+    goodbye(broker->requests);
+    goodbye(broker->events);
+    if (broker->context)
+        zmq_ctx_term(broker->context);
+    core_destroy(broker->core);
+    changes_fini(&broker->changes);
+    plans_fini(broker);
+    peers_fini(broker);
+    outbox_fini(&broker->outbox);
+    objects_destroy(broker->objects);
+    store_destroy(broker->store);
+    if (broker->signal_fd >= 0)
+        close(broker->signal_fd);
+    free(broker);
+}

@@ -1,0 +1,30 @@
+/* broker.h - the broker as a program: settings, the loop, and its end.
+ *
+ * One thread owns core, store and the request and event sockets. A turn of the loop
+ * drains what has arrived, steps the core, commits once, and only then speaks. Bulk data
+ * has a thread of its own. */
+#pragma once
+
+#include "codecs/base/base.h"
+
+struct broker_settings {
+    const char
+        *directory; /* store in <directory>/store, artifacts in <directory>/objects */
+    const char *requests, *events, *bulk; /* endpoints to bind */
+    uint64_t node_timeout_ms;
+    uint64_t idle_exit_ms; /* ends itself when nothing happens for so long; 0: never */
+    int ready_fd; /* gets one line when the sockets are bound, then is closed; -1: none */
+};
+
+struct broker;
+
+/* Opens store and artifacts, restores the core, binds. Errors name the path or endpoint.
+ */
+NODISCARD enum rc broker_create(const struct broker_settings *settings,
+                                struct broker **broker, struct err *err);
+void broker_destroy(struct broker *broker); /* NULL is fine */
+SCOPED(broker)
+
+/* Runs until SIGTERM, SIGINT, a shutdown request or idleness. RC_IO: durability is in
+ * doubt. */
+NODISCARD enum rc broker_run(struct broker *broker, struct err *err);

@@ -1,0 +1,158 @@
+/* broker_state.h - the shell around the core, shared by the files of this folder only.
+ *
+ * One value's way through a turn: inbox.c takes a message apart -> requests.c, queries.c
+ * or nodes.c makes core inputs of it -> apply.c turns the core's changes into store
+ * writes, events (announce.c), node mail (mail.c) and answers to the core's questions
+ * (questions.c) -> turn.c commits, then outbox.c speaks. */
+#pragma once
+
+#include "broker/artifacts/bulk.h"
+#include "broker/broker.h"
+#include "broker/core/core.h"
+#include "broker/core/table.h"
+#include "broker/link/link.h"
+#include "broker/outbox.h"
+#include "broker/store/store.h"
+#include "codecs/plan/resolve.h"
+#include "codecs/wire/message.h"
+
+struct run_plan { /* a decoded plan of an active run */
+    struct arena *arena;
+    struct plan *plan;
+    struct run_head head; /* texts in the arena */
+};
+
+struct node_mail { /* what a turn has for one node */
+    struct assignment *tasks;
+    size_t task_count, task_capacity;
+    uint64_t *stops, *drops, *taken;
+    size_t stop_count, stop_capacity, drop_count, drop_capacity, taken_count,
+        taken_capacity;
+};
+
+struct peer {                     /* a node, by its number */
+    char name[NODE_NAME_MAX + 1]; /* also its socket identity; "" for a free number */
+    char version[NODE_NAME_MAX + 1];
+    bool has_joined;      /* since this broker started */
+    struct table classes; /* class keys that were sent since it joined */
+    struct node_mail mail;
+};
+
+struct client { /* who asked, for the reply */
+    unsigned char identity[256];
+    size_t identity_size;
+    uint64_t id;
+};
+
+struct submission { /* what a submit holds while the core takes it */
+    struct run_plan plan;
+    struct bytes bytes;
+    uint64_t run; /* set when the core has taken it */
+};
+
+struct broker {
+    struct broker_settings settings;
+    void *context; /* libzmq */
+    void *requests, *events;
+    struct objects *objects;
+    struct bulk_server *bulk;
+    struct store *store;
+    struct core *core;
+    struct counters counters;
+    bool counters_changed;
+    struct changes changes;
+    size_t applied;        /* changes up to here were turned into writes and messages */
+    struct arena *scratch; /* of the message in hand */
+    struct outbox outbox;
+    struct err batch; /* the first store failure of this turn; rc RC_OK if none */
+    enum rc refused;  /* by the core, of the input in hand */
+    const struct task_result *result; /* of the input in hand */
+    struct bytes result_bytes;
+    int64_t started_us; /* of the input in hand */
+    struct submission *submitting;
+    struct peer *peers;
+    uint32_t peer_count, peer_capacity;
+    struct table plan_slots; /* run -> slot */
+    struct run_plan *plans;
+    uint32_t plan_capacity;
+    uint64_t *visited; /* runs whose plan was read this turn, for the end of it */
+    size_t visited_count, visited_capacity;
+    int signal_fd;
+    int64_t now_us, started_at_us, active_at_us;
+    bool is_ending; /* leave the loop after this turn */
+};
+
+/* turn.c */
+int64_t clock_us(void);
+void broker_step(struct broker *broker, const struct core_input *input); /* and applies */
+
+/* restore.c */
+NODISCARD enum rc broker_restore(struct broker *broker, struct err *err);
+
+/* inbox.c */
+void inbox_handle(struct broker *broker, const struct link_message *message);
+
+/* requests.c, queries.c: take the request and put the reply's body into body, or fail. */
+typedef enum rc request_handler(struct broker *broker, const struct request *request,
+                                struct buf *body, struct err *err);
+request_handler request_submit, request_cancel, request_approve, request_shutdown;
+request_handler query_status, query_find, query_runs, query_view, query_plan, query_stage,
+    query_tasks, query_result, query_locate, query_nodes, query_events;
+NODISCARD enum rc stage_by_name(struct broker *broker, const struct request *request,
+                                struct run_plan **plan, uint32_t *stage, struct err *err);
+
+/* nodes.c */
+void node_message(struct broker *broker, const char *identity, enum message_type type,
+                  const struct link_frame *body);
+struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number);
+struct peer *peer_add(struct broker *broker, uint32_t number, const char *name);
+void peers_fini(struct broker *broker);
+
+/* mail.c */
+void mail_task(struct broker *broker, uint32_t node, const struct assignment *item);
+void mail_stop(struct broker *broker, uint32_t node, uint64_t token);
+void mail_drop(struct broker *broker, uint32_t node, uint64_t token);
+void mail_taken(struct broker *broker, uint32_t node, uint64_t token);
+void mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage);
+void mail_flush(struct broker *broker); /* into the outbox */
+void mail_forget(struct broker *broker);
+void peer_send(struct broker *broker, uint32_t node, enum message_type type,
+               const struct buf *body);
+
+/* apply.c */
+void apply_changes(struct broker *broker);
+void batch_check(struct broker *broker, enum rc rc, const struct err *err);
+
+/* announce.c */
+struct announcement {
+    const char *kind; /* run stage task attempt artifact node */
+    uint64_t run;
+    const char *stage;                          /* name, or NULL */
+    const char *name;                           /* of the artifact or node, or NULL */
+    const char *digest, *node, *cause, *reason; /* or NULL */
+    bool has_index;
+    uint64_t index, count, size, token;
+    uint32_t attempt;
+    int32_t exit_code;
+    bool has_exit;
+    const char *state;
+};
+void announce(struct broker *broker, const struct announcement *announcement);
+
+/* questions.c */
+void answer_resolve(struct broker *broker, uint64_t run, uint32_t stage);
+void answer_evaluate(struct broker *broker, uint64_t run, uint32_t stage, unsigned when);
+
+/* plans.c */
+struct run_plan *plan_of(struct broker *broker,
+                         uint64_t run); /* NULL: no such run, or unreadable */
+void plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan); /* takes */
+void plan_drop(struct broker *broker, uint64_t run);
+void plans_leave(struct broker *broker); /* drops what was read of runs that are over */
+void plans_fini(struct broker *broker);
+NODISCARD enum rc plan_shapes(const struct plan *plan, struct arena *arena,
+                              struct stage_shape **shapes, struct core_edge **edges);
+struct stage_row stage_row_of(struct broker *broker, uint64_t run, uint32_t stage,
+                              struct arena *arena);
+void run_totals(struct broker *broker, uint64_t run, uint32_t stages, struct arena *arena,
+                struct run_totals *totals, uint64_t *running);

@@ -1,0 +1,86 @@
+/* inbox.c - takes messages apart and hands them to whoever understands them. Wrong bytes
+ * end here. */
+#include "broker/broker_state.h"
+
+#include <string.h>
+
+static request_handler *const handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_STATUS] = query_status,       [MESSAGE_SUBMIT] = request_submit,
+    [MESSAGE_CANCEL] = request_cancel,     [MESSAGE_APPROVE] = request_approve,
+    [MESSAGE_FIND] = query_find,           [MESSAGE_RUNS] = query_runs,
+    [MESSAGE_VIEW] = query_view,           [MESSAGE_PLAN] = query_plan,
+    [MESSAGE_STAGE] = query_stage,         [MESSAGE_TASKS] = query_tasks,
+    [MESSAGE_RESULT] = query_result,       [MESSAGE_LOCATE] = query_locate,
+    [MESSAGE_NODES] = query_nodes,         [MESSAGE_EVENTS] = query_events,
+    [MESSAGE_SHUTDOWN] = request_shutdown,
+};
+
+static void reply_error(struct broker *broker, const struct link_frame *identity,
+                        uint64_t id, const struct err *err)
+{
+    scoped_buf body = { 0 };
+
+    message_error_encode(&body, err);
+    outbox_add(&broker->outbox, identity->data, identity->size, MESSAGE_ERROR, id, true,
+               &body);
+}
+
+static void client_message(struct broker *broker, const struct link_message *message,
+                           const struct message_header *header)
+{
+    struct request request;
+    struct err err;
+    scoped_buf body = { 0 };
+    enum rc rc = request_decode(message->frames[2].data, message->frames[2].size,
+                                broker->scratch, &request, &err);
+
+    if (rc == RC_OK)
+        rc = handlers[header->type](broker, &request, &body, &err);
+    if (rc == RC_OK && !buf_ok(&body))
+        rc = err_set(&err, RC_FULL, "the answer is larger than %d bytes: ask for less",
+                     BUF_LIMIT_DEFAULT);
+    if (rc == RC_OK)
+        outbox_add(&broker->outbox, message->frames[0].data, message->frames[0].size,
+                   MESSAGE_OK, header->id, true, &body);
+    else
+        reply_error(broker, &message->frames[0], header->id, &err);
+}
+
+/* A node's identity is its name; libzmq's own identities begin with a zero byte. */
+static bool node_identity(const struct link_frame *frame, char name[NODE_NAME_MAX + 1])
+{
+    if (frame->size == 0 || frame->size > NODE_NAME_MAX)
+        return false;
+    memcpy(name, frame->data, frame->size);
+    name[frame->size] = '\0';
+    return strlen(name) == frame->size && node_name_is_valid(name);
+}
+
+void inbox_handle(struct broker *broker, const struct link_message *message)
+{
+    struct message_header header = { 0 };
+    char name[NODE_NAME_MAX + 1];
+    struct err err;
+
+    if (message->count < 2)
+        return;
+
+    enum rc rc = message_header_decode(message->frames[1].data, message->frames[1].size,
+                                       &header, &err);
+
+    if (rc == RC_OK && message->count != 3)
+        rc = err_set(&err, RC_PROTOCOL,
+                     "a message has a header and a body; this has %zu frames",
+                     message->count - 1);
+    if (rc == RC_OK && node_identity(&message->frames[0], name)) {
+        node_message(broker, name, header.type, &message->frames[2]);
+        return;
+    }
+    if (rc == RC_OK && !handlers[header.type])
+        rc = err_set(&err, RC_UNSUPPORTED, "\"%s\" is not a request of clients",
+                     message_type_name(header.type));
+    if (rc == RC_OK)
+        client_message(broker, message, &header);
+    else
+        reply_error(broker, &message->frames[0], header.id, &err);
+}

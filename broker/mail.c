@@ -1,0 +1,141 @@
+/* mail.c - what a turn has for each node, gathered so that one message carries many
+ * tasks. */
+#include "broker/broker_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t *token_add(uint64_t *tokens, size_t *count, size_t *capacity,
+                           uint64_t token)
+{
+    if (*count == *capacity) {
+        *capacity = *capacity ? *capacity * 2 : 16;
+        tokens = reallocarray(tokens, *capacity, sizeof *tokens);
+        must(tokens != NULL);
+    }
+    tokens[(*count)++] = token;
+    return tokens;
+}
+
+void mail_stop(struct broker *broker, uint32_t node, uint64_t token)
+{
+    struct node_mail *mail = &broker->peers[node].mail;
+
+    mail->stops = token_add(mail->stops, &mail->stop_count, &mail->stop_capacity, token);
+}
+
+void mail_drop(struct broker *broker, uint32_t node, uint64_t token)
+{
+    struct node_mail *mail = &broker->peers[node].mail;
+
+    mail->drops = token_add(mail->drops, &mail->drop_count, &mail->drop_capacity, token);
+}
+
+void mail_taken(struct broker *broker, uint32_t node, uint64_t token)
+{
+    struct node_mail *mail = &broker->peers[node].mail;
+
+    mail->taken =
+        token_add(mail->taken, &mail->taken_count, &mail->taken_capacity, token);
+}
+
+void mail_task(struct broker *broker, uint32_t node, const struct assignment *item)
+{
+    struct node_mail *mail = &broker->peers[node].mail;
+
+    if (mail->task_count == mail->task_capacity) {
+        mail->task_capacity = mail->task_capacity ? mail->task_capacity * 2 : 16;
+        mail->tasks = reallocarray(mail->tasks, mail->task_capacity, sizeof *mail->tasks);
+        must(mail->tasks != NULL);
+    }
+    mail->tasks[mail->task_count++] = *item;
+}
+
+void peer_send(struct broker *broker, uint32_t node, enum message_type type,
+               const struct buf *body)
+{
+    const char *name = broker->peers[node].name;
+
+    outbox_add(&broker->outbox, name, strlen(name), type, 0, false, body);
+}
+
+void mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage)
+{
+    struct run_plan *plan = plan_of(broker, run);
+    const struct run_row *row = core_run(broker->core, run);
+    scoped_buf resolved = { 0 };
+    scoped_buf body = { 0 };
+    struct err err;
+
+    if (!plan || store_resolved(broker->store, run, stage, &resolved, &err) != RC_OK)
+        return;
+    class_encode(&body, &(struct class_message){
+                            .run = run,
+                            .stage = stage,
+                            .run_id = plan->head.id,
+                            .project = plan->plan->project,
+                            .title = plan->plan->title,
+                            .is_pipeline = plan->plan->is_pipeline,
+                            .created_us = row ? row->created_us : 0,
+                            .code = plan->plan->code,
+                            .resolved = { (const char *)resolved.data, resolved.size },
+                        });
+    peer_send(broker, node, MESSAGE_CLASS, &body);
+}
+
+/* Each class goes out before the first of its tasks, once a join. */
+static void classes_flush(struct broker *broker, uint32_t node)
+{
+    struct peer *peer = &broker->peers[node];
+
+    for (size_t i = 0; i < peer->mail.task_count; i++) {
+        const struct assignment *task = &peer->mail.tasks[i];
+        uint64_t key = task->run << 20 | task->stage;
+        uint32_t sent;
+
+        if (table_find(&peer->classes, key, &sent))
+            continue;
+        table_put(&peer->classes, key, 1);
+        mail_class(broker, node, task->run, task->stage);
+    }
+}
+
+static void tokens_flush(struct broker *broker, uint32_t node, enum message_type type,
+                         const uint64_t *tokens, size_t *count)
+{
+    scoped_buf body = { 0 };
+
+    if (*count == 0)
+        return;
+    tokens_encode(&body, tokens, *count);
+    peer_send(broker, node, type, &body);
+    *count = 0;
+}
+
+void mail_flush(struct broker *broker)
+{
+    for (uint32_t node = 0; node < broker->peer_count; node++) {
+        struct node_mail *mail = &broker->peers[node].mail;
+
+        tokens_flush(broker, node, MESSAGE_TAKEN, mail->taken, &mail->taken_count);
+        tokens_flush(broker, node, MESSAGE_STOP, mail->stops, &mail->stop_count);
+        tokens_flush(broker, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
+        if (mail->task_count > 0) {
+            scoped_buf body = { 0 };
+
+            classes_flush(broker, node);
+            assignments_encode(&body, mail->tasks, mail->task_count);
+            peer_send(broker, node, MESSAGE_ASSIGN, &body);
+            mail->task_count = 0;
+        }
+    }
+}
+
+void mail_forget(struct broker *broker)
+{
+    for (uint32_t node = 0; node < broker->peer_count; node++) {
+        struct node_mail *mail = &broker->peers[node].mail;
+
+        mail->task_count = mail->stop_count = mail->drop_count = mail->taken_count = 0;
+    }
+}

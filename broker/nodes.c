@@ -1,0 +1,207 @@
+/* nodes.c - what nodes say: join, beat, started, results. */
+#include "broker/broker_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NODES_MAX = 100000 };
+
+void peers_fini(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->peer_count; i++) {
+        struct node_mail *mail = &broker->peers[i].mail;
+
+        free(mail->tasks);
+        free(mail->stops);
+        free(mail->drops);
+        free(mail->taken);
+        table_fini(&broker->peers[i].classes);
+    }
+    free(broker->peers);
+    broker->peers = NULL;
+    broker->peer_count = broker->peer_capacity = 0;
+}
+
+struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number)
+{
+    for (uint32_t i = 0; i < broker->peer_count; i++)
+        if (strcmp(broker->peers[i].name, name) == 0) {
+            *number = i;
+            return &broker->peers[i];
+        }
+    return NULL;
+}
+
+struct peer *peer_add(struct broker *broker, uint32_t number, const char *name)
+{
+    must(number == broker->peer_count);
+    if (broker->peer_count == broker->peer_capacity) {
+        broker->peer_capacity = broker->peer_capacity ? broker->peer_capacity * 2 : 8;
+        broker->peers =
+            reallocarray(broker->peers, broker->peer_capacity, sizeof *broker->peers);
+        must(broker->peers != NULL);
+    }
+
+    struct peer *peer = &broker->peers[broker->peer_count++];
+
+    *peer = (struct peer){ 0 };
+    snprintf(peer->name, sizeof peer->name, "%s", name);
+    return peer;
+}
+
+static void on_join(struct broker *broker, const char *identity,
+                    const struct link_frame *body)
+{
+    struct node_hello hello;
+    struct err err;
+    uint32_t number;
+    scoped_buf welcome = { 0 };
+
+    if (node_hello_decode(body->data, body->size, broker->scratch, &hello, &err) != RC_OK
+        || strcmp(hello.name, identity) != 0) {
+        fprintf(stderr, "brokerd: a node's join is refused: %s\n",
+                strcmp(err.text, "") ? err.text : "its name is not its identity");
+        return;
+    }
+
+    struct peer *peer = peer_by_name(broker, hello.name, &number);
+
+    if (!peer) {
+        if (broker->peer_count >= NODES_MAX)
+            return;
+        number = broker->peer_count;
+        peer = peer_add(broker, number, hello.name);
+        broker->counters.node_next = broker->peer_count;
+        broker->counters_changed = true;
+    }
+    peer->has_joined = true;
+    snprintf(peer->version, sizeof peer->version, "%s", hello.version);
+    table_fini(&peer->classes);
+    pack_map(&welcome, 2);
+    pack_text(&welcome, "version");
+    pack_text(&welcome, SLUICE_VERSION);
+    pack_text(&welcome, "timeout");
+    pack_uint(&welcome, broker->settings.node_timeout_ms);
+    peer_send(broker, number, MESSAGE_WELCOME, &welcome);
+    broker_step(broker, &(struct core_input){ .kind = INPUT_JOIN,
+                                              .node = number,
+                                              .slots = hello.slots,
+                                              .tokens = hello.tokens,
+                                              .token_count = hello.token_count });
+}
+
+static void on_started(struct broker *broker, uint32_t node,
+                       const struct link_frame *body)
+{
+    struct started_item *items;
+    size_t count;
+    struct err err;
+
+    if (started_decode(body->data, body->size, broker->scratch, &items, &count, &err)
+        != RC_OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        broker->started_us = items[i].started_us;
+        broker_step(broker, &(struct core_input){ .kind = INPUT_STARTED,
+                                                  .node = node,
+                                                  .token = items[i].token });
+    }
+}
+
+/* A result that does not decode would be sent for ever, so it counts as a crash of the
+ * attempt. */
+static struct task_result *result_or_crash(struct broker *broker, struct bytes bytes,
+                                           struct bytes *stored)
+{
+    struct task_result *result;
+    struct err err;
+    scoped_buf crash = { 0 };
+
+    if (result_decode(broker->scratch, bytes.data, bytes.size, &result, &err) == RC_OK) {
+        *stored = bytes;
+        return result;
+    }
+    result = arena_alloc(broker->scratch, sizeof *result);
+    must(result != NULL);
+    *result = (struct task_result){ .cause = CAUSE_OUTPUT_FAILED,
+                                    .exit_code = -1,
+                                    .message = "the node's result does not decode",
+                                    .ended_us = broker->now_us,
+                                    .metadata = { .kind = VALUE_MAP } };
+    result_encode(&crash, result);
+    *stored =
+        (struct bytes){ arena_copy(broker->scratch, crash.data, crash.size), crash.size };
+    must(stored->data != NULL);
+    return result;
+}
+
+static void on_results(struct broker *broker, uint32_t node,
+                       const struct link_frame *body)
+{
+    struct result_item *items;
+    size_t count;
+    struct err err;
+
+    if (results_decode(body->data, body->size, broker->scratch, &items, &count, &err)
+        != RC_OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct task_result *result =
+            result_or_crash(broker, items[i].result, &broker->result_bytes);
+
+        broker->result = result;
+        broker_step(broker,
+                    &(struct core_input){
+                        .kind = INPUT_FINISHED,
+                        .node = node,
+                        .token = items[i].token,
+                        .cause = result->cause,
+                        .status = result_status_of(result->cause, result->exit_code) });
+        broker->result = NULL;
+    }
+}
+
+static void on_want(struct broker *broker, uint32_t node, const struct link_frame *body)
+{
+    struct class_message want;
+    struct err err;
+
+    if (class_decode(body->data, body->size, broker->scratch, &want, &err) == RC_OK)
+        mail_class(broker, node, want.run, want.stage);
+}
+
+static void rejoin(struct broker *broker, const char *identity)
+{
+    struct buf empty = { 0 };
+
+    outbox_add(&broker->outbox, identity, strlen(identity), MESSAGE_REJOIN, 0, false,
+               &empty);
+}
+
+void node_message(struct broker *broker, const char *identity, enum message_type type,
+                  const struct link_frame *body)
+{
+    uint32_t number = 0, slots, busy;
+    struct peer *peer = peer_by_name(broker, identity, &number);
+
+    if (type == MESSAGE_JOIN) {
+        on_join(broker, identity, body);
+        return;
+    }
+    if (!peer || !peer->has_joined
+        || core_node(broker->core, number, &slots, &busy) != NODE_ONLINE) {
+        rejoin(broker, identity);
+        return;
+    }
+    if (type == MESSAGE_LEAVE)
+        broker_step(broker, &(struct core_input){ .kind = INPUT_LEAVE, .node = number });
+    else if (type == MESSAGE_BEAT)
+        broker_step(broker, &(struct core_input){ .kind = INPUT_BEAT, .node = number });
+    else if (type == MESSAGE_WANT)
+        on_want(broker, number, body);
+    else if (type == MESSAGE_STARTED)
+        on_started(broker, number, body);
+    else if (type == MESSAGE_RESULTS)
+        on_results(broker, number, body);
+}

@@ -1,0 +1,37 @@
+/* outbox.h - what a turn will say once it is committed.
+ *
+ * Messages wait here until outbox_send; when the commit fails, outbox_fail turns every
+ * answer into an error and drops the rest. Bytes are kept in one growing buffer.
+ * Single-threaded. */
+#pragma once
+
+#include "broker/link/link.h"
+#include "codecs/wire/message.h"
+
+struct outbox_entry {
+    size_t identity, identity_size, header_size,
+        body_size; /* identity: offset into bytes */
+    uint64_t id;
+    bool is_event, is_reply;
+};
+
+struct outbox {
+    struct buf bytes;
+    struct outbox_entry *entries;
+    size_t count, capacity;
+    uint64_t dropped; /* messages that a peer's full queue refused */
+};
+
+void outbox_init(struct outbox *outbox);
+void outbox_fini(struct outbox *outbox);
+/* To a peer of the request socket. is_reply: answers request id. */
+void outbox_add(struct outbox *outbox, const void *identity, size_t identity_size,
+                enum message_type type, uint64_t id, bool is_reply,
+                const struct buf *body);
+/* To all subscribers of topic. */
+void outbox_event(struct outbox *outbox, const char *topic, const struct buf *body);
+void outbox_fail(struct outbox *outbox, const struct err *err);
+/* Sends everything and is empty then. A peer that is gone or full is skipped and counted:
+ * requests are repeated, nodes rejoin, events are fetched by number, so nobody is left
+ * wrong. */
+void outbox_send(struct outbox *outbox, void *requests, void *events);

@@ -1,0 +1,168 @@
+/* plans.c - decoded plans of active runs, and what else is read of a run while it goes
+ * on. */
+#include "broker/broker_state.h"
+
+#include <stdlib.h>
+
+enum { PLAN_ARENA_MAX = 1 << 30 };
+
+static void plan_free(struct run_plan *plan)
+{
+    arena_destroy(plan->arena);
+    *plan = (struct run_plan){ 0 };
+}
+
+void plans_fini(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->plan_capacity; i++)
+        plan_free(&broker->plans[i]);
+    free(broker->plans);
+    broker->plans = NULL;
+    broker->plan_capacity = 0;
+    table_fini(&broker->plan_slots);
+    free(broker->visited);
+    broker->visited = NULL;
+    broker->visited_count = broker->visited_capacity = 0;
+}
+
+void plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan)
+{
+    uint32_t slot = 0;
+
+    while (slot < broker->plan_capacity && broker->plans[slot].arena)
+        slot++;
+    if (slot == broker->plan_capacity) {
+        uint32_t capacity = slot ? slot * 2 : 16;
+
+        broker->plans = reallocarray(broker->plans, capacity, sizeof *broker->plans);
+        must(broker->plans != NULL);
+        for (uint32_t i = slot; i < capacity; i++)
+            broker->plans[i] = (struct run_plan){ 0 };
+        broker->plan_capacity = capacity;
+    }
+    broker->plans[slot] = *plan;
+    *plan = (struct run_plan){ 0 };
+    table_put(&broker->plan_slots, run, slot);
+}
+
+void plan_drop(struct broker *broker, uint64_t run)
+{
+    uint32_t slot;
+
+    if (!table_find(&broker->plan_slots, run, &slot))
+        return;
+    plan_free(&broker->plans[slot]);
+    table_remove(&broker->plan_slots, run);
+}
+
+/* Reads a plan back from the store. */
+static enum rc plan_load(struct broker *broker, uint64_t run, struct run_plan *plan,
+                         struct err *err)
+{
+    scoped_buf bytes = { 0 };
+    scoped(arena) arena = arena_create(PLAN_ARENA_MAX);
+    enum rc rc;
+
+    if (!arena)
+        return err_set(err, RC_NO_MEMORY, "plan of run %lu", (unsigned long)run);
+    buf_init(&bytes, PLAN_ARENA_MAX);
+    rc = store_run(broker->store, run, arena, &plan->head, err);
+    if (rc == RC_OK)
+        rc = store_plan(broker->store, run, &bytes, err);
+    if (rc == RC_OK)
+        rc = plan_decode(arena, bytes.data, bytes.size, &plan->plan, err);
+    if (rc == RC_OK)
+        plan->arena = steal(&arena);
+    return rc;
+}
+
+static void visit(struct broker *broker, uint64_t run)
+{
+    if (broker->visited_count == broker->visited_capacity) {
+        broker->visited_capacity =
+            broker->visited_capacity ? broker->visited_capacity * 2 : 16;
+        broker->visited = reallocarray(broker->visited, broker->visited_capacity,
+                                       sizeof *broker->visited);
+        must(broker->visited != NULL);
+    }
+    broker->visited[broker->visited_count++] = run;
+}
+
+void plans_leave(struct broker *broker)
+{
+    for (size_t i = 0; i < broker->visited_count; i++)
+        if (!core_run(broker->core, broker->visited[i]))
+            plan_drop(broker, broker->visited[i]);
+    broker->visited_count = 0;
+}
+
+struct run_plan *plan_of(struct broker *broker, uint64_t run)
+{
+    uint32_t slot;
+    struct run_plan plan = { 0 };
+    struct err err;
+
+    if (table_find(&broker->plan_slots, run, &slot))
+        return &broker->plans[slot];
+    if (run == 0 || plan_load(broker, run, &plan, &err) != RC_OK)
+        return NULL;
+    plan_keep(broker, run, &plan);
+    visit(broker, run);
+    must(table_find(&broker->plan_slots, run, &slot));
+    return &broker->plans[slot];
+}
+
+enum rc plan_shapes(const struct plan *plan, struct arena *arena,
+                    struct stage_shape **shapes, struct core_edge **edges)
+{
+    struct stage_shape *made = arena_array(arena, plan->stage_count, sizeof *made);
+    struct core_edge *linked = arena_array(arena, plan->edge_count, sizeof *linked);
+
+    if (!made || !linked)
+        return RC_NO_MEMORY;
+    for (size_t i = 0; i < plan->stage_count; i++) {
+        const struct plan_stage *stage = &plan->stages[i];
+
+        made[i] = (struct stage_shape){ .is_task = stage->kind == STAGE_TASK,
+                                        .on_error = stage->on_error,
+                                        .on_child_error = stage->on_child_error,
+                                        .queued_max = stage->queued_max };
+        for (size_t a = 0; a < stage->action_count; a++)
+            made[i].actions |= stage->actions[a].when;
+    }
+    for (size_t i = 0; i < plan->edge_count; i++)
+        linked[i] = (struct core_edge){ plan->edges[i].source, plan->edges[i].target };
+    *shapes = made;
+    *edges = linked;
+    return RC_OK;
+}
+
+struct stage_row stage_row_of(struct broker *broker, uint64_t run, uint32_t stage,
+                              struct arena *arena)
+{
+    const struct stage_row *live = core_stage(broker->core, run, stage);
+    struct stage_row row = { 0 };
+    struct err err;
+
+    if (live)
+        return *live;
+    if (store_stage(broker->store, run, stage, arena, &row, &err) != RC_OK)
+        row = (struct stage_row){ 0 };
+    return row;
+}
+
+void run_totals(struct broker *broker, uint64_t run, uint32_t stages, struct arena *arena,
+                struct run_totals *totals, uint64_t *running)
+{
+    *totals = (struct run_totals){ 0 };
+    *running = 0;
+    for (uint32_t i = 0; i < stages; i++) {
+        struct stage_row row = stage_row_of(broker, run, i, arena);
+
+        totals->tasks += row.tasks;
+        totals->complete += row.complete;
+        totals->failed += row.failed;
+        totals->stopped += row.stopped;
+        *running += row.running;
+    }
+}

@@ -1,0 +1,560 @@
+/* queries.c - what clients may look at. Reads only; bodies are documented in
+ * docs/protocol.md. */
+#include "broker/broker_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    RUNS_MAX = 10000,
+    TASKS_MAX = 10000,
+    EVENTS_MAX = 10000,
+    EVENT_BYTES_MAX = 4 << 20
+};
+
+static void field_text(struct buf *body, const char *key, const char *text)
+{
+    pack_text(body, key);
+    pack_text(body, text ? text : "");
+}
+
+static void field_uint(struct buf *body, const char *key, uint64_t number)
+{
+    pack_text(body, key);
+    pack_uint(body, number);
+}
+
+static void field_int(struct buf *body, const char *key, int64_t number)
+{
+    pack_text(body, key);
+    pack_int(body, number);
+}
+
+static void field_bool(struct buf *body, const char *key, bool boolean)
+{
+    pack_text(body, key);
+    pack_bool(body, boolean);
+}
+
+static enum rc no_such_run(uint64_t run, struct err *err)
+{
+    return err_set(err, RC_NOT_FOUND, "there is no run %lu", (unsigned long)run);
+}
+
+enum rc stage_by_name(struct broker *broker, const struct request *request,
+                      struct run_plan **plan, uint32_t *stage, struct err *err)
+{
+    struct run_plan *found = plan_of(broker, request->run);
+
+    if (!found)
+        return no_such_run(request->run, err);
+    for (size_t i = 0; request->stage && i < found->plan->stage_count; i++)
+        if (strcmp(found->plan->stages[i].name, request->stage) == 0) {
+            *plan = found;
+            *stage = (uint32_t)i;
+            return RC_OK;
+        }
+    return err_set(err, RC_NOT_FOUND, "run %lu has no stage \"%s\"",
+                   (unsigned long)request->run, request->stage ? request->stage : "");
+}
+
+enum rc query_status(struct broker *broker, const struct request *request,
+                     struct buf *body, struct err *err)
+{
+    uint32_t online = 0, slots, busy;
+
+    (void)request;
+    (void)err;
+    for (uint32_t i = 0; i < broker->peer_count; i++)
+        online += core_node(broker->core, i, &slots, &busy) == NODE_ONLINE;
+    pack_map(body, 11);
+    field_text(body, "version", SLUICE_VERSION);
+    field_text(body, "store", store_id(broker->store));
+    field_text(body, "requests", broker->settings.requests);
+    field_text(body, "events", broker->settings.events);
+    field_text(body, "bulk", broker->settings.bulk);
+    field_uint(body, "pid", (uint64_t)getpid());
+    field_int(body, "started", broker->started_at_us);
+    field_uint(body, "active", core_active(broker->core));
+    field_uint(body, "runs", core_run_next(broker->core) - 1);
+    field_uint(body, "event", broker->counters.event_next - 1);
+    field_uint(body, "nodes", online);
+    return RC_OK;
+}
+
+enum rc query_find(struct broker *broker, const struct request *request, struct buf *body,
+                   struct err *err)
+{
+    const char *text = request->text ? request->text : "";
+    uint64_t last = core_run_next(broker->core) - 1, run;
+    char *end;
+    enum rc rc = RC_OK;
+
+    if (strcmp(text, "last") == 0) {
+        run = last;
+        if (run == 0)
+            return err_set(err, RC_NOT_FOUND, "there are no runs yet");
+    } else {
+        run = strtoull(text, &end, 10);
+        if (*text == '\0' || *end != '\0' || run == 0 || run > last)
+            rc =
+                strlen(text) >= 4
+                    ? store_run_by_id(broker->store, text, &run, err)
+                    : err_set(err, RC_NOT_FOUND,
+                              "there is no run \"%s\": give a number, last, or 4 or more "
+                              "characters of an id",
+                              text);
+    }
+    if (rc != RC_OK)
+        return rc;
+    pack_map(body, 1);
+    field_uint(body, "run", run);
+    return RC_OK;
+}
+
+static const char *reason_text(struct broker *broker, struct run_plan *plan,
+                               enum reason reason, uint32_t stage)
+{
+    const char *name =
+        stage < plan->plan->stage_count ? plan->plan->stages[stage].name : "?";
+    const char *format = "%s";
+
+    switch (reason) {
+    case REASON_NONE:
+    case REASON_COUNT:
+        return "";
+    case REASON_TASK_FAILED:
+        format = "stage %s failed";
+        break;
+    case REASON_UNRESOLVED:
+        format = "stage %s could not be given its values";
+        break;
+    case REASON_UPSTREAM:
+        format = "stage %s did not succeed";
+        break;
+    case REASON_CONDITION:
+        format = "the stop-condition of %s was met";
+        break;
+    case REASON_ACTION:
+        format = "an action of stage %s ended the run";
+        break;
+    case REASON_REJECTED:
+        format = "stage %s was rejected";
+        break;
+    case REASON_CANCELLED:
+        return "cancelled";
+    }
+    /* The formats are the literals above. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    const char *text = arena_printf(broker->scratch, format, name);
+#pragma GCC diagnostic pop
+    return text ? text : "";
+}
+
+static enum rc run_fields(struct broker *broker, uint64_t run, struct buf *body,
+                          struct err *err)
+{
+    const struct run_row *live = core_run(broker->core, run);
+    struct run_plan *plan = plan_of(broker, run);
+    struct run_row row;
+    struct run_totals totals;
+    uint64_t running = 0;
+    enum rc rc;
+
+    if (!plan)
+        return no_such_run(run, err);
+    if (live) {
+        row = *live;
+        run_totals(broker, run, row.stages, broker->scratch, &totals, &running);
+    } else if ((rc = store_run_row(broker->store, run, &row, &totals, err)) != RC_OK) {
+        return rc;
+    }
+    pack_map(body, 17);
+    field_uint(body, "run", run);
+    field_text(body, "id", plan->head.id);
+    field_text(body, "title", plan->head.title);
+    field_bool(body, "pipeline", plan->head.is_pipeline);
+    field_text(body, "state", run_state_name(row.state));
+    field_text(body, "reason",
+               row.state == RUN_COMPLETE
+                   ? ""
+                   : reason_text(broker, plan, row.reason, row.reason_stage));
+    field_text(body, "commit", plan->head.commit);
+    field_bool(body, "dirty", plan->head.is_dirty);
+    field_text(body, "tree", plan->head.tree);
+    field_int(body, "created", row.created_us);
+    field_int(body, "ended", row.ended_us);
+    field_uint(body, "stages", row.stages);
+    field_uint(body, "tasks", totals.tasks);
+    field_uint(body, "complete", totals.complete);
+    field_uint(body, "failed", totals.failed);
+    field_uint(body, "stopped", totals.stopped);
+    field_uint(body, "running", running);
+    return RC_OK;
+}
+
+enum rc query_runs(struct broker *broker, const struct request *request, struct buf *body,
+                   struct err *err)
+{
+    uint64_t runs[RUNS_MAX];
+    size_t limit =
+        request->limit && request->limit < RUNS_MAX ? request->limit : RUNS_MAX;
+    size_t count = store_runs(broker->store, request->before, runs, limit);
+
+    pack_map(body, 1);
+    pack_text(body, "runs");
+    pack_list(body, count);
+    for (size_t i = 0; i < count; i++) {
+        enum rc rc = run_fields(broker, runs[i], body, err);
+
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
+static const char *stage_reason(struct broker *broker, struct run_plan *plan,
+                                uint64_t run, uint32_t stage, const struct stage_row *row)
+{
+    scoped_buf note = { 0 };
+    struct err err;
+
+    if (row->reason != REASON_UNRESOLVED)
+        return reason_text(broker, plan, row->reason, row->reason_stage);
+    if (store_note(broker->store, run, stage, &note, &err) != RC_OK)
+        return "";
+
+    const char *text = arena_text(broker->scratch, buf_string(&note));
+
+    return text ? text : "";
+}
+
+static void stage_fields(struct broker *broker, struct run_plan *plan, uint64_t run,
+                         uint32_t stage, struct buf *body)
+{
+    struct stage_row row = stage_row_of(broker, run, stage, broker->scratch);
+    const struct plan_stage *planned = &plan->plan->stages[stage];
+    uint64_t over = row.complete + row.failed + row.stopped + row.running;
+    bool is_open = !stage_state_is_final(row.state);
+
+    pack_map(body, 14);
+    field_text(body, "name", planned->name);
+    field_text(body, "step", planned->step);
+    field_bool(body, "sweep", planned->kind == STAGE_TASK);
+    field_text(body, "state", stage_state_name(row.state));
+    field_text(body, "reason", stage_reason(broker, plan, run, stage, &row));
+    field_bool(body, "resolved", row.is_resolved);
+    field_uint(body, "tasks",
+               row.is_resolved ? row.tasks : plan_stage_task_count(planned));
+    field_uint(body, "queued", row.is_resolved && is_open ? row.tasks - over : 0);
+    field_uint(body, "running", row.running);
+    field_uint(body, "complete", row.complete);
+    field_uint(body, "failed", row.failed);
+    field_uint(body, "stopped", row.stopped);
+    field_int(body, "started", row.started_us);
+    field_int(body, "ended", row.ended_us);
+}
+
+/* The plan's notes, then one a line that came up while stages were resolved. */
+static void note_fields(struct broker *broker, struct run_plan *plan, uint64_t run,
+                        struct buf *body)
+{
+    scoped_buf lines = { 0 };
+    struct err err;
+    size_t count = plan->plan->note_count;
+
+    for (uint32_t i = 0; i < plan->plan->stage_count; i++)
+        if (store_note(broker->store, run, i, &lines, &err) != RC_OK)
+            break;
+
+    const char *text = buf_string(&lines);
+
+    for (const char *at = text; *at; at++)
+        count += *at == '\n';
+    pack_list(body, count);
+    for (size_t i = 0; i < plan->plan->note_count; i++)
+        pack_text(body, plan->plan->notes[i]);
+    for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1)
+        pack_string(body, text, (size_t)(end - text));
+}
+
+enum rc query_view(struct broker *broker, const struct request *request, struct buf *body,
+                   struct err *err)
+{
+    struct run_plan *plan;
+    enum rc rc;
+
+    pack_map(body, 4);
+    pack_text(body, "run");
+    rc = run_fields(broker, request->run, body, err);
+    if (rc != RC_OK)
+        return rc;
+    plan = plan_of(broker, request->run);
+    if (!plan)
+        return no_such_run(request->run, err);
+    pack_text(body, "stages");
+    pack_list(body, plan->plan->stage_count);
+    for (uint32_t i = 0; i < plan->plan->stage_count; i++)
+        stage_fields(broker, plan, request->run, i, body);
+    pack_text(body, "notes");
+    note_fields(broker, plan, request->run, body);
+    field_uint(body, "event", broker->counters.event_next - 1);
+    return RC_OK;
+}
+
+static void bytes_field(struct buf *body, const char *key, const struct buf *bytes)
+{
+    pack_text(body, key);
+    pack_bytes(body, bytes->data, bytes->size);
+}
+
+enum rc query_plan(struct broker *broker, const struct request *request, struct buf *body,
+                   struct err *err)
+{
+    scoped_buf plan = { 0 };
+    enum rc rc = store_plan(broker->store, request->run, &plan, err);
+
+    if (rc == RC_NOT_FOUND)
+        return no_such_run(request->run, err);
+    if (rc != RC_OK)
+        return rc;
+    pack_map(body, 1);
+    bytes_field(body, "plan", &plan);
+    return RC_OK;
+}
+
+enum rc query_stage(struct broker *broker, const struct request *request,
+                    struct buf *body, struct err *err)
+{
+    struct run_plan *plan;
+    uint32_t stage;
+    scoped_buf bytes = { 0 };
+    enum rc rc = stage_by_name(broker, request, &plan, &stage, err);
+
+    if (rc != RC_OK)
+        return rc;
+    rc = store_resolved(broker->store, request->run, stage, &bytes, err);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    if (rc == RC_NOT_FOUND)
+        plan_stage_encode(&bytes, &plan->plan->stages[stage]);
+    pack_map(body, 2);
+    field_bool(body, "resolved", rc == RC_OK);
+    bytes_field(body, "stage", &bytes);
+    return RC_OK;
+}
+
+struct task_writer {
+    struct broker *broker;
+    struct buf *body;
+    uint64_t at, end; /* the next index to write, and the one to stop before */
+};
+
+static void write_task(struct task_writer *writer, uint64_t index,
+                       const struct task_row *row)
+{
+    const char *node = row->attempts && row->node < writer->broker->peer_count
+                           ? writer->broker->peers[row->node].name
+                           : "";
+
+    pack_list(writer->body, 10);
+    pack_uint(writer->body, index);
+    pack_text(writer->body, task_state_name(row->state));
+    pack_uint(writer->body, row->attempts);
+    pack_uint(writer->body, row->token);
+    pack_text(writer->body, node);
+    pack_text(writer->body, row->ended_us ? cause_name(row->cause) : "");
+    pack_int(writer->body, row->exit_code);
+    pack_int(writer->body, row->signal);
+    pack_int(writer->body, row->started_us);
+    pack_int(writer->body, row->ended_us);
+}
+
+/* Tasks that were never handed out have no row: they are queued. */
+static void write_queued(struct task_writer *writer, uint64_t until)
+{
+    for (; writer->at < until; writer->at++)
+        write_task(writer, writer->at, &(struct task_row){ .exit_code = -1 });
+}
+
+static void visit_task(void *context, uint64_t index, const struct task_row *row)
+{
+    struct task_writer *writer = context;
+
+    if (index >= writer->end)
+        return;
+    write_queued(writer, index);
+    write_task(writer, index, row);
+    writer->at = index + 1;
+}
+
+enum rc query_tasks(struct broker *broker, const struct request *request,
+                    struct buf *body, struct err *err)
+{
+    struct run_plan *plan;
+    uint32_t stage;
+    uint64_t limit =
+        request->limit && request->limit < TASKS_MAX ? request->limit : TASKS_MAX;
+    enum rc rc = stage_by_name(broker, request, &plan, &stage, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    struct stage_row row = stage_row_of(broker, request->run, stage, broker->scratch);
+    uint64_t first = request->first < row.tasks ? request->first : row.tasks;
+    uint64_t end = row.tasks - first < limit ? row.tasks : first + limit;
+    struct task_writer writer = { broker, body, first, end };
+
+    pack_map(body, 2);
+    field_uint(body, "total", row.tasks);
+    pack_text(body, "tasks");
+    pack_list(body, end - first);
+    rc = store_tasks(broker->store, request->run, stage, first, end - first, visit_task,
+                     &writer, err);
+    write_queued(&writer, end);
+    return rc;
+}
+
+enum rc query_result(struct broker *broker, const struct request *request,
+                     struct buf *body, struct err *err)
+{
+    struct run_plan *plan;
+    uint32_t stage;
+    scoped_buf bytes = { 0 };
+    enum rc rc = stage_by_name(broker, request, &plan, &stage, err);
+
+    if (rc == RC_OK)
+        rc = store_result(broker->store, request->run, stage, request->index,
+                          request->attempt, &bytes, err);
+    if (rc == RC_NOT_FOUND)
+        return err_set(err, RC_NOT_FOUND, "task %lu of stage %s has no result yet",
+                       (unsigned long)request->index,
+                       request->stage ? request->stage : "");
+    if (rc != RC_OK)
+        return rc;
+    pack_map(body, 1);
+    bytes_field(body, "result", &bytes);
+    return RC_OK;
+}
+
+static void write_streams(struct broker *broker, const struct buf *bytes,
+                          struct buf *body)
+{
+    struct task_result *result;
+    struct err err;
+
+    if (bytes->size == 0
+        || result_decode(broker->scratch, bytes->data, bytes->size, &result, &err)
+               != RC_OK) {
+        pack_list(body, 0);
+        return;
+    }
+    pack_list(body, STREAM_COUNT);
+    for (unsigned i = 0; i < STREAM_COUNT; i++) {
+        pack_list(body, 2);
+        pack_uint(body, result->streams[i].size);
+        pack_text(body, result->streams[i].digest ? result->streams[i].digest : "");
+    }
+}
+
+enum rc query_locate(struct broker *broker, const struct request *request,
+                     struct buf *body, struct err *err)
+{
+    struct run_plan *plan;
+    uint32_t stage;
+    struct task_row row = { 0 };
+    struct attempt_row attempt;
+    scoped_buf bytes = { 0 };
+    enum rc rc = stage_by_name(broker, request, &plan, &stage, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    struct stage_row stage_now =
+        stage_row_of(broker, request->run, stage, broker->scratch);
+
+    if (stage_now.is_resolved && request->index >= stage_now.tasks)
+        return err_set(err, RC_NOT_FOUND, "stage %s has no task %lu", request->stage,
+                       (unsigned long)request->index);
+    rc = store_task(broker->store, request->run, stage, request->index, &row, err);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    rc = store_result(broker->store, request->run, stage, request->index, row.attempts,
+                      &bytes, err);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    pack_map(body, 5);
+    field_uint(body, "attempt", row.attempts);
+    field_uint(body, "token", row.token);
+    field_text(body, "node",
+               row.attempts && row.node < broker->peer_count
+                   ? broker->peers[row.node].name
+                   : "");
+    field_bool(
+        body, "running",
+        (row.token != 0 && core_attempt(broker->core, row.token, &attempt))
+            || (row.state == TASK_QUEUED && !stage_state_is_final(stage_now.state)));
+    pack_text(body, "streams");
+    write_streams(broker, &bytes, body);
+    return RC_OK;
+}
+
+enum rc query_nodes(struct broker *broker, const struct request *request,
+                    struct buf *body, struct err *err)
+{
+    (void)request;
+    (void)err;
+    pack_map(body, 1);
+    pack_text(body, "nodes");
+    pack_list(body, broker->peer_count);
+    for (uint32_t i = 0; i < broker->peer_count; i++) {
+        uint32_t slots, busy;
+        enum node_state state = core_node(broker->core, i, &slots, &busy);
+        struct node_record record = { 0 };
+
+        if (store_node(broker->store, i, broker->scratch, &record, err) != RC_OK)
+            record = (struct node_record){ 0 };
+        pack_map(body, 6);
+        field_text(body, "name", broker->peers[i].name);
+        field_text(body, "state", node_state_name(state));
+        field_text(body, "version", broker->peers[i].version);
+        field_uint(body, "slots", slots);
+        field_uint(body, "busy", busy);
+        field_int(body, "seen", state == NODE_ONLINE ? broker->now_us : record.seen_us);
+    }
+    return RC_OK;
+}
+
+struct event_writer {
+    struct buf bytes;
+    uint64_t count, limit;
+};
+
+static bool visit_event(void *context, uint64_t number, const void *bytes, size_t size)
+{
+    struct event_writer *writer = context;
+
+    (void)number;
+    pack_bytes(&writer->bytes, bytes, size);
+    writer->count++;
+    return writer->count < writer->limit && writer->bytes.size < EVENT_BYTES_MAX;
+}
+
+enum rc query_events(struct broker *broker, const struct request *request,
+                     struct buf *body, struct err *err)
+{
+    struct event_writer writer = { .limit = request->limit && request->limit < EVENTS_MAX
+                                                ? request->limit
+                                                : EVENTS_MAX };
+    enum rc rc = store_events(broker->store, request->since, visit_event, &writer, err);
+
+    pack_map(body, 2);
+    field_uint(body, "last", broker->counters.event_next - 1);
+    pack_text(body, "events");
+    pack_list(body, writer.count);
+    buf_add(body, writer.bytes.data, writer.bytes.size);
+    buf_fini(&writer.bytes);
+    return rc;
+}

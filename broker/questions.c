@@ -1,0 +1,225 @@
+/* questions.c - what the core cannot know: a stage's values and the verdict of its
+ * actions.
+ *
+ * Reads finished stages from the store (and what this turn has written), and answers with
+ * an input of its own. The answer's changes are applied by the caller's loop. */
+#include "broker/broker_state.h"
+
+#include <stdio.h>
+
+enum { QUESTION_ARENA_MAX = 1 << 30 };
+
+struct reading {
+    struct broker *broker;
+    uint64_t run;
+};
+
+static uint64_t read_task_count(void *context, uint32_t stage)
+{
+    struct reading *reading = context;
+    const struct stage_row *row = core_stage(reading->broker->core, reading->run, stage);
+
+    return row ? row->tasks : 0;
+}
+
+static enum rc read_resolved(void *context, uint32_t stage, struct arena *arena,
+                             const struct plan_stage **resolved, struct err *err)
+{
+    struct reading *reading = context;
+    scoped_buf bytes = { 0 };
+    struct plan_stage *read;
+    enum rc rc = store_resolved(reading->broker->store, reading->run, stage, &bytes, err);
+
+    if (rc == RC_OK)
+        rc = plan_stage_decode(arena, bytes.data, bytes.size, &read, err);
+    if (rc == RC_OK)
+        *resolved = read;
+    return rc;
+}
+
+/* The last result of a task; *result NULL when it has none. */
+static enum rc read_result(struct reading *reading, uint32_t stage, uint64_t task,
+                           struct arena *arena, struct task_result **result,
+                           struct err *err)
+{
+    scoped_buf bytes = { 0 };
+    enum rc rc =
+        store_result(reading->broker->store, reading->run, stage, task, 0, &bytes, err);
+
+    if (rc == RC_NOT_FOUND) {
+        *result = NULL;
+        return RC_OK;
+    }
+    if (rc != RC_OK)
+        return rc;
+
+    void *kept = arena_copy(arena, bytes.data, bytes.size);
+
+    if (!kept)
+        return err_set(err, RC_NO_MEMORY, "result of task %lu", (unsigned long)task);
+    return result_decode(arena, kept, bytes.size, result, err);
+}
+
+static enum rc read_metadata(void *context, uint32_t stage, uint64_t task,
+                             const char *key, struct arena *arena, struct value *value,
+                             struct err *err)
+{
+    struct task_result *result;
+    enum rc rc = read_result(context, stage, task, arena, &result, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    const struct value *found = result ? value_get(&result->metadata, key) : NULL;
+
+    *value = found ? *found : (struct value){ .kind = VALUE_ABSENT };
+    return RC_OK;
+}
+
+static enum rc read_outputs(void *context, uint32_t stage, uint64_t task,
+                            struct arena *arena, const struct plan_source **outputs,
+                            size_t *count, struct err *err)
+{
+    struct task_result *result;
+    enum rc rc = read_result(context, stage, task, arena, &result, err);
+
+    if (rc != RC_OK)
+        return rc;
+    *outputs = result ? result->outputs : NULL;
+    *count = result ? result->output_count : 0;
+    return RC_OK;
+}
+
+static enum rc resolve(struct broker *broker, uint64_t run, uint32_t stage,
+                       uint64_t *tasks, struct buf *notes, struct err *err)
+{
+    scoped(arena) arena = arena_create(QUESTION_ARENA_MAX);
+    struct reading reading = { broker, run };
+    struct upstream upstream = { .context = &reading,
+                                 .task_count = read_task_count,
+                                 .resolved = read_resolved,
+                                 .metadata = read_metadata,
+                                 .outputs = read_outputs };
+    struct run_plan *plan = plan_of(broker, run);
+    struct plan_stage *resolved;
+    scoped_buf bytes = { 0 };
+    enum rc rc;
+
+    if (!arena || !plan)
+        return err_set(err, RC_NO_MEMORY, "no memory to resolve the stage");
+    rc = plan_resolve(plan->plan, stage, &upstream, arena, &resolved, notes, err);
+    if (rc != RC_OK)
+        return rc;
+    *tasks = plan_stage_task_count(resolved);
+    if (*tasks > PLAN_TASKS_MAX)
+        return err_set(err, RC_INVALID,
+                       "stage %s has more than %d tasks; split the sweep", resolved->name,
+                       PLAN_TASKS_MAX);
+    plan_stage_encode(&bytes, resolved);
+    if (!buf_ok(&bytes))
+        return err_set(err, RC_INVALID, "stage %s is larger than %d bytes when resolved",
+                       resolved->name, BUF_LIMIT_DEFAULT);
+    return store_resolved_put(broker->store, run, stage, bytes.data, bytes.size, err);
+}
+
+void answer_resolve(struct broker *broker, uint64_t run, uint32_t stage)
+{
+    struct core_input input = {
+        .kind = INPUT_RESOLVED, .now_us = broker->now_us, .run = run, .stage = stage
+    };
+    scoped_buf notes = { 0 };
+    struct err err;
+    enum rc rc = resolve(broker, run, stage, &input.tasks, &notes, &err);
+
+    if (rc != RC_OK) {
+        input.kind = INPUT_UNRESOLVED;
+        buf_printf(&notes, "%s\n", err.text);
+    }
+    if (rc == RC_FULL || rc == RC_IO)
+        batch_check(broker, rc, &err);
+    if (notes.size > 0)
+        batch_check(broker,
+                    store_note_put(broker->store, run, stage, buf_string(&notes), &err),
+                    &err);
+    core_step(broker->core, &input, &broker->changes);
+}
+
+/* Latest values over all tasks of the stage; where several have a key, the last task's
+ * counts. */
+static enum rc merged_metadata(struct reading *reading, uint32_t stage,
+                               struct arena *arena, struct value *map, struct err *err)
+{
+    uint64_t tasks = read_task_count(reading, stage);
+    struct value_entry *entries = NULL;
+    size_t count = 0;
+
+    for (uint64_t task = 0; task < tasks; task++) {
+        struct task_result *result;
+        enum rc rc = read_result(reading, stage, task, arena, &result, err);
+
+        if (rc != RC_OK)
+            return rc;
+        if (!result || result->metadata.kind != VALUE_MAP
+            || result->metadata.map.count == 0)
+            continue;
+
+        struct value_entry *larger =
+            arena_array(arena, count + result->metadata.map.count, sizeof *larger);
+
+        if (!larger)
+            return err_set(err, RC_NO_MEMORY, "metadata of stage %u", stage);
+        size_t kept = 0;
+
+        for (size_t i = 0; i < count; i++)
+            if (!value_get(&result->metadata, entries[i].key))
+                larger[kept++] = entries[i];
+        for (size_t i = 0; i < result->metadata.map.count; i++)
+            larger[kept++] = result->metadata.map.entries[i];
+        entries = larger;
+        count = kept;
+    }
+    *map = (struct value){ .kind = VALUE_MAP, .map = { entries, count } };
+    return RC_OK;
+}
+
+static enum rc evaluate(struct broker *broker, uint64_t run, uint32_t stage,
+                        unsigned when, unsigned *then, struct err *err)
+{
+    scoped(arena) arena = arena_create(QUESTION_ARENA_MAX);
+    struct reading reading = { broker, run };
+    const struct plan_stage *resolved;
+    struct value metadata;
+    enum rc rc;
+
+    if (!arena)
+        return err_set(err, RC_NO_MEMORY, "actions of stage %u", stage);
+    rc = read_resolved(&reading, stage, arena, &resolved, err);
+    if (rc == RC_OK)
+        rc = merged_metadata(&reading, stage, arena, &metadata, err);
+    for (size_t i = 0; rc == RC_OK && i < resolved->action_count; i++) {
+        const struct plan_action *action = &resolved->actions[i];
+
+        if (!(action->when & when) || !plan_action_holds(action, resolved, &metadata))
+            continue;
+        for (size_t t = 0; t < action->then_count; t++)
+            *then |= 1u << action->then[t];
+    }
+    return rc;
+}
+
+void answer_evaluate(struct broker *broker, uint64_t run, uint32_t stage, unsigned when)
+{
+    struct core_input input = {
+        .kind = INPUT_VERDICT, .now_us = broker->now_us, .run = run, .stage = stage
+    };
+    struct err err;
+
+    if (evaluate(broker, run, stage, when, &input.then, &err) != RC_OK) {
+        /* What guards the pipeline cannot be read: going on would be the unsafe choice.
+         */
+        input.then = 1u << THEN_ERROR;
+        fprintf(stderr, "brokerd: actions of run %lu stage %u: %s\n", (unsigned long)run,
+                stage, err.text);
+    }
+    core_step(broker->core, &input, &broker->changes);
+}

@@ -1,0 +1,166 @@
+/* requests.c - the commands of clients: submit, cancel, approve, shut down. */
+#include "broker/broker_state.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { SUBMIT_ARENA_MAX = 1 << 30 };
+
+static void reply_run(struct buf *body, uint64_t run)
+{
+    pack_map(body, 1);
+    pack_text(body, "run");
+    pack_uint(body, run);
+}
+
+/* A version 4 UUID (RFC 9562). */
+static const char *new_id(struct arena *arena)
+{
+    unsigned char b[16];
+
+    if (getrandom(b, sizeof b, 0) != sizeof b)
+        return NULL;
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    return arena_printf(
+        arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+        b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+        b[13], b[14], b[15]);
+}
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* Decodes the plan and works out the run's head. */
+static enum rc submission_open(const struct request *request,
+                               struct submission *submission, struct err *err)
+{
+    scoped(arena) arena = arena_create(SUBMIT_ARENA_MAX);
+    struct plan *plan;
+
+    if (!arena)
+        return err_set(err, RC_NO_MEMORY, "no memory for the plan");
+
+    enum rc rc = plan_decode(arena, request->plan.data, request->plan.size, &plan, err);
+
+    if (rc != RC_OK)
+        return rc;
+    submission->plan.plan = plan;
+    submission->plan.head = (struct run_head){ .id = new_id(arena),
+                                               .title = or_empty(plan->title),
+                                               .project = or_empty(plan->project),
+                                               .commit = or_empty(plan->code.commit),
+                                               .branch = or_empty(plan->code.branch),
+                                               .tree = or_empty(plan->code.tree),
+                                               .is_pipeline = plan->is_pipeline,
+                                               .is_dirty = plan->code.is_dirty };
+    memcpy(submission->plan.head.submission, request->submission, 16);
+    submission->bytes = request->plan;
+    if (!submission->plan.head.id)
+        return err_set(err, RC_IO, "the system gave no random bytes");
+    submission->plan.arena = steal(&arena);
+    return RC_OK;
+}
+
+enum rc request_submit(struct broker *broker, const struct request *request,
+                       struct buf *body, struct err *err)
+{
+    struct submission submission = { 0 };
+    struct core_input input = { .kind = INPUT_SUBMIT };
+    struct stage_shape *shapes;
+    struct core_edge *edges;
+    uint64_t run;
+    enum rc rc;
+
+    if (!request->submission)
+        return err_set(err, RC_INVALID,
+                       "submit: the field submission (16 bytes) is missing");
+    rc = store_run_by_submission(broker->store, request->submission, &run, err);
+    if (rc == RC_OK)
+        reply_run(body, run);
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    rc = submission_open(request, &submission, err);
+    if (rc != RC_OK)
+        return rc;
+    if (plan_shapes(submission.plan.plan, broker->scratch, &shapes, &edges) != RC_OK) {
+        arena_destroy(submission.plan.arena);
+        return err_set(err, RC_NO_MEMORY, "no memory for the run's stages");
+    }
+    input.shapes = shapes;
+    input.shape_count = submission.plan.plan->stage_count;
+    input.edges = edges;
+    input.edge_count = submission.plan.plan->edge_count;
+    broker->submitting = &submission;
+    broker_step(broker, &input);
+    broker->submitting = NULL;
+    arena_destroy(submission.plan.arena); /* NULL once the run has taken it */
+    if (submission.run == 0)
+        return err_set(
+            err, RC_FULL,
+            "the broker holds as many unfinished stages as it may; try again later");
+    reply_run(body, submission.run);
+    return RC_OK;
+}
+
+static enum rc run_exists(struct broker *broker, uint64_t run, struct err *err)
+{
+    return run != 0 && plan_of(broker, run)
+               ? RC_OK
+               : err_set(err, RC_NOT_FOUND, "there is no run %lu", (unsigned long)run);
+}
+
+enum rc request_cancel(struct broker *broker, const struct request *request,
+                       struct buf *body, struct err *err)
+{
+    enum rc rc = run_exists(broker, request->run, err);
+
+    if (rc != RC_OK)
+        return rc;
+    broker_step(broker,
+                &(struct core_input){ .kind = INPUT_CANCEL, .run = request->run });
+    if (broker->refused != RC_OK)
+        return err_set(err, RC_CONFLICT, "run %lu has ended already",
+                       (unsigned long)request->run);
+    reply_run(body, request->run);
+    return RC_OK;
+}
+
+enum rc request_approve(struct broker *broker, const struct request *request,
+                        struct buf *body, struct err *err)
+{
+    struct run_plan *plan;
+    uint32_t stage;
+    enum rc rc = stage_by_name(broker, request, &plan, &stage, err);
+
+    if (rc != RC_OK)
+        return rc;
+    broker_step(broker, &(struct core_input){ .kind = INPUT_APPROVE,
+                                              .run = request->run,
+                                              .stage = stage,
+                                              .yes = request->yes });
+    if (broker->refused != RC_OK)
+        return err_set(err, RC_CONFLICT, "stage %s of run %lu does not wait for approval",
+                       request->stage, (unsigned long)request->run);
+    reply_run(body, request->run);
+    return RC_OK;
+}
+
+enum rc request_shutdown(struct broker *broker, const struct request *request,
+                         struct buf *body, struct err *err)
+{
+    if (broker->settings.idle_exit_ms == 0)
+        return err_set(
+            err, RC_DENIED,
+            "this broker is a service: stop it where it was started (SIGTERM)");
+    if (core_active(broker->core) > 0 && !request->force)
+        return err_set(err, RC_CONFLICT,
+                       "%u runs are going on; wait for them, cancel them, or use force",
+                       core_active(broker->core));
+    broker->is_ending = true;
+    pack_map(body, 0);
+    return RC_OK;
+}

@@ -1,0 +1,179 @@
+/* turn.c - one turn of the loop: drain, step, commit, and only then speak. */
+#include "broker/broker_state.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum {
+    TURN_MESSAGES_MAX = 1000,
+    TURN_ARENA_MAX = 512 << 20,
+    FULL_WAIT_MS = 500, /* how long to wait before a tick is tried again on a full disk */
+};
+
+int64_t clock_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void broker_step(struct broker *broker, const struct core_input *input)
+{
+    struct core_input stamped = *input;
+
+    stamped.now_us = broker->now_us;
+    broker->refused = RC_OK;
+    core_step(broker->core, &stamped, &broker->changes);
+    apply_changes(broker);
+}
+
+/* After a failed commit: nobody was told anything of this turn, and the core is built
+ * again from what is on disk. Nodes are asked what they have. */
+static enum rc turn_undo(struct broker *broker, struct err *err)
+{
+    struct err failure = broker->batch;
+
+    fprintf(stderr, "brokerd: nothing of this turn was stored: %s\n", failure.text);
+    store_abort(broker->store);
+    mail_forget(broker);
+    outbox_fail(&broker->outbox, &failure);
+    outbox_send(&broker->outbox, broker->requests, broker->events);
+    if (failure.rc != RC_FULL && failure.rc != RC_NO_MEMORY) {
+        *err = failure;
+        return failure.rc;
+    }
+    return broker_restore(broker, err);
+}
+
+static enum rc turn_commit(struct broker *broker, struct err *err)
+{
+    enum rc rc = RC_OK;
+
+    core_flush(broker->core, &broker->changes);
+    apply_changes(broker);
+    if (broker->counters_changed)
+        batch_check(broker,
+                    store_counters_put(broker->store, &broker->counters, &broker->batch),
+                    &broker->batch);
+    mail_flush(broker);
+    if (broker->batch.rc == RC_OK && store_is_dirty(broker->store))
+        rc = store_commit(broker->store, &broker->batch);
+    if (broker->batch.rc != RC_OK || rc != RC_OK)
+        return turn_undo(broker, err);
+    broker->counters_changed = false;
+    core_forget(broker->core, &broker->changes);
+    apply_changes(broker);
+    broker->changes.count = broker->applied = 0;
+    plans_leave(broker);
+    outbox_send(&broker->outbox, broker->requests, broker->events);
+    return RC_OK;
+}
+
+static void drain(struct broker *broker)
+{
+    struct link_message message;
+    struct err err;
+
+    for (int i = 0; i < TURN_MESSAGES_MAX && broker->batch.rc == RC_OK; i++) {
+        enum rc rc = link_receive(broker->requests, &message, &err);
+
+        if (rc == RC_NOT_FOUND)
+            break;
+        if (rc == RC_OK) {
+            inbox_handle(broker, &message);
+            link_free(&message);
+        }
+    }
+    /* Subscriptions arrive on the event socket; libzmq has noted them, we only empty the
+     * queue. */
+    while (link_receive(broker->events, &message, &err) == RC_OK)
+        link_free(&message);
+}
+
+static enum rc turn(struct broker *broker, struct err *err)
+{
+    int64_t now = clock_us();
+    enum rc rc;
+
+    broker->now_us = now > broker->now_us ? now : broker->now_us;
+    broker->batch = (struct err){ .rc = RC_OK };
+    broker->scratch = arena_create(TURN_ARENA_MAX);
+    if (!broker->scratch)
+        return err_set(err, RC_NO_MEMORY, "no memory for a turn");
+    drain(broker);
+    if (broker->batch.rc == RC_OK)
+        broker_step(broker, &(struct core_input){ .kind = INPUT_TICK });
+    rc = turn_commit(broker, err);
+    arena_destroy(broker->scratch);
+    broker->scratch = NULL;
+    return rc;
+}
+
+static int wait_ms(const struct broker *broker)
+{
+    int64_t until = core_deadline_us(broker->core);
+    int64_t idle =
+        broker->settings.idle_exit_ms
+            ? broker->active_at_us + (int64_t)broker->settings.idle_exit_ms * 1000
+            : INT64_MAX;
+    int64_t now = clock_us();
+
+    if (broker->batch.rc != RC_OK)
+        return FULL_WAIT_MS;
+    if (core_active(broker->core) == 0 && idle < until)
+        until = idle;
+    if (until == INT64_MAX)
+        return -1;
+    if (until <= now)
+        return 0;
+    return until - now > 60000000 ? 60000 : (int)((until - now) / 1000 + 1);
+}
+
+static void quit_nodes(struct broker *broker)
+{
+    struct buf empty = { 0 };
+
+    for (uint32_t i = 0; i < broker->peer_count; i++)
+        if (broker->peers[i].has_joined)
+            peer_send(broker, i, MESSAGE_QUIT, &empty);
+    outbox_send(&broker->outbox, broker->requests, broker->events);
+}
+
+static bool is_idle(const struct broker *broker)
+{
+    return broker->settings.idle_exit_ms > 0 && core_active(broker->core) == 0
+           && clock_us() - broker->active_at_us
+                  > (int64_t)broker->settings.idle_exit_ms * 1000;
+}
+
+enum rc broker_run(struct broker *broker, struct err *err)
+{
+    enum rc rc = RC_OK;
+
+    while (rc == RC_OK && !broker->is_ending) {
+        zmq_pollitem_t items[] = { { broker->requests, 0, ZMQ_POLLIN, 0 },
+                                   { broker->events, 0, ZMQ_POLLIN, 0 },
+                                   { NULL, broker->signal_fd, ZMQ_POLLIN, 0 } };
+
+        if (zmq_poll(items, COUNT_OF(items), wait_ms(broker)) < 0 && errno != EINTR)
+            return err_set_sys(err, RC_IO, errno, "waiting for messages");
+        if (items[2].revents)
+            break;
+        if (items[0].revents || core_active(broker->core) > 0)
+            broker->active_at_us = clock_us();
+        rc = turn(broker, err);
+        if (is_idle(broker))
+            break;
+    }
+    if (broker->settings.idle_exit_ms > 0)
+        quit_nodes(broker);
+    return rc;
+}
