@@ -1,8 +1,12 @@
-/* times.c - the 24 bytes of a mark, little-endian on every machine. */
+/* times.c - the 24 bytes of a mark, little-endian on every machine, and times as text. */
 #include "codecs/wire/times.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+enum { US_PER_S = 1000000 };
 
 void time_mark_encode(const struct time_mark *mark, unsigned char bytes[TIME_MARK_BYTES])
 {
@@ -27,4 +31,17 @@ bool time_mark_decode(const unsigned char bytes[TIME_MARK_BYTES], struct time_ma
                                 .end = le64toh(fields[1]),
                                 .stream = (enum stream)stream };
     return true;
+}
+
+void time_text(int64_t unix_us, char text[TIME_TEXT_SIZE])
+{
+    int64_t part = ((unix_us % US_PER_S) + US_PER_S) % US_PER_S;
+    time_t seconds = (time_t)((unix_us - part) / US_PER_S);
+    char second[24];
+    struct tm utc;
+
+    if (!gmtime_r(&seconds, &utc) || utc.tm_year > 9999 - 1900)
+        utc = (struct tm){ .tm_year = 70, .tm_mday = 1 };
+    strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text, TIME_TEXT_SIZE, "%s.%06u", second, (unsigned)part % US_PER_S);
 }

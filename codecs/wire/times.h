@@ -20,3 +20,9 @@ struct time_mark {
 void time_mark_encode(const struct time_mark *mark, unsigned char bytes[TIME_MARK_BYTES]);
 /* false: the stream is none of the two. */
 bool time_mark_decode(const unsigned char bytes[TIME_MARK_BYTES], struct time_mark *mark);
+
+enum { TIME_TEXT_SIZE = 32 };
+
+/* UTC, ISO 8601 with microseconds and without a zone: 2025-04-04T15:03:39.321000, as
+ * section 5 of the in-task contract has it. Beyond the year 9999: 1970-01-01. */
+void time_text(int64_t unix_us, char text[TIME_TEXT_SIZE]);

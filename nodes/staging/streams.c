@@ -22,19 +22,6 @@ int64_t clock_us(void)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
-void time_text(int64_t unix_us, char text[TIME_TEXT_SIZE])
-{
-    int64_t part = ((unix_us % US_PER_S) + US_PER_S) % US_PER_S;
-    time_t seconds = (time_t)((unix_us - part) / US_PER_S);
-    char second[24];
-    struct tm utc;
-
-    if (!gmtime_r(&seconds, &utc) || utc.tm_year > 9999 - 1900)
-        utc = (struct tm){ .tm_year = 70, .tm_mday = 1 };
-    strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text, TIME_TEXT_SIZE, "%s.%06u", second, (unsigned)part % US_PER_S);
-}
-
 /* One line is one write, so that lines of several threads never mix. */
 void attempt_say(const struct staging *staging, uint64_t token, const char *format, ...)
 {

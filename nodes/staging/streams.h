@@ -1,15 +1,11 @@
-/* streams.h - times as text, and the files that grow while an attempt runs. */
+/* streams.h - the clock, and the files that grow while an attempt runs. */
 #pragma once
 
+#include "codecs/wire/times.h"
 #include "nodes/staging/staging.h"
-
-enum { TIME_TEXT_SIZE = 32 };
 
 /* Unix time now, in microseconds. */
 int64_t clock_us(void);
-/* UTC, ISO 8601 with microseconds and without a zone: 2025-04-04T15:03:39.321000, as the
- * in-task contract (section 5) has it. */
-void time_text(int64_t unix_us, char text[TIME_TEXT_SIZE]);
 /* Makes the files of all streams, empty. */
 NODISCARD enum rc streams_create(int folder, struct err *err);
 /* Stores the files of all streams into result; RC_FULL, RC_UNREACHABLE, RC_TIMEOUT and
