@@ -50,13 +50,24 @@ struct peer *peer_add(struct broker *broker, uint32_t number, const char *name)
     return peer;
 }
 
+static void welcome(struct broker *broker, uint32_t node)
+{
+    scoped_buf body = { 0 };
+
+    pack_map(&body, 2);
+    pack_text(&body, "version");
+    pack_text(&body, SLUICE_VERSION);
+    pack_text(&body, "timeout");
+    pack_uint(&body, broker->settings.node_timeout_ms);
+    peer_send(broker, node, MESSAGE_WELCOME, &body);
+}
+
 static void on_join(struct broker *broker, const char *identity,
                     const struct link_frame *body)
 {
     struct node_hello hello;
     struct err err;
-    uint32_t number;
-    scoped_buf welcome = { 0 };
+    uint32_t number, slots, busy;
 
     if (node_hello_decode(body->data, body->size, broker->scratch, &hello, &err) != RC_OK
         || strcmp(hello.name, identity) != 0) {
@@ -75,15 +86,14 @@ static void on_join(struct broker *broker, const char *identity,
         broker->counters.node_next = broker->peer_count;
         broker->counters_changed = true;
     }
+    welcome(broker, number);
+    if (peer->has_joined && hello.session <= peer->session
+        && core_node(broker->core, number, &slots, &busy) == NODE_ONLINE)
+        return; /* a repeat that crossed our answer: what it lists may be out of date */
     peer->has_joined = true;
+    peer->session = hello.session;
     snprintf(peer->version, sizeof peer->version, "%s", hello.version);
     table_fini(&peer->classes);
-    pack_map(&welcome, 2);
-    pack_text(&welcome, "version");
-    pack_text(&welcome, SLUICE_VERSION);
-    pack_text(&welcome, "timeout");
-    pack_uint(&welcome, broker->settings.node_timeout_ms);
-    peer_send(broker, number, MESSAGE_WELCOME, &welcome);
     broker_step(broker, &(struct core_input){ .kind = INPUT_JOIN,
                                               .node = number,
                                               .slots = hello.slots,
@@ -171,6 +181,15 @@ static void on_want(struct broker *broker, uint32_t node, const struct link_fram
         mail_class(broker, node, want.run, want.stage);
 }
 
+/* Beats are answered, so that a node knows that its broker lives. */
+static void on_beat(struct broker *broker, uint32_t node)
+{
+    struct buf empty = { 0 };
+
+    broker_step(broker, &(struct core_input){ .kind = INPUT_BEAT, .node = node });
+    peer_send(broker, node, MESSAGE_BEAT, &empty);
+}
+
 static void rejoin(struct broker *broker, const char *identity)
 {
     struct buf empty = { 0 };
@@ -197,7 +216,7 @@ void node_message(struct broker *broker, const char *identity, enum message_type
     if (type == MESSAGE_LEAVE)
         broker_step(broker, &(struct core_input){ .kind = INPUT_LEAVE, .node = number });
     else if (type == MESSAGE_BEAT)
-        broker_step(broker, &(struct core_input){ .kind = INPUT_BEAT, .node = number });
+        on_beat(broker, number);
     else if (type == MESSAGE_WANT)
         on_want(broker, number, body);
     else if (type == MESSAGE_STARTED)

@@ -92,6 +92,8 @@ enum { NODE_NAME_MAX = 64, NODE_TOKENS_MAX = 1000000, NODE_SLOTS_MAX = 1000000 }
 struct node_hello {
     const char *name, *version; /* name: 1 to NODE_NAME_MAX of letters, digits and ._- */
     uint32_t slots;
+    uint64_t
+        session; /* grows with every join that means a new beginning; repeats keep it */
     uint64_t *tokens; /* attempts the node has: running, or ended and not yet taken */
     size_t token_count;
 };

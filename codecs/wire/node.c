@@ -45,7 +45,9 @@ static uint64_t *read_tokens(struct reader *reader, struct arena *arena, size_t 
 
 void node_hello_encode(struct buf *buf, const struct node_hello *hello)
 {
-    pack_map(buf, 4);
+    pack_map(buf, 5);
+    pack_text(buf, "session");
+    pack_uint(buf, hello->session);
     pack_text(buf, "name");
     pack_text(buf, hello->name);
     pack_text(buf, "version");
@@ -70,6 +72,8 @@ enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
             read.name = reader_text(&reader, arena, NODE_NAME_MAX);
         else if (bytes_are(key, "version"))
             read.version = reader_text(&reader, arena, NODE_NAME_MAX);
+        else if (bytes_are(key, "session"))
+            read.session = reader_uint(&reader);
         else if (bytes_are(key, "slots"))
             read.slots = (uint32_t)reader_uint_max(&reader, NODE_SLOTS_MAX);
         else if (bytes_are(key, "tokens"))
