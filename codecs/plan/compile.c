@@ -68,7 +68,9 @@ void *compile_array(struct compiler *compiler, size_t count, size_t size)
 
 static const char *draft_name(const struct draft *draft)
 {
-    return draft->node ? draft->node->name : draft->step->name;
+    return draft->node   ? draft->node->name
+           : draft->task ? draft->task->name
+                         : draft->step->name;
 }
 
 static int draft_order(const void *a, const void *b, void *context)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codecs/digest/digest.h"
 #include "codecs/plan/tree.h"
 
 enum { SCRATCH_MAX = 1 << 30 };
@@ -32,15 +33,6 @@ static bool is_list_or_absent(const struct value *value)
     return value->kind == VALUE_LIST || value->kind == VALUE_ABSENT;
 }
 
-static bool digest_is_fine(const char *digest)
-{
-    static const char prefix[] = "sha256:";
-    size_t skip = sizeof prefix - 1;
-
-    return strncmp(digest, prefix, skip) == 0 && strlen(digest) == skip + 64
-           && strspn(digest + skip, "0123456789abcdef") == 64;
-}
-
 static const char *input_fault(const struct plan_input *input)
 {
     if (!tree_path_is_safe(input->name))
@@ -52,7 +44,7 @@ static const char *input_fault(const struct plan_input *input)
 
         if (!source->uri && !source->digest)
             return "a source without URI and digest";
-        if (source->digest && !digest_is_fine(source->digest))
+        if (source->digest && !digest_is_valid(source->digest, strlen(source->digest)))
             return "a digest that is not sha256:<64 hex>";
         if (source->name && !tree_path_is_safe(source->name))
             return "a source whose name is no relative path";
