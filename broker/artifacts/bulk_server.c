@@ -1,0 +1,397 @@
+/* bulk_server.c - one thread that answers for the objects and passes stream reads on.
+ *
+ * Each message is answered before the next is read, so a peer's requests are answered in
+ * their order today; the protocol promises no order between requests with different
+ * numbers, which leaves room for a pool of writers. Answers that a peer does not take
+ * (it asked for more than it reads) are dropped and counted: it will run into its
+ * timeout, and nobody else waits for it. */
+#include "broker/artifacts/bulk_uploads.h"
+#include "broker/artifacts/pump.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zmq.h>
+
+struct bulk_server {
+    struct objects *objects; /* borrowed */
+    void *socket;            /* the pump's */
+    struct pump *pump;
+    struct uploads *uploads;
+    unsigned char *chunk; /* BULK_CHUNK_BYTES, for what is read */
+    atomic_ullong dropped;
+};
+
+/* A request being answered. */
+struct request {
+    struct bytes peer;
+    struct bulk_message message;
+};
+
+static void drop(struct bulk_server *self)
+{
+    atomic_fetch_add(&self->dropped, 1);
+}
+
+static void answer(struct bulk_server *self, const struct request *request,
+                   struct bulk_message message)
+{
+    message.id = request->message.id;
+    if (!bulk_tell(self->socket, request->peer, &message))
+        drop(self);
+}
+
+static struct bytes bytes_of(const char *text)
+{
+    return (struct bytes){ text, strlen(text) };
+}
+
+static void answer_error(struct bulk_server *self, const struct request *request,
+                         const struct err *err)
+{
+    answer(self, request,
+           (struct bulk_message){ .type = BULK_ERROR,
+                                  .code = bytes_of(rc_name(err->rc)),
+                                  .text = bytes_of(err->text) });
+}
+
+static void on_have(struct bulk_server *self, struct request *request)
+{
+    struct bulk_message *have = &request->message;
+    char digest[DIGEST_TEXT_SIZE];
+    char *missing = (char *)self->chunk;
+
+    _Static_assert((int)BULK_HAVE_MAX <= (int)BULK_CHUNK_BYTES, "one byte for each");
+    for (size_t i = 0; i < have->digest_count; i++) {
+        bulk_digest_next(have, digest);
+        missing[i] = objects_has(self->objects, digest, NULL) ? 0 : 1;
+    }
+    answer(self, request,
+           (struct bulk_message){ .type = BULK_HAD,
+                                  .missing = { missing, have->digest_count } });
+}
+
+/* The upload has all its bytes. */
+static void upload_finish(struct bulk_server *self, const struct request *request,
+                          struct upload *upload)
+{
+    struct err err;
+    enum rc rc =
+        object_writer_commit(steal(&upload->writer), upload->digest, NULL, NULL, &err);
+
+    if (rc == RC_OK)
+        answer(self, request, (struct bulk_message){ .type = BULK_STORED });
+    else
+        answer_error(self, request, &err);
+}
+
+static void upload_go_on(struct bulk_server *self, const struct request *request,
+                         const struct upload *upload)
+{
+    answer(self, request,
+           (struct bulk_message){
+               .type = BULK_GO_ON, .received = upload->received, .window = BULK_WINDOW });
+}
+
+/* Takes bytes that fit; answers in any case. */
+static void upload_take(struct bulk_server *self, const struct request *request,
+                        struct upload *upload, struct bytes data)
+{
+    struct err err;
+    enum rc rc = object_writer_add(upload->writer, data.data, data.size, &err);
+
+    if (rc != RC_OK) {
+        upload_drop(upload);
+        answer_error(self, request, &err);
+        return;
+    }
+    upload->received += data.size;
+    upload->moved_ms = pump_now_ms();
+    if (upload->received == upload->size)
+        upload_finish(self, request, upload);
+    else
+        upload_go_on(self, request, upload);
+}
+
+static void on_put(struct bulk_server *self, struct request *request)
+{
+    const struct bulk_message *put = &request->message;
+    struct upload *upload;
+    uint64_t size;
+    struct err err;
+
+    if (put->has_data && put->data.size != put->size) {
+        err_set(&err, RC_INVALID, "PUT of %llu bytes carries %zu",
+                (unsigned long long)put->size, put->data.size);
+        answer_error(self, request, &err);
+        return;
+    }
+    if (objects_has(self->objects, put->digest, &size) && size == put->size) {
+        answer(self, request, (struct bulk_message){ .type = BULK_STORED });
+        return;
+    }
+    if (uploads_begin(self->uploads, self->objects, request->peer, put, pump_now_ms(),
+                      &upload, &err)
+        != RC_OK)
+        answer_error(self, request, &err);
+    else if (put->has_data || put->size == 0)
+        upload_take(self, request, upload, put->data);
+    else
+        upload_go_on(self, request, upload);
+}
+
+static void on_put_data(struct bulk_server *self, struct request *request)
+{
+    const struct bulk_message *put = &request->message;
+    struct upload *upload = uploads_find(self->uploads, request->peer, put->id);
+    struct err err;
+
+    if (!upload) {
+        err_set(&err, RC_NOT_FOUND,
+                "no upload %llu is in progress: it failed, or was given up after %d s "
+                "without a byte; begin again with PUT",
+                (unsigned long long)put->id, UPLOAD_STALE_MS / 1000);
+        answer_error(self, request, &err);
+        return;
+    }
+    if (put->data.size == 0 || put->offset != upload->received
+        || put->data.size > upload->size - upload->received) {
+        err_set(&err, RC_INVALID,
+                "PUT_DATA of %zu bytes at %llu: the next of %llu bytes is %llu",
+                put->data.size, (unsigned long long)put->offset,
+                (unsigned long long)upload->size, (unsigned long long)upload->received);
+        upload_drop(upload);
+        answer_error(self, request, &err);
+        return;
+    }
+    upload_take(self, request, upload, put->data);
+}
+
+static void on_put_stop(struct bulk_server *self, struct request *request)
+{
+    struct upload *upload =
+        uploads_find(self->uploads, request->peer, request->message.id);
+
+    if (upload)
+        upload_drop(upload);
+}
+
+/* Reads [offset, offset+limit) of an open object into chunk; *got is less only at its
+ * end. */
+static enum rc chunk_read(struct bulk_server *self, int fd,
+                          const struct bulk_message *get, size_t *got, struct err *err)
+{
+    size_t done = 0;
+
+    while (done < get->limit) {
+        ssize_t part =
+            pread(fd, self->chunk + done, get->limit - done, (off_t)(get->offset + done));
+
+        if (part < 0 && errno == EINTR)
+            continue;
+        if (part < 0) {
+            int sys = errno;
+
+            return err_set_sys(err, RC_IO, sys, "read object %s", get->digest);
+        }
+        if (part == 0)
+            break;
+        done += (size_t)part;
+    }
+    *got = done;
+    return RC_OK;
+}
+
+static enum rc object_chunk(struct bulk_server *self, const struct bulk_message *get,
+                            uint64_t *size, size_t *got, struct err *err)
+{
+    char digest[DIGEST_TEXT_SIZE];
+    scoped_fd int fd = -1;
+    enum rc rc = objects_read(self->objects, get->digest, &fd, size, err);
+
+    if (rc == RC_OK)
+        rc = chunk_read(self, fd, get, got, err);
+    if (rc != RC_OK || get->offset != 0 || *got != *size)
+        return rc;
+
+    /* The whole object: cheap to check here, so that a damaged one never leaves. */
+    digest_bytes(self->chunk, *got, digest);
+    return strcmp(digest, get->digest) == 0
+               ? RC_OK
+               : objects_verify(self->objects, get->digest, err);
+}
+
+static void on_get(struct bulk_server *self, struct request *request)
+{
+    uint64_t size = 0;
+    size_t got = 0;
+    struct err err;
+
+    if (object_chunk(self, &request->message, &size, &got, &err) != RC_OK) {
+        answer_error(self, request, &err);
+        return;
+    }
+    answer(self, request,
+           (struct bulk_message){ .type = BULK_DATA,
+                                  .size = size,
+                                  .has_data = true,
+                                  .data = { (char *)self->chunk, got } });
+}
+
+static void on_check(struct bulk_server *self, struct request *request)
+{
+    struct err err;
+
+    if (objects_verify(self->objects, request->message.digest, &err) == RC_OK)
+        answer(self, request, (struct bulk_message){ .type = BULK_CHECKED });
+    else
+        answer_error(self, request, &err);
+}
+
+/* The question goes to the node with the name of who asked, and comes back with it, so
+ * nothing is kept here in between. */
+static void on_stream_read(struct bulk_server *self, struct request *request)
+{
+    const struct bulk_message *read = &request->message;
+    struct bulk_message ask = *read;
+    struct err err;
+
+    ask.type = BULK_STREAM_ASK;
+    ask.client = request->peer;
+    enum rc rc = read->node.size == 0 ? RC_UNREACHABLE
+                                      : bulk_send(self->socket, read->node, &ask, &err);
+    if (rc == RC_OK)
+        return;
+    err_set(&err, rc, "node %.*s %s", (int)read->node.size, read->node.data,
+            rc == RC_UNREACHABLE
+                ? "is not connected"
+                : "has too many questions waiting: try again in a moment");
+    answer_error(self, request, &err);
+}
+
+static void on_stream_answer(struct bulk_server *self, struct request *request)
+{
+    struct bulk_message message = request->message;
+
+    message.type = message.type == BULK_STREAM_GIVE ? BULK_STREAM_DATA : BULK_ERROR;
+    message.node = request->peer;
+    if (message.client.size == 0 || !bulk_tell(self->socket, message.client, &message))
+        drop(self);
+}
+
+static void request_handle(struct bulk_server *self, struct request *request)
+{
+    switch (request->message.type) {
+    case BULK_HAVE:
+        on_have(self, request);
+        break;
+    case BULK_PUT:
+        on_put(self, request);
+        break;
+    case BULK_PUT_DATA:
+        on_put_data(self, request);
+        break;
+    case BULK_PUT_STOP:
+        on_put_stop(self, request);
+        break;
+    case BULK_GET:
+        on_get(self, request);
+        break;
+    case BULK_CHECK:
+        on_check(self, request);
+        break;
+    case BULK_STREAM_READ:
+        on_stream_read(self, request);
+        break;
+    case BULK_STREAM_GIVE:
+    case BULK_STREAM_REFUSE:
+        on_stream_answer(self, request);
+        break;
+    case BULK_HAD:
+    case BULK_GO_ON:
+    case BULK_STORED:
+    case BULK_DATA:
+    case BULK_CHECKED:
+    case BULK_STREAM_DATA:
+    case BULK_STREAM_ASK:
+    case BULK_ERROR:
+        /* Answers are for clients; to answer one could go on for ever. */
+        drop(self);
+        break;
+    }
+}
+
+static void on_message(void *context, const struct link_message *message)
+{
+    struct bulk_server *self = context;
+    struct request request = { 0 };
+    uint64_t id;
+    struct err err;
+
+    must(message->count > 0);
+    request.peer = (struct bytes){ message->frames[0].data, message->frames[0].size };
+    if (bulk_decode(message->frames + 1, message->count - 1, &request.message, &id, &err)
+        == RC_OK) {
+        request_handle(self, &request);
+        return;
+    }
+    drop(self);
+    request.message.id = id;
+    if (id != 0)
+        answer_error(self, &request, &err);
+}
+
+static void on_refused(void *context)
+{
+    drop(context);
+}
+
+static void on_tick(void *context, uint64_t now_ms)
+{
+    struct bulk_server *self = context;
+
+    uploads_drop_stale(self->uploads, now_ms);
+}
+
+enum rc bulk_server_create(void *zmq_context, const char *endpoint,
+                           struct objects *objects, struct bulk_server **server,
+                           struct err *err)
+{
+    static const struct pump_calls calls = { on_message, on_refused, on_tick };
+    static const struct link_bounds bounds = { BULK_QUEUE_MAX, BULK_FRAME_MAX };
+    scoped(bulk_server) self = calloc(1, sizeof *self);
+
+    if (!self || !(self->uploads = uploads_create())
+        || !(self->chunk = malloc(BULK_CHUNK_BYTES)))
+        return err_set(err, RC_NO_MEMORY, "bulk server at %s", endpoint);
+    self->objects = objects;
+
+    enum rc rc =
+        link_bind_bounded(zmq_context, ZMQ_ROUTER, endpoint, bounds, &self->socket, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = pump_create(zmq_context, self->socket, calls, self, &self->pump, err);
+    if (rc != RC_OK) {
+        link_close(self->socket);
+        return rc;
+    }
+    *server = steal(&self);
+    return RC_OK;
+}
+
+uint64_t bulk_server_dropped(const struct bulk_server *server)
+{
+    return atomic_load(&server->dropped);
+}
+
+void bulk_server_destroy(struct bulk_server *server)
+{
+    if (!server)
+        return;
+    pump_destroy(server->pump);
+    uploads_destroy(server->uploads);
+    free(server->chunk);
+    free(server);
+}

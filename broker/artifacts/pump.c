@@ -1,0 +1,132 @@
+/* pump.c - the loop of the thread, and how it is told to end. */
+#include "broker/artifacts/pump.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <zmq.h>
+
+enum { BURST_MAX = 64 }; /* messages between two looks at the stop socket */
+
+struct pump {
+    void *socket, *stop_here, *stop_there; /* there: the thread's end */
+    struct pump_calls calls;
+    void *context;
+    pthread_t thread;
+    bool is_running;
+};
+
+uint64_t pump_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void burst(struct pump *self)
+{
+    for (int i = 0; i < BURST_MAX; i++) {
+        struct link_message message;
+        struct err err;
+        enum rc rc = link_receive(self->socket, &message, &err);
+
+        if (rc == RC_PROTOCOL) {
+            self->calls.refused(self->context);
+            continue;
+        }
+        if (rc != RC_OK)
+            return;
+        self->calls.message(self->context, &message);
+        link_free(&message);
+    }
+}
+
+static void *pump_run(void *context)
+{
+    struct pump *self = context;
+    zmq_pollitem_t items[2] = {
+        { .socket = self->stop_there, .events = ZMQ_POLLIN },
+        { .socket = self->socket, .events = ZMQ_POLLIN },
+    };
+    uint64_t tick_ms = pump_now_ms() + PUMP_TICK_MS;
+
+    for (;;) {
+        int ready = zmq_poll(items, 2, self->calls.tick ? PUMP_TICK_MS : -1);
+
+        if (ready < 0 && zmq_errno() == EINTR)
+            continue;
+        if (ready < 0 || items[0].revents != 0)
+            return NULL;
+        if (items[1].revents != 0)
+            burst(self);
+        if (self->calls.tick && pump_now_ms() >= tick_ms) {
+            self->calls.tick(self->context, pump_now_ms());
+            tick_ms = pump_now_ms() + PUMP_TICK_MS;
+        }
+    }
+}
+
+/* The thread takes no signals: they are for the loop of the process. */
+static enum rc thread_start(struct pump *self, struct err *err)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int sys = pthread_create(&self->thread, NULL, pump_run, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (sys != 0)
+        return err_set_sys(err, RC_NO_MEMORY, sys, "start a thread");
+    self->is_running = true;
+    return RC_OK;
+}
+
+enum rc pump_create(void *zmq_context, void *socket, struct pump_calls calls,
+                    void *context, struct pump **pump, struct err *err)
+{
+    scoped(pump) self = calloc(1, sizeof *self);
+    char endpoint[64];
+
+    if (!self)
+        return err_set(err, RC_NO_MEMORY, "start a thread");
+    snprintf(endpoint, sizeof endpoint, "inproc://pump-%p", (void *)self);
+    self->calls = calls;
+    self->context = context;
+    enum rc rc = link_bind(zmq_context, ZMQ_PAIR, endpoint, &self->stop_there, err);
+    if (rc == RC_OK)
+        rc = link_connect(zmq_context, ZMQ_PAIR, endpoint, NULL, &self->stop_here, err);
+    if (rc != RC_OK)
+        return rc;
+    self->socket = socket;
+    rc = thread_start(self, err);
+    if (rc != RC_OK) {
+        self->socket = NULL;
+        return rc;
+    }
+    *pump = steal(&self);
+    return RC_OK;
+}
+
+void pump_destroy(struct pump *pump)
+{
+    struct link_frame stop = { "", 0 };
+    struct err err;
+
+    if (!pump)
+        return;
+    if (pump->is_running) {
+        /* Fails only when the context is ending, and then the thread ends by itself. */
+        enum rc rc = link_send(pump->stop_here, &stop, 1, &err);
+
+        must(rc == RC_OK || rc == RC_CANCELLED);
+        pthread_join(pump->thread, NULL);
+    }
+    link_close(pump->stop_here);
+    link_close(pump->stop_there);
+    link_close(pump->socket);
+    free(pump);
+}
