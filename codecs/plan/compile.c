@@ -281,7 +281,7 @@ static enum rc stages_compile(struct compiler *compiler)
 enum rc plan_compile(const struct config *config, const struct plan_request *request,
                      struct arena *arena, struct plan **plan, struct err *err)
 {
-    struct err unheard;
+    struct err unheard = { 0 };
     struct compiler compiler = {
         .config = config, .request = request, .arena = arena, .err = err ? err : &unheard
     };

@@ -304,7 +304,8 @@ static void step_notes(struct compiler *compiler, const struct draft *draft)
                      step->name);
 }
 
-static uint64_t seconds(int64_t given)
+/* 0 stands for "not given" in file and plan alike; so do negative numbers. */
+static uint64_t limit_of(int64_t given)
 {
     return given > 0 ? (uint64_t)given : 0;
 }
@@ -328,8 +329,8 @@ static void texts_fill(struct plan_stage *stage, const struct draft *draft)
     stage->upload_store = step->upload_store;
     stage->description = step->description;
     stage->stop_condition = step->stop_condition;
-    stage->time_limit_s = seconds(step->time_limit_s);
-    stage->no_output_timeout_s = seconds(step->no_output_timeout_s);
+    stage->time_limit_s = limit_of(step->time_limit_s);
+    stage->no_output_timeout_s = limit_of(step->no_output_timeout_s);
 }
 
 static enum rc task_fill(struct compiler *compiler, struct plan_stage *stage,
@@ -342,7 +343,7 @@ static enum rc task_fill(struct compiler *compiler, struct plan_stage *stage,
     if (rc != RC_OK)
         return compile_wrap(compiler, rc, draft->place, stage->name);
     stage->task = task->name;
-    stage->queued_max = seconds(task->maximum_queued);
+    stage->queued_max = limit_of(task->maximum_queued);
     stage->on_child_error = task->on_child_error;
     stage->reuse = stage->reuse || task->reuse_children;
     if (task->stop_condition)

@@ -209,7 +209,6 @@ static enum rc address_split(struct compiler *compiler, const char *noun,
 {
     const struct plan *plan = compiler->plan;
     const char *dot = compiler->pipeline ? strchr(name, '.') : NULL;
-    const char **names;
 
     *stage_index = 0;
     *rest = name;
@@ -221,13 +220,17 @@ static enum rc address_split(struct compiler *compiler, const char *noun,
 
     char *node = arena_copy(compiler->arena, name, (size_t)(dot - name));
 
-    names = compile_array(compiler, plan->stage_count, sizeof *names);
-    if (!node || !names)
-        return RC_NO_MEMORY;
+    if (!node)
+        return err_set(compiler->err, RC_NO_MEMORY, "plan: no memory for a name");
     *rest = dot + 1;
     *stage_index = compile_stage_find(compiler, node);
     if (*stage_index < plan->stage_count)
         return RC_OK;
+
+    const char **names = compile_array(compiler, plan->stage_count, sizeof *names);
+
+    if (!names)
+        return RC_NO_MEMORY;
     for (size_t i = 0; i < plan->stage_count; i++)
         names[i] = compiler->drafts[i].node->name;
     return name_pick(compiler, "node", node, names, plan->stage_count, false,

@@ -318,7 +318,7 @@ enum rc plan_resolve(const struct plan *plan, uint32_t stage,
                      const struct upstream *upstream, struct arena *arena,
                      struct plan_stage **resolved, struct buf *notes, struct err *err)
 {
-    struct err unheard;
+    struct err unheard = { 0 };
     struct resolver resolver = { .plan = plan,
                                  .upstream = upstream,
                                  .arena = arena,

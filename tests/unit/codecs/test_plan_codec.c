@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "codecs/pack/pack.h"
-#include "codecs/plan/plan.h"
+#include "codecs/plan/shape.h"
 
 static const char digest[] =
     "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -343,6 +343,90 @@ static void test_task_counts_have_an_upper_end(void **state)
     assert_int_equal(plan_stage_task_count(&stage), 1);
 }
 
+/* The section of docs/plan.md for a shape, up to the next heading, or NULL. */
+static const char *section_of(const char *text, const char *noun, size_t *size)
+{
+    char heading[100];
+    const char *start, *end;
+
+    snprintf(heading, sizeof heading, "\n## %s\n", noun);
+    start = strstr(text, heading);
+    if (!start)
+        return NULL;
+    start += strlen(heading);
+    end = strstr(start, "\n## ");
+    *size = end ? (size_t)(end - start) : strlen(start);
+    return start;
+}
+
+/* Every field of the shape is in its section, and every name there is a field. */
+static void assert_documented(const char *text, const struct shape *shape)
+{
+    size_t size = 0, named = 0;
+    const char *section = section_of(text, shape->noun, &size);
+
+    if (!section)
+        fail_msg("docs/plan.md has no section '%s'", shape->noun);
+    for (const char *at = section; at < section + size; at = strchr(at, '\n') + 1) {
+        size_t length = strcspn(at, "\n"), cell = 1 + strcspn(at + 1, "|");
+
+        for (const char *tick = at;
+             strncmp(at, "| `", 3) == 0 && tick && tick < at + cell;
+             tick = memchr(tick + 1, '`', (size_t)(at + cell - tick - 1)))
+            named += *tick == '`';
+        if (at[length] == '\0')
+            break;
+    }
+    assert_int_equal(named, 2 * shape->field_count);
+    for (size_t i = 0; i < shape->field_count; i++) {
+        char name[100];
+        const char *found;
+
+        snprintf(name, sizeof name, "`%s`", shape->fields[i].key);
+        found = strstr(section, name);
+        if (!found || found >= section + size)
+            fail_msg("docs/plan.md: '%s' lacks %s", shape->noun, name);
+        if (shape->fields[i].shape)
+            assert_documented(text, shape->fields[i].shape);
+    }
+}
+
+static void test_the_document_names_every_field_and_no_other(void **state)
+{
+    (void)state;
+    static char text[64 << 10];
+    FILE *document = fopen(SOURCE_ROOT "/docs/plan.md", "r");
+
+    assert_non_null(document);
+
+    size_t size = fread(text, 1, sizeof text - 1, document);
+
+    fclose(document);
+    text[size] = '\0';
+    assert_documented(text, &plan_shape);
+}
+
+static void test_edges_come_back_sorted_by_target(void **state)
+{
+    (void)state;
+    scoped(arena) arena = arena_setup();
+    struct plan_stage stages[] = { { .name = "a" }, { .name = "b" }, { .name = "c" } };
+    struct plan_edge edges[] = {
+        { .source = 0, .target = 2, .source_key = "1", .target_key = "" },
+        { .source = 0, .target = 1, .source_key = "2", .target_key = "" },
+        { .source = 1, .target = 2, .source_key = "3", .target_key = "" },
+    };
+    struct plan plan = {
+        .stages = stages, .stage_count = 3, .edges = edges, .edge_count = 3
+    };
+    struct plan *back = NULL;
+
+    assert_int_equal(plan_through(arena, &plan, &back, NULL), RC_OK);
+    assert_string_equal(back->edges[0].source_key, "2");
+    assert_string_equal(back->edges[1].source_key, "1");
+    assert_string_equal(back->edges[2].source_key, "3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +438,8 @@ int main(void)
         cmocka_unit_test(test_damaged_bytes_are_answered),
         cmocka_unit_test(test_a_large_plan_goes_through),
         cmocka_unit_test(test_task_counts_have_an_upper_end),
+        cmocka_unit_test(test_the_document_names_every_field_and_no_other),
+        cmocka_unit_test(test_edges_come_back_sorted_by_target),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -371,6 +371,103 @@ static void test_edges_without_meaning_are_refused(void **state)
     }
 }
 
+struct wrong_case {
+    const char *text;
+    enum rc rc;
+    const char *what;
+};
+
+static void test_files_that_cannot_run_say_where(void **state)
+{
+    (void)state;
+    static const struct wrong_case cases[] = {
+        { "- step: {name: s, image: i, command: c,\n"
+          "    environment-variables: [{name: V, optional: false}]}\n",
+          RC_INVALID, "f.yaml:1: s: environment variable 'V' needs a value" },
+        { "- step: {name: s, image: i, command: c,\n"
+          "    parameters: [{name: p, type: integer, default: 9, max: 5}]}\n",
+          RC_INVALID, "f.yaml:2: s: parameter 'p'" },
+        { "- step: {name: s, image: i, command: c,\n"
+          "    inputs: [{name: ../x, default: a}]}\n",
+          RC_INVALID, "f.yaml:2: input '../x'" },
+        { "- step: {name: s, image: i, command: c, inputs: [{name: in}]}\n", RC_INVALID,
+          "f.yaml:1: s: input 'in' needs a file" },
+        { "- step: {name: s, image: i, command: c,\n"
+          "    resources: {cpu: {min: -1}}}\n",
+          RC_INVALID, "resources" },
+        { "- step: {name: s, image: i, command: c,\n"
+          "    parameters: [{name: p, type: float, default: maybe}]}\n",
+          RC_INVALID, "maybe" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture fixture;
+
+        fixture_setup(&fixture, cases[i].text);
+        assert_wrong(&fixture, &(struct plan_request){ .step = "s" }, cases[i].rc,
+                     cases[i].what);
+        fixture_teardown(&fixture);
+    }
+}
+
+static void test_a_pipeline_parameter_replaces_what_a_sweep_had(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "- step: {name: s, image: i, command: c, parameters: [{name: p, type: integer},\n"
+        "    {name: q, optional: true}]}\n"
+        "- task: {name: t, step: s, type: manual_search,\n"
+        "    parameter-sets: [{p: 1, q: a}, {p: 2, q: b}, {p: 3}]}\n"
+        "- pipeline:\n"
+        "    name: x\n"
+        "    parameters: [{name: p, target: n.parameter.p}]\n"
+        "    nodes: [{name: n, type: task, task: t}]\n"
+        "    edges: []\n";
+    struct fixture fixture;
+    struct plan_assignment given = { "p", value_text("7") };
+    struct plan_request request = { .pipeline = "x", .parameters = &given };
+    const struct plan_stage *stage;
+
+    fixture_setup(&fixture, text);
+    assert_int_equal(compile(&fixture, &request), RC_OK);
+    stage = &fixture.plan->stages[0];
+    assert_int_equal(plan_task_parameter(stage, 2, 0).integer, 3);
+    assert_int_equal(plan_task_parameter(stage, 2, 1).kind, VALUE_ABSENT);
+    request.parameter_count = 1;
+    assert_int_equal(compile(&fixture, &request), RC_OK);
+    stage = &fixture.plan->stages[0];
+    assert_int_equal(plan_stage_task_count(stage), 3);
+    assert_int_equal(plan_task_parameter(stage, 2, 0).integer, 7);
+    assert_int_equal(plan_task_parameter(stage, 0, 0).integer, 7);
+    fixture_teardown(&fixture);
+}
+
+static void test_an_override_entry_without_a_default_takes_the_value_away(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "- step: {name: s, image: i, command: 'x {parameter-value:p}',\n"
+        "    parameters: [{name: p, default: a}]}\n"
+        "- pipeline:\n"
+        "    name: x\n"
+        "    nodes: [{name: n, type: execution, step: s,\n"
+        "      override: {parameters: [{name: p%s}]}}]\n"
+        "    edges: []\n";
+    struct fixture fixture;
+    struct plan_request request = { .pipeline = "x" };
+    char filled[1000];
+
+    snprintf(filled, sizeof filled, text, ", optional: true");
+    fixture_setup(&fixture, filled);
+    assert_int_equal(compile(&fixture, &request), RC_OK);
+    assert_int_equal(fixture.plan->stages[0].parameters[0].value.kind, VALUE_NULL);
+    fixture_teardown(&fixture);
+    snprintf(filled, sizeof filled, text, "");
+    fixture_setup(&fixture, filled);
+    assert_wrong(&fixture, &request, RC_INVALID, "'p' needs a value");
+    fixture_teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +479,9 @@ int main(void)
         cmocka_unit_test(test_a_blueprint_can_be_run_by_its_name),
         cmocka_unit_test(test_what_must_have_a_value_is_missed),
         cmocka_unit_test(test_edges_without_meaning_are_refused),
+        cmocka_unit_test(test_files_that_cannot_run_say_where),
+        cmocka_unit_test(test_a_pipeline_parameter_replaces_what_a_sweep_had),
+        cmocka_unit_test(test_an_override_entry_without_a_default_takes_the_value_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
