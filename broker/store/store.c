@@ -1,0 +1,461 @@
+/* store.c - the environment, its one batch, and how failures are told apart. */
+#include "broker/store/tables.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { KEYS_MAX = 511 };
+static const size_t map_first = (size_t)1 << 30; /* bytes of address space, not of disk */
+static const size_t map_margin = (size_t)1 << 28; /* free before a batch begins */
+static const char magic[] = "sluice-store";
+
+static const char *const names[TABLE_COUNT] = {
+    [TABLE_META] = "meta",
+    [TABLE_RUNS] = "runs",
+    [TABLE_RUN_ROWS] = "run_rows",
+    [TABLE_PLANS] = "plans",
+    [TABLE_IDS] = "ids",
+    [TABLE_SUBMISSIONS] = "submissions",
+    [TABLE_ACTIVE] = "active",
+    [TABLE_STAGES] = "stages",
+    [TABLE_RESOLVED] = "resolved",
+    [TABLE_NOTES] = "notes",
+    [TABLE_TASKS] = "tasks",
+    [TABLE_RESULTS] = "results",
+    [TABLE_ATTEMPTS] = "attempts",
+    [TABLE_NODES] = "nodes",
+    [TABLE_ARTIFACTS] = "artifacts",
+    [TABLE_EVENTS] = "events",
+};
+
+struct store {
+    MDB_env *env;
+    MDB_dbi tables[TABLE_COUNT];
+    MDB_txn *batch;  /* NULL: none is open */
+    MDB_txn *reader; /* reset between uses */
+    size_t map_size;
+    int lock_fd;
+    char id[37];
+    char path[4096];
+};
+
+const char *table_name(enum table_id table)
+{
+    return names[table];
+}
+
+static enum rc failed(struct err *err, int code, const char *what)
+{
+    switch (code) {
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EIO: /* LMDB reports a short write of a full disk so */
+        err_set(err, RC_FULL, "store: %s: %s: free disk space; nothing was lost", what,
+                mdb_strerror(code));
+        break;
+    case ENOMEM:
+        err_set(err, RC_NO_MEMORY, "store: %s: out of memory", what);
+        break;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+        err_set(err, RC_CORRUPT, "store: %s: %s: restore a backup", what,
+                mdb_strerror(code));
+        break;
+    default:
+        err_set(err, RC_IO, "store: %s: %s", what, mdb_strerror(code));
+        break;
+    }
+    err->sys = code;
+    return err->rc;
+}
+
+static enum rc take_lock(struct store *store, const char *directory, struct err *err)
+{
+    char path[4200];
+
+    snprintf(path, sizeof path, "%s/lock.owner", directory);
+    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (store->lock_fd < 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot write %s", path);
+    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return err_set(err, RC_CONFLICT, "%s is in use by another brokerd", directory);
+    return RC_OK;
+}
+
+/* An LMDB data file begins with a meta page: its magic number stands at byte 16. */
+static enum rc check_foreign(const char *directory, struct err *err)
+{
+    static const unsigned char expected[4] = { 0xde, 0xc0, 0xef, 0xbe };
+    unsigned char head[20];
+    char path[4200];
+
+    snprintf(path, sizeof path, "%s/data.mdb", directory);
+
+    scoped_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT)
+        return RC_OK;
+    if (fd < 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot read %s", path);
+
+    ssize_t got = read(fd, head, sizeof head);
+
+    if (got == 0)
+        return RC_OK;
+    if (got != sizeof head || memcmp(head + 16, expected, 4) != 0)
+        return err_set(
+            err, RC_INVALID,
+            "%s was not written by sluice: move it away, or choose another folder", path);
+    return RC_OK;
+}
+
+static enum rc open_env(struct store *store, const char *directory, struct err *err)
+{
+    int code = mdb_env_create(&store->env);
+    struct stat info;
+    char path[4200];
+
+    if (code)
+        return failed(err, code, "create");
+    snprintf(path, sizeof path, "%s/data.mdb", directory);
+    store->map_size = map_first;
+    while (stat(path, &info) == 0 && (size_t)info.st_size + map_margin > store->map_size)
+        store->map_size *= 2;
+    mdb_env_set_mapsize(store->env, store->map_size);
+    mdb_env_set_maxdbs(store->env, TABLE_COUNT);
+    code = mdb_env_open(store->env, directory, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    if (code == EACCES || code == EROFS)
+        return err_set_sys(err, RC_DENIED, code, "cannot write the store in %s",
+                           directory);
+    return code ? failed(err, code, directory) : RC_OK;
+}
+
+static void new_uuid(char text[37])
+{
+    unsigned char b[16];
+
+    must(getrandom(b, sizeof b, 0) == sizeof b);
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    snprintf(text, 37,
+             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+             b[13], b[14], b[15]);
+}
+
+/* Whether the environment has tables although it has no record of ours. */
+static bool has_strangers(MDB_txn *txn)
+{
+    MDB_dbi root;
+    MDB_stat stat;
+
+    return mdb_dbi_open(txn, NULL, 0, &root) == 0 && mdb_stat(txn, root, &stat) == 0
+           && stat.ms_entries > 0;
+}
+
+static enum rc read_format(struct store *store, MDB_txn *txn, const char *directory,
+                           struct err *err)
+{
+    MDB_val key = { 6, (void *)(uintptr_t) "format" }, data;
+    struct reader reader;
+    MDB_dbi meta;
+
+    if (mdb_dbi_open(txn, names[TABLE_META], 0, &meta) != 0
+        || mdb_get(txn, meta, &key, &data) != 0)
+        return has_strangers(txn) ? err_set(
+                   err, RC_INVALID,
+                   "%s holds a database of another program: move it away, or choose "
+                   "another folder",
+                   directory)
+                                  : RC_NOT_FOUND;
+    reader_init(&reader, data.mv_data, data.mv_size);
+
+    size_t count = reader_list(&reader);
+    uint64_t version = reader_uint(&reader);
+    struct bytes mark = reader_string(&reader);
+    struct bytes id = reader_string(&reader);
+
+    if (!reader_ok(&reader) || count < 3 || !bytes_are(mark, magic) || id.size != 36)
+        return err_set(err, RC_INVALID, "%s is not a store of sluice", directory);
+    if (version != RECORD_VERSION)
+        return err_set(err, RC_INVALID,
+                       "%s has format %lu, this program reads %d: use a newer sluice",
+                       directory, (unsigned long)version, RECORD_VERSION);
+    memcpy(store->id, id.data, 36);
+    return RC_OK;
+}
+
+static enum rc write_format(struct store *store, MDB_txn *txn, MDB_dbi meta,
+                            struct err *err)
+{
+    scoped_buf record = { 0 };
+    MDB_val key = { 6, (void *)(uintptr_t) "format" }, data;
+
+    new_uuid(store->id);
+    record_begin(&record, 2);
+    pack_text(&record, magic);
+    pack_text(&record, store->id);
+    data = (MDB_val){ record.size, record.data };
+
+    int code = mdb_put(txn, meta, &key, &data, 0);
+
+    return code ? failed(err, code, "meta") : RC_OK;
+}
+
+static enum rc open_tables(struct store *store, const char *directory, struct err *err)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(store->env, NULL, 0, &txn);
+
+    if (code)
+        return failed(err, code, "begin");
+
+    enum rc rc = read_format(store, txn, directory, err);
+    bool is_new = rc == RC_NOT_FOUND;
+
+    for (unsigned i = 0; code == 0 && (rc == RC_OK || is_new) && i < TABLE_COUNT; i++)
+        code = mdb_dbi_open(txn, names[i], MDB_CREATE, &store->tables[i]);
+    if (is_new)
+        rc = code ? RC_OK : write_format(store, txn, store->tables[TABLE_META], err);
+    if (rc == RC_OK && code == 0) {
+        code = mdb_txn_commit(txn);
+        return code ? failed(err, code, directory) : RC_OK;
+    }
+    mdb_txn_abort(txn);
+    return code ? failed(err, code, directory) : rc;
+}
+
+enum rc store_open(const char *directory, struct store **store, struct err *err)
+{
+    scoped(store) made = calloc(1, sizeof *made);
+    int code;
+    enum rc rc;
+
+    if (!made)
+        return err_set(err, RC_NO_MEMORY, "no memory for the store");
+    made->lock_fd = -1;
+    snprintf(made->path, sizeof made->path, "%s", directory);
+    if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot make the folder %s",
+                           directory);
+    rc = check_foreign(directory, err);
+    if (rc == RC_OK)
+        rc = take_lock(made, directory, err);
+    if (rc == RC_OK)
+        rc = open_env(made, directory, err);
+    if (rc == RC_OK)
+        rc = open_tables(made, directory, err);
+    if (rc != RC_OK)
+        return rc;
+    code = mdb_txn_begin(made->env, NULL, MDB_RDONLY, &made->reader);
+    if (code)
+        return failed(err, code, "begin");
+    mdb_txn_reset(made->reader);
+    *store = steal(&made);
+    return RC_OK;
+}
+
+void store_destroy(struct store *store)
+{
+    if (!store)
+        return;
+    if (store->batch)
+        mdb_txn_abort(store->batch);
+    if (store->reader)
+        mdb_txn_abort(store->reader);
+    if (store->env)
+        mdb_env_close(store->env);
+    if (store->lock_fd >= 0)
+        close(store->lock_fd);
+    free(store);
+}
+
+const char *store_id(const struct store *store)
+{
+    return store->id;
+}
+
+bool store_is_dirty(const struct store *store)
+{
+    return store->batch != NULL;
+}
+
+/* Address space ahead of need, so that a batch never meets a full map. */
+static void grow_map(struct store *store)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+
+    if (mdb_env_info(store->env, &info) || mdb_env_stat(store->env, &stat))
+        return;
+
+    size_t used = (info.me_last_pgno + 1) * stat.ms_psize;
+    size_t size = store->map_size;
+
+    while (used + map_margin > size || used > size / 4 * 3)
+        size *= 2;
+    if (size != store->map_size && mdb_env_set_mapsize(store->env, size) == 0)
+        store->map_size = size;
+}
+
+static enum rc batch_begin(struct store *store, struct err *err)
+{
+    int code;
+
+    if (store->batch)
+        return RC_OK;
+    grow_map(store);
+    code = mdb_txn_begin(store->env, NULL, 0, &store->batch);
+    if (code) {
+        store->batch = NULL;
+        return failed(err, code, "begin");
+    }
+    return RC_OK;
+}
+
+enum rc store_commit(struct store *store, struct err *err)
+{
+    MDB_txn *batch = store->batch;
+    int code;
+
+    if (!batch)
+        return RC_OK;
+    store->batch = NULL;
+    code = mdb_txn_commit(batch);
+    return code ? failed(err, code, "commit") : RC_OK;
+}
+
+void store_abort(struct store *store)
+{
+    if (store->batch)
+        mdb_txn_abort(store->batch);
+    store->batch = NULL;
+}
+
+enum rc table_put(struct store *store, enum table_id table, const void *key,
+                  size_t key_size, const void *data, size_t size, bool is_append,
+                  struct err *err)
+{
+    MDB_val k = { key_size, (void *)(uintptr_t)key },
+            d = { size, (void *)(uintptr_t)data };
+    enum rc rc = batch_begin(store, err);
+    int code;
+
+    must(key_size <= KEYS_MAX);
+    if (rc != RC_OK)
+        return rc;
+    code =
+        mdb_put(store->batch, store->tables[table], &k, &d, is_append ? MDB_APPEND : 0);
+    if (code == MDB_KEYEXIST)
+        code = mdb_put(store->batch, store->tables[table], &k, &d, 0);
+    return code ? failed(err, code, names[table]) : RC_OK;
+}
+
+enum rc table_put_buf(struct store *store, enum table_id table, const struct key *key,
+                      const struct buf *record, struct err *err)
+{
+    if (!buf_ok(record))
+        return err_set(err, RC_NO_MEMORY, "store: %s: a record is too large",
+                       names[table]);
+    return table_put(store, table, key->bytes, key->size, record->data, record->size,
+                     false, err);
+}
+
+enum rc table_remove(struct store *store, enum table_id table, const void *key,
+                     size_t key_size, struct err *err)
+{
+    MDB_val k = { key_size, (void *)(uintptr_t)key };
+    enum rc rc = batch_begin(store, err);
+    int code;
+
+    if (rc != RC_OK)
+        return rc;
+    code = mdb_del(store->batch, store->tables[table], &k, NULL);
+    return code && code != MDB_NOTFOUND ? failed(err, code, names[table]) : RC_OK;
+}
+
+enum rc view_begin(struct store *store, struct view *view, struct err *err)
+{
+    *view = (struct view){ .store = store, .txn = store->batch };
+    if (view->txn)
+        return RC_OK;
+
+    int code = mdb_txn_renew(store->reader);
+
+    if (code)
+        return failed(err, code, "read");
+    view->txn = store->reader;
+    return RC_OK;
+}
+
+void view_end(struct view *view)
+{
+    if (view->cursor)
+        mdb_cursor_close(view->cursor);
+    if (view->txn && view->txn == view->store->reader)
+        mdb_txn_reset(view->txn);
+    view->cursor = NULL;
+    view->txn = NULL;
+}
+
+enum rc view_get(struct view *view, enum table_id table, const void *key, size_t key_size,
+                 MDB_val *data, struct err *err)
+{
+    MDB_val k = { key_size, (void *)(uintptr_t)key };
+    int code = mdb_get(view->txn, view->store->tables[table], &k, data);
+
+    if (code == MDB_NOTFOUND)
+        return err_set(err, RC_NOT_FOUND, "store: %s has no such record", names[table]);
+    return code ? failed(err, code, names[table]) : RC_OK;
+}
+
+enum rc view_next(struct view *view, MDB_cursor_op move, MDB_val *found, MDB_val *data,
+                  struct err *err)
+{
+    int code = mdb_cursor_get(view->cursor, found, data, move);
+
+    if (code == MDB_NOTFOUND)
+        return RC_NOT_FOUND;
+    return code ? failed(err, code, "read") : RC_OK;
+}
+
+enum rc view_seek(struct view *view, enum table_id table, const void *key,
+                  size_t key_size, MDB_val *found, MDB_val *data, struct err *err)
+{
+    int code = mdb_cursor_open(view->txn, view->store->tables[table], &view->cursor);
+
+    if (code)
+        return failed(err, code, names[table]);
+    *found = (MDB_val){ key_size, (void *)(uintptr_t)key };
+    return view_next(view, key_size ? MDB_SET_RANGE : MDB_FIRST, found, data, err);
+}
+
+enum rc table_get(struct store *store, enum table_id table, const struct key *key,
+                  struct buf *data, struct err *err)
+{
+    struct view view;
+    MDB_val found;
+    enum rc rc = view_begin(store, &view, err);
+
+    if (rc != RC_OK)
+        return rc;
+    rc = view_get(&view, table, key->bytes, key->size, &found, err);
+    if (rc == RC_OK)
+        buf_add(data, found.mv_data, found.mv_size);
+    view_end(&view);
+    if (rc == RC_OK && !buf_ok(data))
+        return err_set(err, RC_NO_MEMORY, "store: %s: a record is too large",
+                       names[table]);
+    return rc;
+}
