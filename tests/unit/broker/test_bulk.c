@@ -735,67 +735,6 @@ static void test_a_taken_endpoint_is_a_conflict(void **state)
     assert_null(second);
 }
 
-/* The part of the document under the message's heading, "" if there is none. Owned. */
-static char *section_of(const char *text, const char *name, enum bulk_type type)
-{
-    char heading[64];
-
-    snprintf(heading, sizeof heading, "\n#### %s (%d)\n", name, type);
-    const char *at = strstr(text, heading);
-    const char *body = at ? at + strlen(heading) : "";
-    const char *end = strstr(body, "\n#");
-    char *section = strndup(body, end ? (size_t)(end - body) : strlen(body));
-    assert_non_null(section);
-    return section;
-}
-
-/* A row of its table for each field, and no other. */
-static void assert_fields(const char *section, const char *name, enum bulk_type type)
-{
-    const char *field, *row = section;
-    size_t rows = 0, count = 0;
-
-    for (; (field = bulk_field_name(type, count)); count++) {
-        char quoted[64];
-
-        snprintf(quoted, sizeof quoted, "\n| `%s` |", field);
-        if (!strstr(section, quoted))
-            fail_msg("docs/protocol-bulk.md: %s lacks field %s", name, field);
-    }
-    for (; (row = strstr(row, "\n| `")); row++)
-        rows++;
-    if (rows != count)
-        fail_msg("docs/protocol-bulk.md: %s has %zu fields, the codec %zu", name, rows,
-                 count);
-}
-
-static void test_the_document_names_every_message_and_field(void **state)
-{
-    FILE *file = fopen(SOURCE_ROOT "/docs/protocol-bulk.md", "r");
-    scoped_buf text;
-    enum bulk_type type;
-    const char *name;
-    size_t i = 0, headings = 0;
-
-    (void)state;
-    assert_non_null(file);
-    buf_init(&text, 0);
-    for (int c; (c = fgetc(file)) != EOF;)
-        buf_byte(&text, (unsigned char)c);
-    fclose(file);
-    for (; (name = bulk_message_name(i, &type)); i++) {
-        char *section = section_of(buf_string(&text), name, type);
-
-        if (section[0] == '\0')
-            fail_msg("docs/protocol-bulk.md lacks %s (%d)", name, type);
-        assert_fields(section, name, type);
-        free(section);
-    }
-    for (const char *at = buf_string(&text); (at = strstr(at, "\n#### ")); at++)
-        headings++;
-    assert_int_equal(headings, i);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -818,7 +757,6 @@ int main(void)
         TEST(test_what_a_node_gives_carries_the_name_of_its_socket),
         TEST(test_a_lost_server_is_a_timeout_and_a_new_one_is_found),
         TEST(test_a_taken_endpoint_is_a_conflict),
-        TEST(test_the_document_names_every_message_and_field),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
