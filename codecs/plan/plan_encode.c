@@ -1,5 +1,5 @@
 /* plan_encode.c - a plan as msgpack: a struct is a map of its fields that are not zero,
- * keyed by the member's name; the tables are in shape.c, the format in docs/plan.md. */
+ * keyed by short names; the tables are in shape.c, the format in docs/plan.md. */
 #include "codecs/plan/shape.h"
 
 #include "codecs/pack/pack.h"

@@ -142,13 +142,19 @@ static const struct field stage_fields[] = {
 };
 const struct shape plan_stage_shape = SHAPE(plan_stage, "stage", stage_fields);
 
+/* A plan may have millions of edges, so their keys are abbreviations. */
+#define EDGE(name, member, what, last)                                                   \
+    {                                                                                    \
+        .key = (name), .offset = offsetof(struct plan_edge, member), .kind = (what),     \
+        .max = (last)                                                                    \
+    }
 static const struct field edge_fields[] = {
-    ENUM(plan_edge, source, PLAN_STAGES_MAX),
-    ENUM(plan_edge, target, PLAN_STAGES_MAX),
-    ENUM(plan_edge, source_type, EDGE_END_COUNT - 1),
-    ENUM(plan_edge, target_type, EDGE_END_COUNT - 1),
-    TEXT(plan_edge, source_key),
-    TEXT(plan_edge, target_key),
+    EDGE("s", source, FIELD_UINT32, PLAN_STAGES_MAX),
+    EDGE("t", target, FIELD_UINT32, PLAN_STAGES_MAX),
+    EDGE("st", source_type, FIELD_UINT32, EDGE_END_COUNT - 1),
+    EDGE("tt", target_type, FIELD_UINT32, EDGE_END_COUNT - 1),
+    EDGE("sk", source_key, FIELD_TEXT, PLAN_TEXT_MAX),
+    EDGE("tk", target_key, FIELD_TEXT, PLAN_TEXT_MAX),
 };
 static const struct shape edge_shape = SHAPE(plan_edge, "edge", edge_fields);
 

@@ -1,8 +1,9 @@
 /* shape.h - the structs of plan.h as tables of fields.
  *
  * Encoder and decoder both follow these tables, so they cannot differ. Key and member
- * have the same name. A field that holds zero (NULL, false, absent, an empty list) is
- * left out of the bytes; docs/plan.md lists the fields. Inner to this folder. */
+ * have the same name, except in edges. A field that holds zero (NULL, false, absent, an
+ * empty list) is left out of the bytes; docs/plan.md lists the fields. Inner to this
+ * folder. */
 #pragma once
 
 #include "codecs/plan/plan.h"

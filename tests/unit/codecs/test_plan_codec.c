@@ -229,7 +229,7 @@ static void test_what_cannot_be_a_plan_is_refused(void **state)
     assert_refused(arena, &plan, "edge 0");
     plan_small(&plan, stages, edges);
     edges[0].source_type = EDGE_END_COUNT;
-    assert_refused(arena, &plan, "source_type");
+    assert_refused(arena, &plan, "'st'");
     plan_small(&plan, stages, edges);
     stages[1].kind = STAGE_DEPLOYMENT;
     assert_refused(arena, &plan, "kind");
