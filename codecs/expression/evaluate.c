@@ -17,11 +17,16 @@ struct result {
     const struct node *items; /* of a tuple or set; value is then null */
 };
 
+/* Comparing two large sets item by item takes the product of their sizes. An expression
+ * that a person writes stays far below this many steps. */
+enum { STEPS_MAX = 1000000 };
+
 struct evaluation {
     const struct expression_names *names;
+    size_t steps; /* nodes evaluated and items looked at so far */
 };
 
-static enum outcome evaluate(const struct evaluation *e, const struct node *node,
+static enum outcome evaluate(struct evaluation *e, const struct node *node,
                              struct result *result);
 
 static enum outcome give(struct result *result, struct value value)
@@ -111,11 +116,11 @@ static enum outcome compute(enum node_kind kind, const struct result *left,
     return give(result, value_float(compute_real(kind, real_of(a), real_of(b))));
 }
 
-static enum outcome equal(const struct evaluation *e, const struct result *a,
+static enum outcome equal(struct evaluation *e, const struct result *a,
                           const struct result *b, bool *is_equal);
 
 /* Whether some item of the tuple or set equals the result. */
-static enum outcome has_item(const struct evaluation *e, const struct node *items,
+static enum outcome has_item(struct evaluation *e, const struct node *items,
                              const struct result *wanted, bool *has)
 {
     *has = false;
@@ -131,7 +136,7 @@ static enum outcome has_item(const struct evaluation *e, const struct node *item
     return KNOWN;
 }
 
-static enum outcome is_subset(const struct evaluation *e, const struct node *a,
+static enum outcome is_subset(struct evaluation *e, const struct node *a,
                               const struct node *b, bool *is_within)
 {
     *is_within = true;
@@ -147,7 +152,7 @@ static enum outcome is_subset(const struct evaluation *e, const struct node *a,
     return KNOWN;
 }
 
-static enum outcome tuples_equal(const struct evaluation *e, const struct node *a,
+static enum outcome tuples_equal(struct evaluation *e, const struct node *a,
                                  const struct node *b, bool *are_equal)
 {
     const struct node *one = a->first, *other = b->first;
@@ -168,7 +173,7 @@ static enum outcome tuples_equal(const struct evaluation *e, const struct node *
     return KNOWN;
 }
 
-static enum outcome sets_equal(const struct evaluation *e, const struct node *a,
+static enum outcome sets_equal(struct evaluation *e, const struct node *a,
                                const struct node *b, bool *are_equal)
 {
     enum outcome outcome = is_subset(e, a, b, are_equal);
@@ -176,7 +181,7 @@ static enum outcome sets_equal(const struct evaluation *e, const struct node *a,
     return outcome == KNOWN && *are_equal ? is_subset(e, b, a, are_equal) : outcome;
 }
 
-static enum outcome equal(const struct evaluation *e, const struct result *a,
+static enum outcome equal(struct evaluation *e, const struct result *a,
                           const struct result *b, bool *is_equal)
 {
     *is_equal = false;
@@ -188,7 +193,7 @@ static enum outcome equal(const struct evaluation *e, const struct result *a,
                                       : tuples_equal(e, a->items, b->items, is_equal);
 }
 
-static enum outcome is_in(const struct evaluation *e, const struct result *wanted,
+static enum outcome is_in(struct evaluation *e, const struct result *wanted,
                           const struct result *where, bool *is_within)
 {
     const struct value *value = &wanted->value, *container = &where->value;
@@ -197,6 +202,7 @@ static enum outcome is_in(const struct evaluation *e, const struct result *wante
     if (where->items)
         return has_item(e, where->items, wanted, is_within);
     if (container->kind == VALUE_LIST) {
+        e->steps += container->list.count;
         for (size_t i = 0; i < container->list.count && !wanted->items; i++)
             if (value_equals_loosely(value, &container->list.items[i]))
                 *is_within = true;
@@ -234,7 +240,7 @@ static enum outcome order(enum node_kind kind, const struct result *left,
     return KNOWN;
 }
 
-static enum outcome compare(const struct evaluation *e, enum node_kind kind,
+static enum outcome compare(struct evaluation *e, enum node_kind kind,
                             const struct result *left, const struct result *right,
                             struct result *result)
 {
@@ -264,7 +270,7 @@ static enum outcome compare(const struct evaluation *e, enum node_kind kind,
     return outcome == KNOWN ? give(result, value_bool(holds)) : outcome;
 }
 
-static enum outcome evaluate_pair(const struct evaluation *e, const struct node *node,
+static enum outcome evaluate_pair(struct evaluation *e, const struct node *node,
                                   struct result *result)
 {
     bool forgives = node->kind == NODE_IS || node->kind == NODE_IS_NOT;
@@ -284,7 +290,7 @@ static enum outcome evaluate_pair(const struct evaluation *e, const struct node 
 }
 
 /* Stops at the first operand that decides, before unknown names behind it. */
-static enum outcome evaluate_chain(const struct evaluation *e, const struct node *node,
+static enum outcome evaluate_chain(struct evaluation *e, const struct node *node,
                                    struct result *result)
 {
     bool decider = node->kind == NODE_OR;
@@ -301,7 +307,7 @@ static enum outcome evaluate_chain(const struct evaluation *e, const struct node
     return give(result, value_bool(!decider));
 }
 
-static enum outcome evaluate_not(const struct evaluation *e, const struct node *node,
+static enum outcome evaluate_not(struct evaluation *e, const struct node *node,
                                  struct result *result)
 {
     struct result operand;
@@ -312,7 +318,7 @@ static enum outcome evaluate_not(const struct evaluation *e, const struct node *
     return outcome == KNOWN ? give(result, value_bool(!is_truthy(&operand))) : outcome;
 }
 
-static enum outcome evaluate_sign(const struct evaluation *e, const struct node *node,
+static enum outcome evaluate_sign(struct evaluation *e, const struct node *node,
                                   struct result *result)
 {
     const struct result zero = { .value = value_int(0) };
@@ -328,7 +334,7 @@ static enum outcome evaluate_sign(const struct evaluation *e, const struct node 
 }
 
 /* All items must be known, even those that nobody asks for. */
-static enum outcome evaluate_items(const struct evaluation *e, const struct node *node,
+static enum outcome evaluate_items(struct evaluation *e, const struct node *node,
                                    struct result *result)
 {
     for (const struct node *item = node->first; item; item = item->next) {
@@ -345,7 +351,7 @@ static enum outcome evaluate_items(const struct evaluation *e, const struct node
     return KNOWN;
 }
 
-static enum outcome evaluate_name(const struct evaluation *e, const struct node *node,
+static enum outcome evaluate_name(struct evaluation *e, const struct node *node,
                                   struct result *result)
 {
     struct value value;
@@ -356,9 +362,11 @@ static enum outcome evaluate_name(const struct evaluation *e, const struct node 
     return give(result, value);
 }
 
-static enum outcome evaluate(const struct evaluation *e, const struct node *node,
+static enum outcome evaluate(struct evaluation *e, const struct node *node,
                              struct result *result)
 {
+    if (e->steps++ >= STEPS_MAX)
+        return FAILED;
     switch ((int)node->kind) {
     case NODE_CONSTANT:
         return give(result, node->constant);
@@ -385,7 +393,7 @@ static enum outcome evaluate(const struct evaluation *e, const struct node *node
 bool expression_is_met(const struct expression *expression,
                        const struct expression_names *names)
 {
-    const struct evaluation e = { .names = names };
+    struct evaluation e = { .names = names };
     struct result result;
 
     return evaluate(&e, expression->root, &result) == KNOWN && is_truthy(&result);

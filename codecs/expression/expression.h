@@ -24,6 +24,6 @@ struct expression_names { /* looks names up as they are written: "metadata.acc",
 
 /* Whether the expression is met: evaluates to something true. An unknown name (except
  * below `not`, `is`, `is not`), a call, a type that an operator cannot take, a division
- * by zero: not met. */
+ * by zero, or more than a million steps (comparing large sets): not met. */
 bool expression_is_met(const struct expression *expression,
                        const struct expression_names *names);

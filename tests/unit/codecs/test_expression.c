@@ -184,6 +184,34 @@ static void test_bounds_hold_for_long_and_for_deep_texts(void **state)
     assert_int_equal(parse(text, &err), RC_INVALID);
 }
 
+static bool find_nothing(void *context, const char *name, struct value *value)
+{
+    (void)context;
+    (void)name;
+    (void)value;
+    return false;
+}
+
+static void test_the_steps_of_an_evaluation_are_bounded(void **state)
+{
+    scoped(arena) arena = arena_create(32 << 20);
+    scoped_buf text = { 0 };
+    struct expression *expression;
+
+    (void)state;
+    for (int side = 0; side < 2; side++) {
+        buf_text(&text, side == 0 ? "{" : " == {");
+        for (int i = 0; i < 8000; i++)
+            buf_printf(&text, "%d,", i);
+        buf_text(&text, "}");
+    }
+    buf_text(&text, " or True");
+    assert_int_equal(expression_parse(arena, buf_string(&text), &expression, NULL),
+                     RC_OK);
+    assert_false(
+        expression_is_met(expression, &(struct expression_names){ NULL, find_nothing }));
+}
+
 static void test_an_arena_at_its_limit_is_reported(void **state)
 {
     struct expression *expression;
@@ -328,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_what_the_reference_accepts_parses),
         cmocka_unit_test(test_what_the_reference_refuses_is_refused_with_a_column),
         cmocka_unit_test(test_bounds_hold_for_long_and_for_deep_texts),
+        cmocka_unit_test(test_the_steps_of_an_evaluation_are_bounded),
         cmocka_unit_test(test_an_arena_at_its_limit_is_reported),
         cmocka_unit_test(test_expressions_that_are_met),
         cmocka_unit_test(test_expressions_that_are_not_met),
