@@ -245,9 +245,12 @@ static enum rc action_fill(struct compiler *compiler, const struct draft *draft,
     for (size_t i = 0; i < from->condition_count; i++) {
         struct expression *expression;
         struct err why = { 0 };
+        enum rc rc =
+            expression_parse(compiler->arena, from->conditions[i], &expression, &why);
 
-        if (expression_parse(compiler->arena, from->conditions[i], &expression, &why)
-            != RC_OK)
+        if (rc == RC_NO_MEMORY)
+            return err_set(compiler->err, rc, "%s", why.text);
+        if (rc != RC_OK)
             compile_note(compiler,
                          "node '%.80s' (line %u): the action's 'if' never holds: %.300s",
                          draft->node->name, from->place.line, why.text);

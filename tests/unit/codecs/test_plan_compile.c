@@ -468,6 +468,35 @@ static void test_an_override_entry_without_a_default_takes_the_value_away(void *
     fixture_teardown(&fixture);
 }
 
+/* Whatever the limit of the arena is, the answer is a plan or that memory ran out. */
+static void test_a_lack_of_memory_is_an_answer_at_every_point(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct plan_assignment given[] = { { "many.lr", value_text("0.5") },
+                                       { "tags", value_text("t") } };
+    struct plan_uri uris[] = { { "one.data", "a.csv" } };
+    struct plan_request request = { .pipeline = "all",
+                                    .parameters = given,
+                                    .parameter_count = 2,
+                                    .inputs = uris,
+                                    .input_count = 1 };
+    enum rc rc = RC_NO_MEMORY;
+
+    fixture_setup(&fixture, file);
+    for (size_t limit = 0; rc != RC_OK && limit < 1 << 20; limit += 48) {
+        scoped(arena) arena = arena_create(limit);
+        struct plan *plan = NULL;
+        struct err err = { 0 };
+
+        rc = plan_compile(fixture.lint.config, &request, arena, &plan, &err);
+        assert_true(rc == RC_OK || rc == RC_NO_MEMORY);
+        assert_true(rc == RC_OK || (!plan && err.text[0] != '\0'));
+    }
+    assert_int_equal(rc, RC_OK);
+    fixture_teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_what_must_have_a_value_is_missed),
         cmocka_unit_test(test_edges_without_meaning_are_refused),
         cmocka_unit_test(test_files_that_cannot_run_say_where),
+        cmocka_unit_test(test_a_lack_of_memory_is_an_answer_at_every_point),
         cmocka_unit_test(test_a_pipeline_parameter_replaces_what_a_sweep_had),
         cmocka_unit_test(test_an_override_entry_without_a_default_takes_the_value_away),
     };

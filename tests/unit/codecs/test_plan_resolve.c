@@ -72,7 +72,8 @@ static enum rc world_outputs(void *context, uint32_t stage, uint64_t task,
     size_t found = 0;
 
     (void)stage;
-    (void)err;
+    if (!sources)
+        return err_set(err, RC_NO_MEMORY, "no memory for outputs");
     for (; found < COUNT_OF(world->outputs) && world->outputs[found]; found++)
         sources[found] = (struct plan_source){
             .uri = arena_printf(arena, "datum://%llu", (unsigned long long)task),
@@ -395,6 +396,30 @@ static void test_actions_hold_when_all_conditions_do(void **state)
     assert_false(plan_action_holds(&action, &stage, &metadata));
 }
 
+static void test_a_lack_of_memory_is_an_answer_at_every_point(void **state)
+{
+    (void)state;
+    struct world world;
+    enum rc rc = RC_NO_MEMORY;
+
+    world_setup(&world);
+    world.tasks = 5;
+    world.stages[2].kind = STAGE_TASK;
+    world.outputs[0] = "model.bin";
+    edge_add(&world, 0, EDGE_METADATA, "acc", EDGE_PARAMETER, "best");
+    edge_add(&world, 0, EDGE_OUTPUT, "*", EDGE_INPUT, "data");
+    for (size_t limit = 0; rc != RC_OK && limit < 1 << 16; limit += 16) {
+        scoped(arena) arena = arena_create(limit);
+        struct plan_stage *resolved = NULL;
+        struct err err = { 0 };
+
+        rc = plan_resolve(&world.plan, 2, &world.upstream, arena, &resolved, NULL, &err);
+        assert_true(rc == RC_OK || (rc == RC_NO_MEMORY && !resolved));
+    }
+    assert_int_equal(rc, RC_OK);
+    world_teardown(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_inputs_match_by_name_and_else_by_file),
         cmocka_unit_test(test_an_input_that_got_nothing_cannot_run),
         cmocka_unit_test(test_actions_hold_when_all_conditions_do),
+        cmocka_unit_test(test_a_lack_of_memory_is_an_answer_at_every_point),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
