@@ -182,9 +182,10 @@ static enum rc scalar_fill(struct builder *b, const yaml_event_t *event,
 
     if (!text)
         return RC_NO_MEMORY;
-    if (tag && (!kind_of_tag(tag, &kind) || kind == VALUE_LIST || kind == VALUE_MAP))
+    if (tag && strcmp(tag, "!") != 0
+        && (!kind_of_tag(tag, &kind) || kind == VALUE_LIST || kind == VALUE_MAP))
         return refuse_tag(b, event->start_mark, event->data.scalar.tag);
-    if (!tag && event->data.scalar.plain_implicit)
+    if (event->data.scalar.plain_implicit && (!tag || strcmp(tag, "!") == 0))
         verdict = scalar_resolve(b->arena, text, size, &node->value);
     else
         verdict = scalar_of_kind(b->arena, text, size, kind, &node->value);

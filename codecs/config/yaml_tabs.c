@@ -79,15 +79,38 @@ static enum rc scan_gap(struct yaml_tabs *tabs, size_t end, bool only_properties
     return RC_OK;
 }
 
+/* The line that begins a block scalar: a comment in it needs a space before it. */
+static enum rc scan_header(struct yaml_tabs *tabs, size_t end, struct yaml_fault *fault)
+{
+    while (has_more(tabs, end) && strchr("|>+-0123456789", tabs->text[tabs->at]))
+        step(tabs);
+    if (has_more(tabs, end) && tabs->text[tabs->at] == '#') {
+        snprintf(fault->text, sizeof fault->text,
+                 "no valid YAML: a comment needs a space before it");
+        fault->hint = "Put a space before the #.";
+        fault->place = tabs->place;
+        return RC_INVALID;
+    }
+    while (has_more(tabs, end) && tabs->text[tabs->at] == ' ')
+        step(tabs);
+    if (has_more(tabs, end) && tabs->text[tabs->at] == '\t')
+        return refuse_tab(tabs, fault);
+    return RC_OK;
+}
+
 enum rc yaml_tabs_scalar(struct yaml_tabs *tabs, const yaml_event_t *event,
                          struct yaml_fault *fault)
 {
     size_t end = event->end_mark.index;
-    bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    yaml_scalar_style_t style = event->data.scalar.style;
+    bool plain = style == YAML_PLAIN_SCALAR_STYLE;
     enum rc rc = scan_gap(tabs, event->start_mark.index, false, fault);
 
     if (rc == RC_OK && (event->data.scalar.anchor || event->data.scalar.tag))
         rc = scan_gap(tabs, end, true, fault);
+    if (rc == RC_OK
+        && (style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE))
+        rc = scan_header(tabs, end, fault);
     while (rc == RC_OK && has_more(tabs, end)) {
         if (plain && tabs->text[tabs->at] == '\t')
             return refuse_tab(tabs, fault);

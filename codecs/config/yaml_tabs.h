@@ -1,7 +1,8 @@
 /* yaml_tabs.h - finds tabs where the format's reference reader allows none.
  *
- * A tab may stand in comments, quoted and block scalars only. libyaml is milder, so the
- * text between the scalars is looked at here, as the events go by. */
+ * A tab may stand in comments, quoted and block scalars only, and a comment behind the
+ * sign of a block scalar needs a space. libyaml is milder, so the text between the
+ * scalars is looked at here, as the events go by. */
 #pragma once
 
 #include "codecs/config/yaml.h"
