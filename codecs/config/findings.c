@@ -1,6 +1,8 @@
 /* findings.c - blocks of findings in the arena, and the edit distance. */
 #include "codecs/config/findings.h"
 
+#include "codecs/value/utf8.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +44,38 @@ static struct findings_block *block_with_room(struct findings *findings)
     return block;
 }
 
+static bool is_shown(int32_t point)
+{
+    return point >= 0x20 && (point < 0x7f || point >= 0xa0);
+}
+
+/* Texts of the file stand in messages: a `?` takes the place of what would move a
+ * terminal's cursor, and of a character that the cut at the end left half. */
+static void make_printable(char *text)
+{
+    size_t size = strlen(text), step;
+
+    for (size_t i = 0; i < size; i += step) {
+        int32_t point = utf8_next(text + i, size - i, &step);
+
+        if (!is_shown(point))
+            memset(text + i, '?', step);
+    }
+}
+
+static bool is_printable(const char *text)
+{
+    size_t size = strlen(text), step;
+
+    for (size_t i = 0; i < size; i += step) {
+        int32_t point = utf8_next(text + i, size - i, &step);
+
+        if (!is_shown(point))
+            return false;
+    }
+    return true;
+}
+
 void findings_add(struct findings *findings, const struct finding *finding)
 {
     if (finding->level == FINDING_ERROR)
@@ -57,7 +91,12 @@ void findings_add(struct findings *findings, const struct finding *finding)
         findings->no_memory = true;
         return;
     }
-    block->findings[block->count++] = *finding;
+
+    struct finding *kept = &block->findings[block->count++];
+
+    *kept = *finding;
+    if (kept->nearest && !is_printable(kept->nearest))
+        kept->nearest = NULL;
     findings->count++;
 }
 
@@ -85,6 +124,7 @@ const char *findings_text(struct findings *findings, const char *format, ...)
     va_start(args, format);
     vsnprintf(small, sizeof small, format, args);
     va_end(args);
+    make_printable(small);
     copy = arena_text(findings->arena, small);
     if (!copy)
         findings->no_memory = true;

@@ -28,8 +28,7 @@ static enum rc read_tree(struct findings *findings, const void *bytes, size_t si
     if (size > CONFIG_BYTES_MAX) {
         add_file_fault(findings, "yaml", (struct place){ 0 },
                        "Check that this is the file that is meant.",
-                       findings_text(findings,
-                                     "the file has %zu bytes, at most %d are read", size,
+                       findings_text(findings, "the file is larger than %d bytes",
                                      CONFIG_BYTES_MAX));
         return RC_INVALID;
     }

@@ -260,7 +260,7 @@ static void check_text(struct check *check, const struct schema *schema,
                "%s has %zu characters, at most %zu are allowed", name,
                characters(&node->value), schema->length_max);
     if (schema->pattern && !schema->pattern(node->value.string.data))
-        report(check, trail, node->place, NULL, schema->pattern_hint,
+        report(check, trail, node->place, NULL, schema->hint,
                "%s has not the form it needs: `%.60s`", name, node->value.string.data);
 }
 
@@ -444,8 +444,8 @@ static void check_alternatives(struct check *check, const struct schema *schema,
         return;
     name_of(trail, schema, name, sizeof name);
     if (schema->choice)
-        report(check, trail, node->place, NULL, "Give the one that is meant.", "%s %s",
-               name, schema->choice);
+        report(check, trail, node->place, NULL, schema->hint, "%s %s", name,
+               schema->choice);
     else if (best.unlike >= WRONG_FORM)
         report(check, trail, node->place, NULL, best.hint, "%s", best.fault);
     else if (form && form->noun)

@@ -35,16 +35,15 @@ struct schema {
     const struct schema *items;      /* of each item */
     const struct schema *tuple_item; /* of the first tuple_max items; no more of them */
     size_t tuple_max;
-    const char *const *words; /* the only values */
-    size_t length_max;        /* of a text, in characters */
-    const char *pattern_hint;
+    const char *const *words;          /* the only values */
+    size_t length_max;                 /* of a text, in characters */
     bool (*pattern)(const char *text); /* a text must meet it */
     bool has_min, has_max;
     double min, max; /* of a number */
     const struct schema *const *any_of, *const *one_of;
-    const char
-        *choice; /* what the alternatives ask for, if their own findings say less */
-    bool never;  /* nothing is valid here */
+    const char *choice; /* what the alternatives ask for, if their findings say less */
+    const char *hint;   /* how to mend what pattern or choice asks for */
+    bool never;         /* nothing is valid here */
 };
 
 extern const struct schema schema_file;      /* the top-level list */

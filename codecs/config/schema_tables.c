@@ -33,10 +33,12 @@ static const struct schema texts = { .types = TYPE_LIST, .items = &text };
 static const struct schema text_or_texts = {
     .one_of = FORMS(&text, &texts),
     .choice = "must be text or a list of texts",
+    .hint = "Write text, or `- ` lines of text; put numbers and the like in quotes.",
 };
 static const struct schema duration = {
     .one_of = FORMS(&integer, &text),
     .choice = "must be whole seconds or a text like `1h 30m`",
+    .hint = "Write an integer, or a text with units s, m, h, d, w.",
 };
 static const struct schema name_64 = { .types = TYPE_STRING, .length_max = 64 };
 
@@ -178,12 +180,12 @@ static const struct schema mount_text = {
     .noun = "a mount text",
     .types = TYPE_STRING,
     .pattern = is_mount,
-    .pattern_hint = "Write /source:/destination, both absolute.",
+    .hint = "Write /source:/destination, both absolute.",
 };
 static const struct schema destination = {
     .types = TYPE_STRING,
     .pattern = is_absolute_path,
-    .pattern_hint = "Write an absolute path.",
+    .hint = "Write an absolute path.",
 };
 static const struct schema mount_mapping = {
     .noun = "a mount",
@@ -355,7 +357,7 @@ static const struct schema needs_task = { .required = KEYS("task") };
                 END,                                                                     \
             },                                                                           \
         .one_of = FORMS(&needs_step, &needs_task),                                       \
-        .choice = "needs either `step` or `task`",                                       \
+        .choice = "needs either `step` or `task`", .hint = "Keep one of the two keys.",  \
     }
 
 static const struct schema execution_node = EXECUTION_NODE(&override);
@@ -535,6 +537,7 @@ static const struct schema task = {
         },
     .any_of = FORMS(&needs_parameters, &needs_sets),
     .choice = "needs `parameters` or `parameter-sets`",
+    .hint = "Add `parameters`, or `parameter-sets` for manual_search.",
 };
 
 /* ---- endpoints ---- */
@@ -592,14 +595,15 @@ static const struct schema toleration = {
         },
     .one_of = FORMS(&with_key, &without_key),
     .choice = "without `key` needs the operator Exists",
+    .hint = "Add `key`, or set `operator: Exists`.",
 };
 static const struct schema tolerations = { .types = TYPE_LIST, .items = &toleration };
 
 static const struct schema endpoint_name = {
     .types = TYPE_STRING,
     .pattern = is_endpoint_name,
-    .pattern_hint = "Use lower-case letters, digits and dashes, a letter first, two or "
-                    "more in all.",
+    .hint = "Use lower-case letters, digits and dashes, a letter first, two or "
+            "more in all.",
 };
 static const struct schema port = {
     .types = TYPE_NUMBER,
@@ -611,7 +615,7 @@ static const struct schema port = {
 static const struct schema selector = {
     .types = TYPE_STRING,
     .pattern = has_equals_sign,
-    .pattern_hint = "Write label=value.",
+    .hint = "Write label=value.",
 };
 static const struct schema needs_command = { .required = KEYS("server-command") };
 static const struct schema needs_wsgi = { .required = KEYS("wsgi") };
@@ -637,6 +641,7 @@ static const struct schema endpoint = {
         },
     .one_of = FORMS(&needs_command, &needs_wsgi),
     .choice = "needs exactly one of `server-command` and `wsgi`",
+    .hint = "Add the one that is missing, or remove one of the two.",
 };
 
 /* ---- the file ---- */
