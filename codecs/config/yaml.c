@@ -427,7 +427,7 @@ static enum rc on_end(struct builder *b)
     must(b->depth > 0);
 
     struct open *open = &b->open[--b->depth];
-    const struct yaml_node **items = b->nodes + open->first;
+    const struct yaml_node **items = b->nodes ? b->nodes + open->first : NULL;
     size_t count = b->node_count - open->first;
     enum rc rc = open->node->value.kind == VALUE_LIST
                      ? list_fill(b, open->node, items, count)
