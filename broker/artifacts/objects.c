@@ -100,6 +100,24 @@ static void leftovers_remove(int tmp_fd)
     closedir(folder);
 }
 
+/* All at once: one by one, each would cost its first object another fsync. They are
+ * synced even if nothing was made: another process may not have come to it. */
+static enum rc shards_make(const struct objects *self, struct err *err)
+{
+    char shard[3];
+
+    for (unsigned i = 0; i < OBJECT_SHARDS; i++) {
+        snprintf(shard, sizeof shard, "%02x", i & 0xff);
+        if (mkdirat(self->fd, shard, FOLDER_MODE) != 0 && errno != EEXIST) {
+            int sys = errno;
+
+            return err_set_sys(err, rc_of_errno(sys), sys, "create folder %s/%s",
+                               self->directory, shard);
+        }
+    }
+    return folder_sync(self->fd, ".", self->directory, err);
+}
+
 static enum rc folders_open(struct objects *self, const char *directory, struct err *err)
 {
     static const char *const inner[] = { "tmp", "bad" };
@@ -128,7 +146,7 @@ static enum rc folders_open(struct objects *self, const char *directory, struct 
         return sys_failed(err, errno, "open folder tmp of", directory);
     if (faccessat(self->tmp_fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
         return sys_failed(err, errno, "write into folder tmp of", directory);
-    return RC_OK;
+    return shards_make(self, err);
 }
 
 enum rc objects_open(const char *directory, struct objects **objects, struct err *err)
@@ -159,42 +177,11 @@ void objects_destroy(struct objects *objects)
     free(objects);
 }
 
-/* "ab" of "ab/cdef...". */
-static void shard_of(const char name[OBJECT_NAME_SIZE], char shard[3])
-{
-    memcpy(shard, name, 2);
-    shard[2] = '\0';
-}
-
-enum rc objects_need_shard(struct objects *objects, const char name[OBJECT_NAME_SIZE],
-                           struct err *err)
-{
-    char shard[3];
-
-    shard_of(name, shard);
-    unsigned long index = strtoul(shard, NULL, 16);
-    must(index < OBJECT_SHARDS);
-    if (atomic_load(&objects->has_shard[index]))
-        return RC_OK;
-    if (mkdirat(objects->fd, shard, FOLDER_MODE) != 0 && errno != EEXIST) {
-        int sys = errno;
-
-        return err_set_sys(err, rc_of_errno(sys), sys, "create folder %s/%s",
-                           objects->directory, shard);
-    }
-    /* Also when another process made it: it may not have come to its fsync. */
-    enum rc rc = folder_sync(objects->fd, ".", objects->directory, err);
-    if (rc == RC_OK)
-        atomic_store(&objects->has_shard[index], true);
-    return rc;
-}
-
 enum rc objects_sync_shard(struct objects *objects, const char name[OBJECT_NAME_SIZE],
                            struct err *err)
 {
-    char shard[3];
+    char shard[3] = { name[0], name[1], '\0' };
 
-    shard_of(name, shard);
     return folder_sync(objects->fd, shard, objects->directory, err);
 }
 

@@ -4,8 +4,6 @@
 
 #include "broker/artifacts/objects.h"
 
-#include <stdatomic.h>
-
 enum {
     OBJECT_SHARDS = 256,
     OBJECT_MODE = 0444,
@@ -15,15 +13,10 @@ enum {
 struct objects {
     char *directory; /* absolute */
     int fd, tmp_fd;  /* of the directory and of tmp, -1 when not open */
-    /* The shard's folder exists and its entry in the directory is on disk. */
-    atomic_bool has_shard[OBJECT_SHARDS];
 };
 
 /* The object's path below the directory; false if digest is not a digest. */
 bool object_name(const char *digest, char name[OBJECT_NAME_SIZE]);
-/* Makes the shard's folder of a name, durably. */
-NODISCARD enum rc objects_need_shard(struct objects *objects,
-                                     const char name[OBJECT_NAME_SIZE], struct err *err);
 /* fsync of the folder that holds the name. */
 NODISCARD enum rc objects_sync_shard(struct objects *objects,
                                      const char name[OBJECT_NAME_SIZE], struct err *err);

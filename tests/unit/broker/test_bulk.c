@@ -723,6 +723,41 @@ static void test_a_lost_server_is_a_timeout_and_a_new_one_is_found(void **state)
     bulk_client_destroy(client);
 }
 
+static void test_an_upload_does_not_outlive_the_server(void **state)
+{
+    struct fixture *self = *state;
+    struct bulk_message piece = {
+        .type = BULK_PUT_DATA, .id = 1, .offset = 1, .has_data = true, .data = { "bc", 2 }
+    };
+    void *zmq = zmq_ctx_new();
+    struct bulk_server *first;
+    char code[64];
+    uint64_t id;
+    struct err err;
+
+    snprintf(self->endpoint, sizeof self->endpoint, "ipc://%s/again", self->folder);
+    expect_ok(bulk_server_create(zmq, self->endpoint, self->there, &first, &err), &err);
+    void *socket = raw_connect(self, NULL);
+    raw_send(socket, put_of(1, absent, 3));
+    assert_int_equal(raw_receive(socket, &id, code), BULK_GO_ON);
+    bulk_server_destroy(first);
+    zmq_ctx_term(zmq);
+
+    bulk_server_destroy(self->server);
+    expect_ok(
+        bulk_server_create(self->zmq, self->endpoint, self->there, &self->server, &err),
+        &err);
+    /* What is sent before the client knows of the end is lost with the old connection:
+     * every now and then the piece is sent again, until the new server answers. */
+    zmq_pollitem_t item = { .socket = socket, .events = ZMQ_POLLIN };
+    do
+        raw_send(socket, piece);
+    while (zmq_poll(&item, 1, 100) == 0);
+    assert_int_equal(raw_receive(socket, &id, code), BULK_ERROR);
+    assert_string_equal(code, "not-found");
+    assert_false(objects_has(self->there, absent, NULL));
+}
+
 static void test_a_taken_endpoint_is_a_conflict(void **state)
 {
     struct fixture *self = *state;
@@ -756,6 +791,7 @@ int main(void)
         TEST(test_uploads_are_bounded_and_must_be_in_order),
         TEST(test_what_a_node_gives_carries_the_name_of_its_socket),
         TEST(test_a_lost_server_is_a_timeout_and_a_new_one_is_found),
+        TEST(test_an_upload_does_not_outlive_the_server),
         TEST(test_a_taken_endpoint_is_a_conflict),
     };
 
