@@ -20,7 +20,7 @@ _sluice_subject() {
     local i
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -p | -i | -C | --project | --broker) ((i++)) ;;
+        -p | -i | -C | --parameter | --input | --project | --broker | --title | --seed) ((i++)) ;;
         = | -*) ;;
         *)
             [[ ${COMP_WORDS[i - 1]} == = ]] || { echo "${COMP_WORDS[i]}"; return; }
@@ -59,7 +59,7 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
         return
     fi
     case $verb:$previous in
-    run:-p)
+    run:-p | run:--parameter)
         _sluice_names parameters "$(_sluice_subject)"
         COMPREPLY=("${COMPREPLY[@]/%/=}")
         compopt -o nospace
@@ -69,7 +69,7 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
         _sluice_names steps
         return
         ;;
-    outputs:-d | *:-C | *:--project)
+    outputs:-d | outputs:--directory | *:-C | *:--project)
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         compopt -o filenames
         return
@@ -77,10 +77,13 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
     esac
     if [[ $cur == -* ]]; then
         case $verb in
-        run) _sluice_words $'--step\n-p\n-i' ;;
-        ls) _sluice_words '-n' ;;
-        logs) _sluice_words '-f' ;;
-        outputs) _sluice_words '-d' ;;
+        run) _sluice_words $'--step\n-p\n-i\n--title\n--detach\n--seed' ;;
+        ls) _sluice_words $'-n\n--limit' ;;
+        logs) _sluice_words $'-f\n--follow\n--stdout\n--stderr\n--status\n--times\n--attempt' ;;
+        outputs) _sluice_words $'-d\n--directory\n--overwrite' ;;
+        metadata) _sluice_words '--series' ;;
+        watch) _sluice_words '--since' ;;
+        stop) _sluice_words '--force' ;;
         esac
         _sluice_words $'--json\n--help\n--project\n-C\n--broker'
         return
@@ -95,7 +98,7 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
         _sluice_run
         [[ $cur == */* ]] || compopt -o nospace
         ;;
-    cancel) _sluice_names runs ;;
+    cancel | watch) _sluice_names runs ;;
     approve | reject)
         if [[ $previous == "$verb" ]]; then
             _sluice_names runs

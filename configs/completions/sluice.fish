@@ -16,7 +16,7 @@ function __sluice_subject
     for word in (__sluice_words_after_verb)
         if test $skip = 1
             set skip 0
-        else if contains -- $word -p -i -C --project --broker
+        else if contains -- $word -p --parameter -i --input -C --project --broker --title --seed
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -74,15 +74,28 @@ complete -c sluice -n "__fish_seen_subcommand_from $verbs" -l json -d 'print dat
 complete -c sluice -n "__fish_seen_subcommand_from $verbs" -s h -l help -d 'explain the verb'
 complete -c sluice -n "__fish_seen_subcommand_from $verbs" -s C -l project -x -a '(__fish_complete_directories)' -d 'look for the project from here'
 complete -c sluice -n "__fish_seen_subcommand_from $verbs" -l broker -x -d 'talk to this broker'
-complete -c sluice -n '__fish_seen_subcommand_from ls' -s n -x -d 'at most so many'
+complete -c sluice -n '__fish_seen_subcommand_from ls' -s n -l limit -x -d 'at most so many'
 complete -c sluice -n '__fish_seen_subcommand_from run' -a '(__sluice_names pipelines)'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l step -x -a '(__sluice_names steps)' -d 'run one step'
-complete -c sluice -n '__fish_seen_subcommand_from run' -s p -x -a '(__sluice_parameters)' -d 'set a parameter'
-complete -c sluice -n '__fish_seen_subcommand_from run' -s i -r -d 'set an input'
+complete -c sluice -n '__fish_seen_subcommand_from run' -s p -l parameter -x -a '(__sluice_parameters)' -d 'set a parameter'
+complete -c sluice -n '__fish_seen_subcommand_from run' -s i -l input -r -d 'set an input'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l title -x -d 'what the run is called'
+complete -c sluice -n '__fish_seen_subcommand_from run' -s d -l detach -d 'do not wait for the end'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l seed -x -d 'seed of random sweeps'
 complete -c sluice -n '__fish_seen_subcommand_from lint' -F
+complete -c sluice -n '__fish_seen_subcommand_from logs' -l stdout -d 'only this stream'
+complete -c sluice -n '__fish_seen_subcommand_from logs' -l stderr -d 'only this stream'
+complete -c sluice -n '__fish_seen_subcommand_from logs' -l status -d 'what the runtime says'
+complete -c sluice -n '__fish_seen_subcommand_from logs' -s t -l times -d 'show times'
+complete -c sluice -n '__fish_seen_subcommand_from logs' -l attempt -x -d 'an earlier attempt'
+complete -c sluice -n '__fish_seen_subcommand_from outputs' -l overwrite -d 'replace files that are there'
+complete -c sluice -n '__fish_seen_subcommand_from metadata' -l series -d 'every line that was printed'
+complete -c sluice -n '__fish_seen_subcommand_from watch' -l since -x -d 'begin after this event'
+complete -c sluice -n '__fish_seen_subcommand_from watch' -a '(__sluice_names runs)'
+complete -c sluice -n '__fish_seen_subcommand_from stop' -l force -d 'also when a run is active'
 complete -c sluice -n '__fish_seen_subcommand_from show logs outputs metadata' -a '(__sluice_runs)'
-complete -c sluice -n '__fish_seen_subcommand_from logs' -s f -d follow
-complete -c sluice -n '__fish_seen_subcommand_from outputs' -s d -x -a '(__fish_complete_directories)' -d 'download into'
+complete -c sluice -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on until the task ends'
+complete -c sluice -n '__fish_seen_subcommand_from outputs' -s d -l directory -x -a '(__fish_complete_directories)' -d 'download into'
 complete -c sluice -n '__fish_seen_subcommand_from cancel' -a '(__sluice_names runs)'
 complete -c sluice -n '__fish_seen_subcommand_from approve reject' -a '(__sluice_runs_or_stages)'
 complete -c sluice -n '__fish_seen_subcommand_from help' -a "$verbs"
