@@ -1,0 +1,181 @@
+/* cli.c - see cli.h. */
+#include "client/cli/cli.h"
+
+#include "client/cli/json_out.h"
+#include "client/cli/project.h"
+#include "client/cli/verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VERB_OPTIONS_MAX = 16 };
+
+_Static_assert((int)SLUICE_CORRUPT == (int)RC_CORRUPT, "sluice_code follows enum rc");
+
+int exit_code_of(int code)
+{
+    switch (code) {
+    case SLUICE_OK:
+        return EXIT_DONE;
+    case SLUICE_INVALID:
+    case SLUICE_NOT_FOUND:
+    case SLUICE_UNSUPPORTED:
+        return EXIT_WRONG;
+    case SLUICE_UNREACHABLE:
+    case SLUICE_TIMEOUT:
+        return EXIT_UNREACHABLE;
+    case SLUICE_CANCELLED:
+        return EXIT_STOPPED;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+static int fail_text(const struct cli *cli, int exit_code, const char *code,
+                     const char *text)
+{
+    fflush(stdout);
+    if (!cli->json) {
+        fprintf(stderr, "sluice %s: %s\n", cli->verb, text);
+        return exit_code;
+    }
+
+    scoped_json json = { 0 };
+
+    json_open(&json, NULL, '{');
+    json_open(&json, "error", '{');
+    json_text(&json, "code", code);
+    json_text(&json, "message", text);
+    json_int(&json, "exit", exit_code);
+    json_close(&json, '}');
+    json_close(&json, '}');
+    json_print(&json, stderr);
+    return exit_code;
+}
+
+static const char *code_of_exit(int exit_code)
+{
+    return exit_code == EXIT_WRONG         ? "invalid"
+           : exit_code == EXIT_UNREACHABLE ? "unreachable"
+           : exit_code == EXIT_STOPPED     ? "cancelled"
+                                           : "error";
+}
+
+int cli_fail(const struct cli *cli, int exit_code, const char *format, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vsnprintf(text, sizeof text, format, arguments) < 0)
+        text[0] = '\0';
+    va_end(arguments);
+    return fail_text(cli, exit_code, code_of_exit(exit_code), text);
+}
+
+int cli_fail_err(const struct cli *cli, int exit_code, const struct err *err)
+{
+    return fail_text(cli, exit_code, rc_name(err->rc), err->text);
+}
+
+int cli_fail_last(const struct cli *cli)
+{
+    return fail_text(cli, exit_code_of(cli->error.code),
+                     rc_name((enum rc)cli->error.code), cli->error.text);
+}
+
+void cli_note(const struct cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    if (cli->json)
+        return;
+    fputs("sluice: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+static int check_words(struct cli *cli, size_t words_min, size_t words_max)
+{
+    if (cli->word_count < words_min)
+        return cli_fail(cli, EXIT_WRONG, "too few arguments; usage: %s",
+                        help_usage(cli->verb));
+    if (cli->word_count > words_max)
+        return cli_fail(cli, EXIT_WRONG, "\"%s\" is one argument too many; usage: %s",
+                        cli->words[words_max], help_usage(cli->verb));
+    return EXIT_GO_ON;
+}
+
+int cli_begin(struct cli *cli, int argc, char **argv, const struct option *options,
+              size_t option_count, size_t words_min, size_t words_max)
+{
+    bool help = false;
+    struct option all[VERB_OPTIONS_MAX] = {
+        { "json", 0, OPTION_FLAG, &cli->json },
+        { "help", 'h', OPTION_FLAG, &help },
+        { "project", 'C', OPTION_TEXT, &cli->folder },
+        { "broker", 0, OPTION_TEXT, &cli->broker },
+    };
+    size_t common = 4;
+    struct err err;
+
+    must(common + option_count <= VERB_OPTIONS_MAX);
+    if (option_count)
+        memcpy(all + common, options, option_count * sizeof *options);
+    cli->verb = argv[0];
+    cli->broker = getenv("SLUICE_BROKER");
+    cli->words = argv + 1;
+    if (options_read(argc, argv, all, common + option_count, &cli->word_count, &err)
+        != RC_OK)
+        return cli_fail(cli, EXIT_WRONG, "%s (`sluice help %s` lists the options)",
+                        err.text, cli->verb);
+    if (help)
+        return help_print(cli->verb, stdout);
+    if (cli->broker && !*cli->broker)
+        cli->broker = NULL;
+    return check_words(cli, words_min, words_max);
+}
+
+void cli_end(struct cli *cli)
+{
+    sluice_close(cli->sluice);
+    free(cli->project);
+    cli->sluice = NULL;
+    cli->project = NULL;
+}
+
+bool cli_project(struct cli *cli)
+{
+    if (!cli->project)
+        cli->project = project_find(cli->folder);
+    return cli->project != NULL;
+}
+
+bool cli_has_store(struct cli *cli)
+{
+    return cli->broker || (cli_project(cli) && project_has(cli->project, ".sluice"));
+}
+
+int cli_connect(struct cli *cli, enum connect how)
+{
+    int code;
+
+    if (cli->broker)
+        code = sluice_connect(cli->broker, 0, &cli->sluice, &cli->error);
+    else if (!cli_has_store(cli) && how != CONNECT_START)
+        return cli_fail(cli, how == CONNECT_STORE ? EXIT_WRONG : EXIT_UNREACHABLE,
+                        "there are no runs here yet: no folder .sluice in %s or above; "
+                        "`sluice run` starts one",
+                        cli->folder ? cli->folder : "this folder");
+    else
+        code = sluice_open_project(cli->project, how != CONNECT_RUNNING, &cli->sluice,
+                                   &cli->error);
+    if (code == SLUICE_OK)
+        return EXIT_GO_ON;
+    /* Whatever kept the broker from coming up (permissions, a full disk, a foreign
+     * store), the text says it; for scripts it is one thing: there is no broker. */
+    return fail_text(cli, EXIT_UNREACHABLE, rc_name((enum rc)code), cli->error.text);
+}

@@ -1,0 +1,138 @@
+/* help.c - `sluice help` and `sluice version`: one table of texts. */
+#include "client/cli/cli.h"
+#include "client/cli/json_out.h"
+#include "client/cli/verbs.h"
+
+#include <string.h>
+
+struct help {
+    const char *verb, *usage, *summary, *text;
+};
+
+#define REFERENCE_TEXT                                                                   \
+    "RUN is a run's number, \"last\", or a prefix of its id. STAGE is a stage's name "   \
+    "or\n"                                                                               \
+    "a prefix that only one has. N is the number of a task in it, from 0.\n"
+
+static const struct help helps[] = {
+    { "run", "sluice run [PIPELINE | --step STEP] [OPTION]...",
+      "run a pipeline or a single step",
+      "Takes a snapshot of the code, starts the run and shows it until it ends. Without\n"
+      "a name the file's only pipeline is run. Names may be cut to a unique prefix.\n"
+      "\n"
+      "  --step STEP            run one step by itself\n"
+      "  -p NAME=VALUE          set a parameter; -p STAGE.NAME=VALUE for one stage\n"
+      "  -i NAME=URI            give an input a file (a path, file:, http:, https:);\n"
+      "                         -i STAGE.NAME=URI for one stage; repeat for more files\n"
+      "  --title TEXT           what the run is called in lists\n"
+      "  -d, --detach           do not wait for the end\n"
+      "  --seed N               seed of random sweeps that have none of their own\n"
+      "\n"
+      "Exit status: 0 complete, 1 failed, 2 wrong usage or file, 3 no broker, 4 "
+      "stopped.\n" },
+    { "lint", "sluice lint [FILE]...", "check pipeline files",
+      "Prints all findings as file:line:column: error|warning: message.\n"
+      "Exit status: 0 no errors, 1 errors.\n" },
+    { "ls", "sluice ls [-n N]", "list runs, the newest first",
+      "  -n, --limit N          at most N runs (20)\n" },
+    { "show", "sluice show RUN[/STAGE[/N]]", "show a run, a stage or a task",
+      REFERENCE_TEXT },
+    { "logs", "sluice logs [-f] [OPTION]... RUN/STAGE[/N]", "print what a task wrote",
+      "  -f, --follow           go on until the task ends\n"
+      "  --stdout, --stderr     only this stream, byte by byte\n"
+      "  --status               what the runtime says about the task\n"
+      "  -t, --times            the time before each line\n"
+      "  --attempt N            an earlier attempt (the last one)\n"
+      "\n" REFERENCE_TEXT },
+    { "outputs", "sluice outputs [-d DIR] [--overwrite] RUN/STAGE[/N]",
+      "list or download output files",
+      "  -d, --directory DIR    download into DIR, checked against their hashes\n"
+      "  --overwrite            replace files that are there\n"
+      "\n"
+      "Of several tasks, each gets a folder of its own (its number) when names collide.\n"
+      "\n" REFERENCE_TEXT },
+    { "metadata", "sluice metadata [--series] RUN/STAGE[/N]", "print metadata",
+      "  --series               every line that was printed, not only the latest values\n"
+      "\n" REFERENCE_TEXT },
+    { "cancel", "sluice cancel RUN", "end a run", "" },
+    { "approve", "sluice approve RUN STAGE", "let a waiting stage go on", "" },
+    { "reject", "sluice reject RUN STAGE", "refuse a waiting stage, which ends the run",
+      "" },
+    { "watch", "sluice watch [--since N] [RUN]", "print events as they happen",
+      "  --since N              also those after event N; 0 for all\n" },
+    { "nodes", "sluice nodes", "list the machines that run tasks", "" },
+    { "status", "sluice status", "show the broker", "" },
+    { "stop", "sluice stop [--force]", "end the project's private broker and node",
+      "  --force                also when a run is active: its tasks are stopped\n" },
+    { "help", "sluice help [VERB]", "explain a verb", "" },
+    { "version", "sluice version", "print the version", "" },
+};
+
+static const struct help *find(const char *verb)
+{
+    for (size_t i = 0; i < COUNT_OF(helps); i++)
+        if (verb && strcmp(helps[i].verb, verb) == 0)
+            return &helps[i];
+    return NULL;
+}
+
+const char *help_usage(const char *verb)
+{
+    const struct help *help = find(verb);
+
+    return help ? help->usage : "sluice help";
+}
+
+int help_print(const char *verb, FILE *to)
+{
+    const struct help *help = find(verb);
+
+    if (help) {
+        fprintf(to, "usage: %s\n\n%s%s", help->usage, help->text,
+                *help->text ? "\n" : "");
+    } else if (!verb) {
+        fputs("usage: sluice VERB [ARGUMENT]...\n\n", to);
+        for (size_t i = 0; i < COUNT_OF(helps); i++)
+            fprintf(to, "  %-10s %s\n", helps[i].verb, helps[i].summary);
+        fputc('\n', to);
+    } else {
+        fprintf(stderr, "sluice: there is no verb \"%s\" (`sluice help` lists them)\n",
+                verb);
+        return EXIT_WRONG;
+    }
+    fputs("Every verb takes:\n"
+          "  -C, --project DIR      look for the project from DIR\n"
+          "  --broker URL           talk to this broker (or SLUICE_BROKER)\n"
+          "  --json                 print data (docs/cli-json.md)\n"
+          "  -h, --help             explain the verb\n",
+          to);
+    return EXIT_DONE;
+}
+
+int verb_help(int argc, char **argv)
+{
+    scoped_cli cli = { 0 };
+    int end = cli_begin(&cli, argc, argv, NULL, 0, 0, 1);
+
+    return end == EXIT_GO_ON ? help_print(cli.word_count ? cli.words[0] : NULL, stdout)
+                             : end;
+}
+
+int verb_version(int argc, char **argv)
+{
+    scoped_cli cli = { 0 };
+    scoped_json json = { 0 };
+    int end = cli_begin(&cli, argc, argv, NULL, 0, 0, 0);
+
+    if (end != EXIT_GO_ON)
+        return end;
+    if (!cli.json) {
+        puts("sluice " SLUICE_VERSION);
+        return EXIT_DONE;
+    }
+    json_open(&json, NULL, '{');
+    json_text(&json, "version", SLUICE_VERSION);
+    json_close(&json, '}');
+    json_print(&json, stdout);
+    return EXIT_DONE;
+}

@@ -1,0 +1,62 @@
+/* sluice_main.c - `sluice VERB`: finds the verb. */
+#include "client/cli/verbs.h"
+#include "codecs/config/findings.h"
+
+#include <string.h>
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct verb verbs[] = {
+    { "run", verb_run },
+    { "lint", verb_lint },
+    { "ls", verb_ls },
+    { "show", verb_show },
+    { "logs", verb_logs },
+    { "outputs", verb_outputs },
+    { "metadata", verb_metadata },
+    { "cancel", verb_cancel },
+    { "approve", verb_approve },
+    { "reject", verb_approve },
+    { "watch", verb_watch },
+    { "nodes", verb_nodes },
+    { "status", verb_status },
+    { "stop", verb_stop },
+    { "help", verb_help },
+    { "version", verb_version },
+    { "__complete", verb_complete },
+};
+
+static int unknown_verb(const char *name)
+{
+    const char *names[COUNT_OF(verbs)];
+
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        names[i] = verbs[i].name;
+
+    const char *nearest = nearest_of(name, names, COUNT_OF(verbs));
+
+    fprintf(stderr, "sluice: there is no verb \"%s\"", name);
+    if (nearest)
+        fprintf(stderr, "; did you mean \"%s\"?", nearest);
+    fputs(" (`sluice help` lists them)\n", stderr);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help_print(NULL, stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+        return help_print(NULL, stdout);
+    if (strcmp(argv[1], "--version") == 0)
+        argv[1] += 2;
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        if (strcmp(verbs[i].name, argv[1]) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    return unknown_verb(argv[1]);
+}

@@ -1,0 +1,266 @@
+/* verb_run.c - `sluice run`: from the file to a run, and along with it.
+ *
+ * Everything that can be wrong with what the person wrote is found before a broker is
+ * started or anything is stored. */
+#include "client/cli/follow.h"
+#include "client/cli/inputs.h"
+#include "client/cli/json_out.h"
+#include "client/cli/pipeline_file.h"
+#include "client/cli/project.h"
+#include "client/cli/snapshot.h"
+#include "client/cli/verbs.h"
+#include "codecs/plan/compile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { ARENA_MAX = 1 << 30, SUBMISSION_BYTES = 16 };
+
+struct asked {
+    const char *step, *title;
+    struct texts parameters, inputs;
+    bool detach;
+    uint64_t seed;
+};
+
+struct running {
+    struct cli *cli;
+    struct asked *asked;
+    struct pipeline_file file;
+    struct arena *arena;
+    struct digests *digests;
+    struct plan *plan;
+    struct snapshot snapshot;
+    struct local_files inputs;
+};
+
+/* "name=value" cut in two; the name in arena. */
+static int split(struct running *self, const char *text, char letter, const char **name,
+                 const char **value)
+{
+    const char *equals = strchr(text, '=');
+
+    if (!equals || equals == text)
+        return cli_fail(self->cli, EXIT_WRONG, "-%c takes name=%s, not \"%s\"", letter,
+                        letter == 'p' ? "value" : "URI", text);
+    *name = arena_copy(self->arena, text, (size_t)(equals - text));
+    *value = equals + 1;
+    return *name ? EXIT_GO_ON : cli_fail(self->cli, EXIT_FAILED, "out of memory");
+}
+
+/* The only pipeline of the file, when nothing was named. */
+static int choose(struct running *self, struct plan_request *request)
+{
+    const struct config *config = self->file.lint.config;
+    scoped_buf list = { 0 };
+
+    request->step = self->asked->step;
+    if (self->cli->word_count)
+        request->pipeline = self->cli->words[0];
+    if (request->step && request->pipeline)
+        return cli_fail(self->cli, EXIT_WRONG,
+                        "name a pipeline or a step (--step %s), not both", request->step);
+    if (request->step || request->pipeline)
+        return EXIT_GO_ON;
+    if (config->pipeline_count == 1) {
+        request->pipeline = config->pipelines[0].name;
+        return EXIT_GO_ON;
+    }
+    for (size_t i = 0; i < config->pipeline_count && list.size < ERR_TEXT_MAX / 3; i++)
+        buf_printf(&list, "%s%s", i ? ", " : "pipelines: ", config->pipelines[i].name);
+    for (size_t i = 0; i < config->step_count && list.size < ERR_TEXT_MAX / 2; i++)
+        buf_printf(&list, "%s%s",
+                   i           ? ", "
+                   : list.size ? "; steps (--step NAME): "
+                               : "steps (--step NAME): ",
+                   config->steps[i].name);
+    return cli_fail(self->cli, EXIT_WRONG, "say what to run; %s",
+                    list.size ? buf_string(&list) : "the file has no step");
+}
+
+static int compile(struct running *self)
+{
+    struct asked *asked = self->asked;
+    const char *slash = strrchr(self->cli->project, '/');
+    struct plan_assignment *parameters =
+        arena_array(self->arena, asked->parameters.count, sizeof *parameters);
+    struct plan_uri *inputs =
+        arena_array(self->arena, asked->inputs.count, sizeof *inputs);
+    struct plan_request request = { .parameters = parameters,
+                                    .parameter_count = asked->parameters.count,
+                                    .inputs = inputs,
+                                    .input_count = asked->inputs.count,
+                                    .seed = asked->seed,
+                                    .project = slash[1] ? slash + 1 : "project" };
+    struct err err;
+    int end = parameters && inputs ? choose(self, &request)
+                                   : cli_fail(self->cli, EXIT_FAILED, "out of memory");
+
+    for (size_t i = 0; i < asked->parameters.count && end == EXIT_GO_ON; i++) {
+        const char *value;
+
+        end = split(self, asked->parameters.items[i], 'p', &parameters[i].name, &value);
+        if (end == EXIT_GO_ON)
+            parameters[i].value = value_text(value);
+    }
+    for (size_t i = 0; i < asked->inputs.count && end == EXIT_GO_ON; i++)
+        end = split(self, asked->inputs.items[i], 'i', &inputs[i].name, &inputs[i].uri);
+    if (end != EXIT_GO_ON)
+        return end;
+    if (plan_compile(self->file.lint.config, &request, self->arena, &self->plan, &err)
+        != RC_OK)
+        return cli_fail_err(self->cli, EXIT_WRONG, &err);
+    if (asked->title)
+        self->plan->title = asked->title;
+    return EXIT_GO_ON;
+}
+
+/* What the run needs from this machine: code and input files. */
+static int gather(struct running *self)
+{
+    char *cache = project_path(self->cli->project, ".sluice/cache/digests");
+    struct err err;
+    enum rc rc = RC_OK;
+
+    self->digests = digests_create(cache);
+    free(cache);
+    if (!self->digests)
+        return cli_fail(self->cli, EXIT_FAILED, "out of memory");
+    rc = inputs_settle(self->cli->project, self->plan, self->digests, self->arena,
+                       &self->inputs, &err);
+    if (rc == RC_OK)
+        rc = snapshot_take(self->cli->project, self->digests, self->arena,
+                           &self->snapshot, &err);
+    if (rc != RC_OK)
+        return cli_fail_err(self->cli, EXIT_WRONG, &err);
+    if (self->snapshot.git_failed)
+        cli_note(self->cli, "git cannot read this repository: every file of the folder "
+                            "is taken, and no commit is recorded");
+    return EXIT_GO_ON;
+}
+
+static int store_code(struct running *self)
+{
+    struct snapshot *snapshot = &self->snapshot;
+    struct tree *tree = &snapshot->tree;
+    struct upload *files = arena_array(self->arena, tree->entry_count, sizeof *files);
+    size_t count = 0;
+    char *digest = arena_alloc(self->arena, DIGEST_TEXT_SIZE);
+    scoped_buf bytes = { .limit = TREE_BYTES_MAX };
+
+    if (!files || !digest)
+        return cli_fail(self->cli, EXIT_FAILED, "out of memory");
+    for (size_t i = 0; i < tree->entry_count; i++)
+        if (*tree->entries[i].digest)
+            files[count++] = (struct upload){ .path = snapshot->paths[i],
+                                              .digest = tree->entries[i].digest,
+                                              .size = tree->entries[i].size };
+
+    int end = upload_files(self->cli, files, count);
+
+    if (end != EXIT_GO_ON)
+        return end;
+    tree_encode(&bytes, tree);
+    if (!buf_ok(&bytes))
+        return cli_fail(self->cli, EXIT_FAILED, "the list of %zu files is too large",
+                        tree->entry_count);
+    if (sluice_put_bytes(self->cli->sluice, bytes.data, bytes.size, digest,
+                         &self->cli->error))
+        return cli_fail_last(self->cli);
+    snapshot->code.tree = digest;
+    self->plan->code = snapshot->code;
+    return EXIT_GO_ON;
+}
+
+static int submit(struct running *self, uint64_t *run)
+{
+    uint8_t submission[SUBMISSION_BYTES];
+    scoped_buf bytes = { .limit = TREE_BYTES_MAX };
+
+    plan_encode(&bytes, self->plan);
+    if (!buf_ok(&bytes))
+        return cli_fail(self->cli, EXIT_FAILED, "the plan is too large");
+    if (getrandom(submission, sizeof submission, 0) != sizeof submission)
+        return cli_fail(self->cli, EXIT_FAILED, "no random numbers: %s", strerror(errno));
+    if (sluice_submit(self->cli->sluice, submission, bytes.data, bytes.size, run,
+                      &self->cli->error))
+        return cli_fail_last(self->cli);
+    return EXIT_GO_ON;
+}
+
+static int print_submitted(struct cli *cli, uint64_t run)
+{
+    scoped_json json = { 0 };
+
+    if (cli->json) {
+        json_open(&json, NULL, '{');
+        json_text(&json, "change", "submitted");
+        json_uint(&json, "run", run);
+        json_close(&json, '}');
+        json_print(&json, stdout);
+    } else {
+        printf("run %" PRIu64 " goes on; `sluice show %" PRIu64 "` shows it\n", run, run);
+    }
+    return EXIT_DONE;
+}
+
+static int run_all(struct running *self)
+{
+    uint64_t run;
+    int end = pipeline_file_read(self->cli, &self->file);
+
+    if (end == EXIT_GO_ON)
+        end = compile(self);
+    if (end == EXIT_GO_ON)
+        end = gather(self);
+    if (end == EXIT_GO_ON)
+        end = cli_connect(self->cli, CONNECT_START);
+    if (end == EXIT_GO_ON)
+        end = upload_files(self->cli, self->inputs.files, self->inputs.count);
+    if (end == EXIT_GO_ON)
+        end = store_code(self);
+    if (end == EXIT_GO_ON)
+        end = submit(self, &run);
+    if (end != EXIT_GO_ON)
+        return end;
+    digests_save(self->digests);
+    return self->asked->detach ? print_submitted(self->cli, run)
+                               : follow_run(self->cli, run);
+}
+
+static int run_begin(struct cli *cli, struct asked *asked)
+{
+    struct running self = { .cli = cli,
+                            .asked = asked,
+                            .arena = arena_create(ARENA_MAX) };
+    int end = self.arena ? run_all(&self) : cli_fail(cli, EXIT_FAILED, "out of memory");
+
+    digests_destroy(self.digests);
+    arena_destroy(self.arena);
+    pipeline_file_fini(&self.file);
+    return end;
+}
+
+int verb_run(int argc, char **argv)
+{
+    scoped_cli cli = { 0 };
+    struct asked asked = { 0 };
+    const struct option options[] = {
+        { "step", 0, OPTION_TEXT, &asked.step },
+        { "parameter", 'p', OPTION_LIST, &asked.parameters },
+        { "input", 'i', OPTION_LIST, &asked.inputs },
+        { "title", 0, OPTION_TEXT, &asked.title },
+        { "detach", 'd', OPTION_FLAG, &asked.detach },
+        { "seed", 0, OPTION_NUMBER, &asked.seed },
+    };
+    int end = cli_begin(&cli, argc, argv, options, COUNT_OF(options), 0, 1);
+
+    if (end == EXIT_GO_ON)
+        end = run_begin(&cli, &asked);
+    texts_fini(&asked.parameters);
+    texts_fini(&asked.inputs);
+    return end;
+}

@@ -1,0 +1,393 @@
+/* fake_sluice.h - libsluice without a broker, for tests of the command line.
+ *
+ * Defines every function of client/lib/sluice.h, so that a test program that includes
+ * this links without the real one. Artifacts are kept in memory; a run goes through the
+ * pictures in fake.views, one step for each event. */
+#pragma once
+
+#include "client/lib/sluice.h"
+#include "codecs/base/buf.h"
+#include "codecs/digest/digest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { FAKE_OBJECTS_MAX = 64 };
+
+struct fake_object {
+    char digest[72];
+    unsigned char *bytes;
+    size_t size;
+};
+
+struct fake {
+    int open_code;     /* what connecting gives */
+    unsigned connects; /* how often it was tried */
+    struct fake_object objects[FAKE_OBJECTS_MAX];
+    size_t object_count;
+    unsigned puts;
+    struct buf plan; /* what was submitted */
+    struct sluice_view *views;
+    size_t view_count, view;
+    unsigned views_given, cancels;
+    struct sluice_task *tasks;
+    size_t task_count;
+    void *result; /* msgpack of the result of every task, or NULL */
+    size_t result_size;
+    const char *streams[5]; /* by enum sluice_stream: content, NULL for none */
+    size_t stream_sizes[5];
+    struct sluice_run *runs;
+    size_t run_count;
+};
+static struct fake fake;
+
+struct sluice {
+    int unused;
+};
+struct sluice_events {
+    int fd;
+};
+static struct sluice fake_connection;
+static struct sluice_events fake_events;
+
+static inline void fake_reset(void)
+{
+    for (size_t i = 0; i < fake.object_count; i++)
+        free(fake.objects[i].bytes);
+    buf_fini(&fake.plan);
+    fake = (struct fake){ 0 };
+}
+
+static int fake_fail(struct sluice_error *error, int code, const char *text)
+{
+    error->code = code;
+    snprintf(error->text, sizeof error->text, "%s", text);
+    return code;
+}
+
+static struct fake_object *fake_find(const char *digest)
+{
+    for (size_t i = 0; i < fake.object_count; i++)
+        if (strcmp(fake.objects[i].digest, digest) == 0)
+            return &fake.objects[i];
+    return NULL;
+}
+
+int sluice_connect(const char *endpoint, uint32_t timeout_ms, struct sluice **sluice,
+                   struct sluice_error *error)
+{
+    (void)endpoint;
+    (void)timeout_ms;
+    fake.connects++;
+    if (fake.open_code)
+        return fake_fail(error, fake.open_code, "no broker");
+    *sluice = &fake_connection;
+    return SLUICE_OK;
+}
+
+int sluice_open_project(const char *project, bool start, struct sluice **sluice,
+                        struct sluice_error *error)
+{
+    (void)start;
+    return sluice_connect(project, 0, sluice, error);
+}
+
+void sluice_close(struct sluice *sluice)
+{
+    (void)sluice;
+}
+
+int sluice_status(struct sluice *sluice, struct sluice_info *info,
+                  struct sluice_error *error)
+{
+    (void)sluice;
+    (void)error;
+    *info = (struct sluice_info){ .endpoint = "ipc://broker",
+                                  .events_endpoint = "ipc://events",
+                                  .bulk_endpoint = "ipc://bulk",
+                                  .version = "0",
+                                  .store = "0" };
+    return SLUICE_OK;
+}
+
+int sluice_shutdown(struct sluice *sluice, bool force, struct sluice_error *error)
+{
+    (void)sluice;
+    return force ? SLUICE_OK : fake_fail(error, SLUICE_CONFLICT, "a run is active");
+}
+
+int sluice_submit(struct sluice *sluice, const uint8_t submission[16], const void *plan,
+                  size_t plan_size, uint64_t *run, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)submission;
+    (void)error;
+    buf_clear(&fake.plan);
+    buf_add(&fake.plan, plan, plan_size);
+    *run = 1;
+    return SLUICE_OK;
+}
+
+int sluice_cancel(struct sluice *sluice, uint64_t run, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)run;
+    (void)error;
+    fake.cancels++;
+    return SLUICE_OK;
+}
+
+int sluice_approve(struct sluice *sluice, uint64_t run, const char *stage, bool yes,
+                   struct sluice_error *error)
+{
+    (void)sluice;
+    (void)run;
+    (void)stage;
+    (void)yes;
+    (void)error;
+    return SLUICE_OK;
+}
+
+int sluice_find(struct sluice *sluice, const char *text, uint64_t *run,
+                struct sluice_error *error)
+{
+    (void)sluice;
+    if (strcmp(text, "last") != 0 && strcmp(text, "1") != 0)
+        return fake_fail(error, SLUICE_NOT_FOUND, "there is no such run");
+    *run = 1;
+    return SLUICE_OK;
+}
+
+int sluice_runs(struct sluice *sluice, uint64_t before, uint32_t limit,
+                struct sluice_runs **runs, struct sluice_error *error)
+{
+    static struct sluice_runs list;
+
+    (void)sluice;
+    (void)before;
+    (void)error;
+    list =
+        (struct sluice_runs){ .runs = fake.runs,
+                              .count = fake.run_count < limit ? fake.run_count : limit };
+    *runs = &list;
+    return SLUICE_OK;
+}
+
+void sluice_runs_free(struct sluice_runs *runs)
+{
+    (void)runs;
+}
+
+int sluice_view(struct sluice *sluice, uint64_t run, struct sluice_view **view,
+                struct sluice_error *error)
+{
+    (void)sluice;
+    (void)run;
+    if (!fake.views)
+        return fake_fail(error, SLUICE_NOT_FOUND, "there is no such run");
+    *view = &fake.views[fake.view];
+    fake.views_given++;
+    return SLUICE_OK;
+}
+
+void sluice_view_free(struct sluice_view *view)
+{
+    (void)view;
+}
+
+int sluice_plan(struct sluice *sluice, uint64_t run, void **plan, size_t *size,
+                struct sluice_error *error)
+{
+    (void)sluice;
+    (void)run;
+    (void)plan;
+    (void)size;
+    return fake_fail(error, SLUICE_NOT_FOUND, "no plan");
+}
+
+int sluice_stage(struct sluice *sluice, uint64_t run, const char *stage, void **bytes,
+                 size_t *size, bool *is_resolved, struct sluice_error *error)
+{
+    (void)is_resolved;
+    (void)stage;
+    return sluice_plan(sluice, run, bytes, size, error);
+}
+
+int sluice_tasks(struct sluice *sluice, uint64_t run, const char *stage, uint64_t first,
+                 uint32_t limit, struct sluice_tasks **tasks, struct sluice_error *error)
+{
+    static struct sluice_tasks list;
+
+    (void)sluice;
+    (void)run;
+    (void)stage;
+    (void)limit;
+    (void)error;
+    list = (struct sluice_tasks){ .tasks = fake.tasks + first,
+                                  .count = fake.task_count - first,
+                                  .total = fake.task_count };
+    *tasks = &list;
+    return SLUICE_OK;
+}
+
+void sluice_tasks_free(struct sluice_tasks *tasks)
+{
+    (void)tasks;
+}
+
+int sluice_result(struct sluice *sluice, uint64_t run, const char *stage, uint64_t index,
+                  uint32_t attempt, void **result, size_t *size,
+                  struct sluice_error *error)
+{
+    (void)sluice;
+    (void)run;
+    (void)stage;
+    (void)index;
+    (void)attempt;
+    if (!fake.result)
+        return fake_fail(error, SLUICE_NOT_FOUND, "no result");
+    *result = malloc(fake.result_size);
+    if (!*result)
+        return fake_fail(error, SLUICE_NO_MEMORY, "out of memory");
+    memcpy(*result, fake.result, fake.result_size);
+    *size = fake.result_size;
+    return SLUICE_OK;
+}
+
+int sluice_nodes(struct sluice *sluice, struct sluice_nodes **nodes,
+                 struct sluice_error *error)
+{
+    static struct sluice_nodes none;
+
+    (void)sluice;
+    (void)error;
+    *nodes = &none;
+    return SLUICE_OK;
+}
+
+void sluice_nodes_free(struct sluice_nodes *nodes)
+{
+    (void)nodes;
+}
+
+int sluice_stream_read(struct sluice *sluice, uint64_t run, const char *stage,
+                       uint64_t index, enum sluice_stream stream, uint64_t offset,
+                       void *bytes, size_t size, size_t *got, uint64_t *total,
+                       bool *is_final, uint32_t *attempt, struct sluice_error *error)
+{
+    size_t whole = fake.streams[stream] ? fake.stream_sizes[stream] : 0;
+    size_t left = offset < whole ? whole - offset : 0;
+
+    (void)sluice;
+    (void)run;
+    (void)stage;
+    (void)index;
+    (void)error;
+    *got = left < size ? left : size;
+    if (*got)
+        memcpy(bytes, fake.streams[stream] + offset, *got);
+    *total = whole;
+    *is_final = true;
+    *attempt = 1;
+    return SLUICE_OK;
+}
+
+int sluice_have(struct sluice *sluice, const char *const *digests, size_t count,
+                bool *missing, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)error;
+    for (size_t i = 0; i < count; i++)
+        missing[i] = fake_find(digests[i]) == NULL;
+    return SLUICE_OK;
+}
+
+int sluice_put_bytes(struct sluice *sluice, const void *bytes, size_t size,
+                     char digest[72], struct sluice_error *error)
+{
+    struct fake_object *object = &fake.objects[fake.object_count];
+
+    (void)sluice;
+    digest_bytes(bytes, size, digest);
+    if (fake_find(digest))
+        return SLUICE_OK;
+    if (fake.object_count == FAKE_OBJECTS_MAX || !(object->bytes = malloc(size + 1)))
+        return fake_fail(error, SLUICE_FULL, "full");
+    memcpy(object->bytes, bytes, size);
+    object->size = size;
+    memcpy(object->digest, digest, sizeof object->digest);
+    fake.object_count++;
+    return SLUICE_OK;
+}
+
+int sluice_put(struct sluice *sluice, int fd, const char *digest, uint64_t size,
+               sluice_progress *progress, void *context, struct sluice_error *error)
+{
+    char *bytes = malloc(size + 1), actual[72];
+    ssize_t got = bytes ? pread(fd, bytes, size, 0) : -1;
+    int code = got == (ssize_t)size ? sluice_put_bytes(sluice, bytes, size, actual, error)
+                                    : fake_fail(error, SLUICE_IO, "cannot read");
+
+    free(bytes);
+    fake.puts++;
+    progress(context, size, size);
+    return code == SLUICE_OK && strcmp(actual, digest) != 0
+               ? fake_fail(error, SLUICE_CORRUPT, "wrong digest")
+               : code;
+}
+
+int sluice_get(struct sluice *sluice, const char *digest, int fd,
+               sluice_progress *progress, void *context, struct sluice_error *error)
+{
+    const struct fake_object *object = fake_find(digest);
+
+    (void)sluice;
+    (void)progress;
+    (void)context;
+    if (!object)
+        return fake_fail(error, SLUICE_NOT_FOUND, "no such artifact");
+    if (write(fd, object->bytes, object->size) != (ssize_t)object->size)
+        return fake_fail(error, SLUICE_IO, "cannot write");
+    return SLUICE_OK;
+}
+
+int sluice_events_open(struct sluice *sluice, uint64_t since, const char *prefix,
+                       struct sluice_events **events, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)since;
+    (void)prefix;
+    (void)error;
+    fake_events.fd = eventfd(1, EFD_CLOEXEC);
+    *events = &fake_events;
+    return SLUICE_OK;
+}
+
+/* Each event takes the run one picture further. */
+int sluice_events_next(struct sluice_events *events, uint32_t timeout_ms,
+                       struct sluice_event *event, struct sluice_error *error)
+{
+    (void)events;
+    (void)timeout_ms;
+    if (fake.view + 1 >= fake.view_count)
+        return fake_fail(error, SLUICE_TIMEOUT, "none");
+    fake.view++;
+    *event = (struct sluice_event){ .number = fake.view,
+                                    .topic = fake.view + 1 == fake.view_count
+                                                 ? "run/1/complete"
+                                                 : "run/1/stage/a/x" };
+    return SLUICE_OK;
+}
+
+int sluice_events_fd(struct sluice_events *events)
+{
+    return events->fd;
+}
+
+void sluice_events_close(struct sluice_events *events)
+{
+    close(events->fd);
+}
