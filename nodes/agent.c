@@ -1,0 +1,218 @@
+/* agent.c - the loop of the agent. */
+#include "nodes/agent_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { TIMEOUT_DEFAULT_MS = 10000 };
+
+int64_t agent_clock_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void agent_input(struct agent *agent, const struct agent_input *input)
+{
+    struct agent_input stamped = *input;
+
+    stamped.now_us = agent->now_us;
+    agent_step(agent->core, &stamped, &agent->effects);
+    effects_apply(agent);
+}
+
+static enum rc read_stream(void *context, uint64_t token, enum stream stream,
+                           uint64_t offset, uint32_t limit, struct buf *out,
+                           struct stream_chunk *chunk, struct err *err)
+{
+    struct agent *agent = context;
+
+    chunk->is_final = false;
+    return attempt_stream_read(&agent->staging, token, stream, offset, limit, out,
+                               &chunk->size, err);
+}
+
+static enum rc make_folder(char *path, size_t size, const char *base, const char *name,
+                           struct err *err)
+{
+    if (snprintf(path, size, "%s/%s", base, name) >= (int)size)
+        return err_set(err, RC_INVALID, "the folder's path is too long: %s", base);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot make the folder %s",
+                           path);
+    return RC_OK;
+}
+
+static enum rc open_local(struct agent *agent, struct err *err)
+{
+    struct follow_events events = { agent, on_stop_condition };
+    char path[4200];
+    enum rc rc =
+        make_folder(path, sizeof path, agent->settings.directory, "attempts", err);
+
+    if (rc == RC_OK)
+        rc = make_folder(path, sizeof path, agent->settings.directory, "cache", err);
+    if (rc == RC_OK)
+        rc = objects_open(path, &agent->cache, err);
+    agent->staging = (struct staging){ .directory = agent->settings.directory,
+                                       .node_name = agent->settings.name,
+                                       .cache = agent->cache,
+                                       .has_namespaces = true };
+    if (rc == RC_OK)
+        rc = follower_create(&agent->staging, &events, &agent->follower, err);
+    return rc;
+}
+
+static enum rc open_remote(struct agent *agent, struct err *err)
+{
+    enum rc rc;
+
+    agent->context = zmq_ctx_new();
+    if (!agent->context)
+        return err_set(err, RC_NO_MEMORY, "no memory for sockets");
+    rc = link_connect(agent->context, ZMQ_DEALER, agent->settings.requests,
+                      agent->settings.name, &agent->broker, err);
+    if (rc == RC_OK)
+        rc = stream_server_create(agent->context, agent->settings.bulk,
+                                  agent->settings.name, read_stream, agent,
+                                  &agent->streams, err);
+    if (rc == RC_OK)
+        rc = workers_create(&agent->staging, agent->context, agent->settings.bulk,
+                            agent->settings.slots + 1, &agent->workers, err);
+    return rc;
+}
+
+static enum rc catch_signals(struct agent *agent, struct err *err)
+{
+    sigset_t signals;
+    int flags = fcntl(agent->settings.channel_fd, F_GETFL);
+
+    if (flags < 0 || fcntl(agent->settings.channel_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return err_set_sys(err, RC_IO, errno, "the channel to the supervisor");
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    agent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return agent->signal_fd < 0 ? err_set_sys(err, RC_IO, errno, "signalfd") : RC_OK;
+}
+
+static int wait_ms(const struct agent *agent)
+{
+    int64_t until = agent_deadline_us(agent->core);
+    int64_t now = agent_clock_us();
+    int64_t own = agent->is_joined ? agent->next_beat_us : agent->next_join_us;
+
+    if (agent->is_listed && own < until)
+        until = own;
+    if (until == INT64_MAX)
+        return -1;
+    if (until <= now)
+        return 0;
+    return until - now > 60000000 ? 60000 : (int)((until - now + 999) / 1000);
+}
+
+static bool is_abandoned(const struct agent *agent)
+{
+    return agent->settings.idle_exit_ms > 0 && agent_count(agent->core) == 0
+           && agent->now_us - agent->heard_us
+                  > (int64_t)agent->settings.idle_exit_ms * 1000;
+}
+
+static void turn(struct agent *agent)
+{
+    int64_t now = agent_clock_us();
+
+    agent->now_us = now > agent->now_us ? now : agent->now_us;
+    agent->effects.count = agent->applied = 0;
+    channel_drain(agent);
+    broker_receive(agent);
+    jobs_drain(agent);
+    follow_drain(agent);
+    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_TICK });
+    broker_timers(agent);
+    broker_tell(agent);
+}
+
+static enum rc loop(struct agent *agent, struct err *err)
+{
+    while (!agent->is_ending && !is_abandoned(agent)) {
+        zmq_pollitem_t items[] = {
+            { agent->broker, 0, ZMQ_POLLIN, 0 },
+            { NULL, agent->settings.channel_fd, ZMQ_POLLIN, 0 },
+            { NULL, workers_fd(agent->workers), ZMQ_POLLIN, 0 },
+            { NULL, follower_fd(agent->follower), ZMQ_POLLIN, 0 },
+            { NULL, agent->signal_fd, ZMQ_POLLIN, 0 },
+        };
+
+        if (zmq_poll(items, COUNT_OF(items), wait_ms(agent)) < 0 && errno != EINTR)
+            return err_set_sys(err, RC_IO, errno, "waiting for messages");
+        if (items[4].revents)
+            break;
+        turn(agent);
+    }
+    return RC_OK;
+}
+
+static void agent_destroy(struct agent *agent)
+{
+    for (uint32_t i = 0; i < agent->hand_count; i++)
+        agent->hands[i]->job.cancelled = true;
+    stream_server_destroy(agent->streams);
+    workers_destroy(agent->workers);
+    follower_destroy(agent->follower);
+    link_close(agent->broker);
+    if (agent->context)
+        zmq_ctx_term(agent->context);
+    agent_core_destroy(agent->core);
+    agent_effects_fini(&agent->effects);
+    hands_fini(agent);
+    classes_fini(agent);
+    objects_destroy(agent->cache);
+    free(agent->started);
+    free(agent->reports);
+    if (agent->signal_fd >= 0)
+        close(agent->signal_fd);
+    free(agent);
+}
+SCOPED(agent)
+
+enum rc agent_run(const struct agent_settings *settings, struct err *err)
+{
+    scoped(agent) agent = calloc(1, sizeof *agent);
+    enum rc rc;
+
+    if (!agent)
+        return err_set(err, RC_NO_MEMORY, "no memory for the agent");
+    agent->settings = *settings;
+    agent->signal_fd = -1;
+    agent->timeout_ms = TIMEOUT_DEFAULT_MS;
+    agent->now_us = agent->heard_us = agent_clock_us();
+    agent->core = agent_core_create();
+    if (!agent->core)
+        return err_set(err, RC_NO_MEMORY, "no memory for the agent's core");
+    rc = catch_signals(agent, err);
+    if (rc == RC_OK)
+        rc = open_local(agent, err);
+    if (rc == RC_OK)
+        rc = open_remote(agent, err);
+    if (rc == RC_OK)
+        rc = adopt_all(agent, err);
+    if (rc != RC_OK)
+        return rc;
+    channel_tell(agent, CHANNEL_LIST, 0, 0);
+    return loop(agent, err);
+}

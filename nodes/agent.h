@@ -1,0 +1,24 @@
+/* agent.h - the part of noded that talks: to the broker, to the supervisor, to worker
+ * threads.
+ *
+ * One thread runs the loop: it drains the broker's messages, the supervisor's channel,
+ * the follower and finished jobs, steps the agent's core and carries out its effects.
+ * Filling and emptying folders happens on worker threads (workers.h); reads of running
+ * streams on the stream server's thread. */
+#pragma once
+
+#include "codecs/base/base.h"
+
+struct agent_settings {
+    const char *directory;       /* of the node, absolute */
+    const char *name;            /* of the node; its socket identity */
+    const char *requests, *bulk; /* the broker's endpoints */
+    uint32_t slots;              /* attempts at once */
+    uint64_t idle_exit_ms; /* ends when it heard no broker for so long and runs nothing;
+                              0: never */
+    int channel_fd;        /* to the supervisor */
+};
+
+/* Runs until SIGTERM, the broker's QUIT, or the end of the channel. RC_OK: the node shall
+ * end with it; everything else: the supervisor should start another. */
+NODISCARD enum rc agent_run(const struct agent_settings *settings, struct err *err);

@@ -1,0 +1,220 @@
+/* agent_broker.c - what the broker says, and what it is told. */
+#include "nodes/agent_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { JOIN_REPEAT_US = 2000000, SCRATCH_MAX = 256 << 20 };
+
+void broker_send(struct agent *agent, enum message_type type, const struct buf *body)
+{
+    scoped_buf header = { 0 };
+    struct link_frame frames[2];
+    struct err err;
+
+    message_header_encode(&header, type, 0);
+    frames[0] = (struct link_frame){ header.data, header.size };
+    frames[1] = (struct link_frame){ body->data, body->size };
+    /* A full queue or a broker that is away: joins, wants and results are repeated. */
+    if (link_send(agent->broker, frames, 2, &err) != RC_OK)
+        fprintf(stderr, "noded: %s not sent: %s\n", message_type_name(type), err.text);
+}
+
+void broker_join(struct agent *agent)
+{
+    uint32_t count = agent_count(agent->core);
+    scoped(arena) arena = arena_create(SCRATCH_MAX);
+    uint64_t *tokens = arena ? arena_array(arena, count, sizeof *tokens) : NULL;
+    scoped_buf body = { 0 };
+
+    must(tokens != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        tokens[i] = agent_at(agent->core, i)->token;
+    node_hello_encode(&body, &(struct node_hello){ .name = agent->settings.name,
+                                                   .version = SLUICE_VERSION,
+                                                   .slots = agent->settings.slots,
+                                                   .session = agent->session,
+                                                   .tokens = tokens,
+                                                   .token_count = count });
+    broker_send(agent, MESSAGE_JOIN, &body);
+    agent->next_join_us = agent->now_us + JOIN_REPEAT_US;
+}
+
+static void on_assign(struct agent *agent, const struct link_frame *body,
+                      struct arena *arena)
+{
+    struct assignment *items;
+    size_t count;
+    struct err err;
+
+    if (assignments_decode(body->data, body->size, arena, &items, &count, &err) != RC_OK)
+        return;
+    for (size_t i = 0; i < count; i++)
+        for (uint64_t n = 0; n < items[i].count; n++)
+            agent_input(agent,
+                        &(struct agent_input){
+                            .kind = AGENT_IN_ASSIGN,
+                            .token = items[i].token + n,
+                            .run = items[i].run,
+                            .stage = items[i].stage,
+                            .index = items[i].index + n,
+                            .number = items[i].number,
+                            .has_class = class_find(agent, items[i].run, items[i].stage)
+                                         != NULL });
+}
+
+static void on_tokens(struct agent *agent, const struct link_frame *body,
+                      struct arena *arena, enum agent_input_kind kind)
+{
+    uint64_t *tokens;
+    size_t count;
+    struct err err;
+
+    if (tokens_decode(body->data, body->size, arena, &tokens, &count, &err) != RC_OK)
+        return;
+    for (size_t i = 0; i < count; i++)
+        agent_input(agent, &(struct agent_input){ .kind = kind, .token = tokens[i] });
+}
+
+static void on_class(struct agent *agent, const struct link_frame *body)
+{
+    struct work_class *class = class_add(agent, body->data, body->size);
+
+    if (class)
+        agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_CLASS,
+                                                  .run = class->run,
+                                                  .stage = class->stage_number });
+}
+
+static void on_welcome(struct agent *agent, const struct link_frame *body)
+{
+    struct reader reader;
+
+    reader_init(&reader, body->data, body->size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
+        if (bytes_are(reader_string(&reader), "timeout"))
+            agent->timeout_ms = reader_uint(&reader);
+        else
+            reader_skip(&reader);
+    }
+    agent->is_joined = true;
+    agent->next_beat_us = agent->now_us;
+    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_WELCOME });
+}
+
+static void handle(struct agent *agent, enum message_type type,
+                   const struct link_frame *body)
+{
+    scoped(arena) arena = arena_create(SCRATCH_MAX);
+
+    if (!arena)
+        return;
+    if (type == MESSAGE_ASSIGN)
+        on_assign(agent, body, arena);
+    else if (type == MESSAGE_CLASS)
+        on_class(agent, body);
+    else if (type == MESSAGE_STOP)
+        on_tokens(agent, body, arena, AGENT_IN_STOP);
+    else if (type == MESSAGE_DROP)
+        on_tokens(agent, body, arena, AGENT_IN_DROP);
+    else if (type == MESSAGE_TAKEN)
+        on_tokens(agent, body, arena, AGENT_IN_TAKEN);
+    else if (type == MESSAGE_WELCOME)
+        on_welcome(agent, body);
+    else if (type == MESSAGE_QUIT)
+        agent->is_ending = true;
+    else if (type == MESSAGE_REJOIN && agent->is_listed) {
+        agent->session = (uint64_t)agent->now_us;
+        agent->is_joined = false;
+        broker_join(agent);
+    }
+}
+
+void broker_receive(struct agent *agent)
+{
+    struct link_message message;
+    struct message_header header;
+    struct err err;
+    enum rc rc;
+
+    while ((rc = link_receive(agent->broker, &message, &err)) != RC_NOT_FOUND) {
+        if (rc != RC_OK)
+            continue;
+        if (message.count == 2
+            && message_header_decode(message.frames[0].data, message.frames[0].size,
+                                     &header, &err)
+                   == RC_OK) {
+            agent->heard_us = agent->now_us;
+            handle(agent, header.type, &message.frames[1]);
+        }
+        link_free(&message);
+    }
+}
+
+static void tell_started(struct agent *agent)
+{
+    scoped(arena) arena = arena_create(SCRATCH_MAX);
+    scoped_buf body = { 0 };
+    struct started_item *items =
+        arena ? arena_array(arena, agent->started_count, sizeof *items) : NULL;
+    size_t count = 0;
+
+    must(items != NULL);
+    for (uint32_t i = 0; i < agent->started_count; i++) {
+        struct hand *hand = hand_find(agent, agent->started[i]);
+
+        if (hand)
+            items[count++] = (struct started_item){ hand->token, hand->started_us };
+    }
+    agent->started_count = 0;
+    started_encode(&body, items, count);
+    broker_send(agent, MESSAGE_STARTED, &body);
+}
+
+static void tell_results(struct agent *agent)
+{
+    scoped(arena) arena = arena_create(SCRATCH_MAX);
+    scoped_buf body = { 0 };
+    struct result_item *items =
+        arena ? arena_array(arena, agent->report_count, sizeof *items) : NULL;
+    size_t count = 0;
+
+    must(items != NULL);
+    for (uint32_t i = 0; i < agent->report_count; i++) {
+        struct hand *hand = hand_find(agent, agent->reports[i]);
+
+        if (hand)
+            items[count++] = (struct result_item){ hand->token,
+                                                   { (const char *)hand->job.encoded.data,
+                                                     hand->job.encoded.size } };
+    }
+    agent->report_count = 0;
+    results_encode(&body, items, count);
+    if (buf_ok(&body))
+        broker_send(agent, MESSAGE_RESULTS, &body);
+}
+
+void broker_tell(struct agent *agent)
+{
+    if (agent->started_count > 0)
+        tell_started(agent);
+    if (agent->report_count > 0)
+        tell_results(agent);
+}
+
+void broker_timers(struct agent *agent)
+{
+    struct buf empty = { 0 };
+
+    if (!agent->is_listed)
+        return;
+    if (!agent->is_joined) {
+        if (agent->next_join_us <= agent->now_us)
+            broker_join(agent);
+        return;
+    }
+    if (agent->next_beat_us > agent->now_us)
+        return;
+    broker_send(agent, MESSAGE_BEAT, &empty);
+    agent->next_beat_us = agent->now_us + (int64_t)agent->timeout_ms * 1000 / 4;
+}

@@ -1,0 +1,266 @@
+/* agent_effects.c - carries out what the agent's core wants. */
+#include "nodes/agent_state.h"
+#include "nodes/staging/environment.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static uint64_t *token_add(uint64_t *tokens, uint32_t *count, uint32_t *capacity,
+                           uint64_t token)
+{
+    if (*count == *capacity) {
+        *capacity = *capacity ? *capacity * 2 : 16;
+        tokens = reallocarray(tokens, *capacity, sizeof *tokens);
+        must(tokens != NULL);
+    }
+    tokens[(*count)++] = token;
+    return tokens;
+}
+
+/* What the attempt is, for the in-task contract. */
+static void identify(struct hand *hand, const struct work_class *class,
+                     const struct agent_attempt *attempt)
+{
+    char *execution = arena_alloc(hand->arena, UUID_TEXT_SIZE);
+    char *project = arena_alloc(hand->arena, UUID_TEXT_SIZE);
+    char *name = arena_printf(hand->arena, "%s/%lu", class->stage->name,
+                              (unsigned long)attempt->index);
+
+    must(execution && project && name);
+    uuid_derive("execution", class->head.run_id, name, execution);
+    uuid_derive("project", class->head.project ? class->head.project : "", "", project);
+    hand->identity = (struct attempt_identity){
+        .token = attempt->token,
+        .run_number = attempt->run,
+        .task_index = attempt->index,
+        .task_count = plan_stage_task_count(class->stage),
+        .execution_counter = attempt->token,
+        .attempt_number = attempt->number,
+        .run_id = class->head.run_id,
+        .execution_id = execution,
+        .project_id = project,
+        .project = class->head.project,
+        .title = class->head.title,
+        .is_pipeline = class->head.is_pipeline,
+        .created_us = class->head.created_us,
+        .code = class->head.code,
+    };
+}
+
+static void do_prepare(struct agent *agent, uint64_t token)
+{
+    const struct agent_attempt *attempt = agent_attempt(agent->core, token);
+    struct work_class *class = class_find(agent, attempt->run, attempt->stage);
+    struct hand *hand = hand_add(agent, token);
+
+    must(class != NULL);
+    class->uses++;
+    hand->class = class;
+    hand->stage = class->stage;
+    identify(hand, class, attempt);
+    hand->job = (struct job){ .kind = JOB_PREPARE,
+                              .token = token,
+                              .identity = &hand->identity,
+                              .stage = hand->stage };
+    hand->has_job = true;
+    workers_submit(agent->workers, &hand->job);
+}
+
+/* Once a run, the person is told what is different from the hosted service. */
+static void say_how_it_runs(struct agent *agent, const struct hand *hand)
+{
+    if (agent->told_run == hand->identity.run_number)
+        return;
+    agent->told_run = hand->identity.run_number;
+    attempt_say(&agent->staging, hand->token,
+                "image %s is recorded; commands run on this host, not in a container",
+                hand->stage->image ? hand->stage->image : "");
+    if (agent->no_namespace[0])
+        attempt_say(&agent->staging, hand->token, "%s", agent->no_namespace);
+}
+
+static void do_start(struct agent *agent, uint64_t token)
+{
+    struct hand *hand = hand_find(agent, token);
+
+    say_how_it_runs(agent, hand);
+    channel_tell(agent, CHANNEL_START, token, 0);
+}
+
+static const char *why_stopped(enum cause cause)
+{
+    switch (cause) {
+    case CAUSE_TIME_LIMIT:
+        return "the time-limit was reached";
+    case CAUSE_NO_OUTPUT:
+        return "nothing was written for as long as no-output-timeout allows";
+    case CAUSE_STOPPED:
+        return "stopped on request";
+    case CAUSE_EXIT:
+    case CAUSE_SIGNAL:
+    case CAUSE_MEMORY:
+    case CAUSE_STOP_CONDITION:
+    case CAUSE_START_FAILED:
+    case CAUSE_INPUT_FAILED:
+    case CAUSE_OUTPUT_FAILED:
+    case CAUSE_LOST:
+    case CAUSE_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+/* The exit that the supervisor told, as a result. A cause that we made stands above it.
+ */
+static void result_of_exit(struct hand *hand, const struct agent_effect *effect,
+                           struct task_result *result)
+{
+    const struct channel_message *exit = &hand->exit;
+    int status = exit->status;
+
+    result->cause = CAUSE_EXIT;
+    result->exit_code = -1;
+    result->started_us = hand->started_us;
+    result->ended_us = exit->time_us;
+    result->usage = exit->usage;
+    if (WIFEXITED(status)) {
+        result->exit_code = WEXITSTATUS(status);
+    } else if (WIFSIGNALED(status)) {
+        result->signal = WTERMSIG(status);
+        result->cause = CAUSE_SIGNAL;
+    }
+    if (exit->out_of_memory) {
+        result->cause = CAUSE_MEMORY;
+        result->message = "killed by the kernel for memory";
+    }
+    if (effect->has_cause)
+        result->cause = effect->cause;
+}
+
+static void do_collect(struct agent *agent, const struct agent_effect *effect)
+{
+    struct hand *hand = hand_find(agent, effect->token);
+    struct task_result result = { .cause = effect->cause,
+                                  .exit_code = -1,
+                                  .ended_us = agent->now_us,
+                                  .metadata = { .kind = VALUE_MAP } };
+    struct err err;
+
+    must(hand != NULL);
+    if (hand->has_exited)
+        result_of_exit(hand, effect, &result);
+    if (effect->has_cause && why_stopped(effect->cause)) {
+        result.message = why_stopped(effect->cause);
+        attempt_say(&agent->staging, hand->token, "%s", result.message);
+    }
+    if (hand->message[0])
+        result.message = hand->message;
+    if (hand->is_followed) {
+        if (follow_metadata(agent->follower, hand->token, hand->arena, &result.metadata,
+                            &err)
+            != RC_OK)
+            attempt_say(&agent->staging, hand->token, "metadata is lost: %s", err.text);
+        follow_remove(agent->follower, hand->token);
+        hand->is_followed = false;
+    }
+    hand->job = (struct job){ .kind = JOB_COLLECT,
+                              .token = hand->token,
+                              .stage = hand->stage,
+                              .result = result,
+                              .arena = hand->arena };
+    hand->has_job = true;
+    workers_submit(agent->workers, &hand->job);
+}
+
+/* A task that was stopped while it waited for its class has no folder: a bare result is
+ * enough. */
+static void collect_unknown(struct agent *agent, const struct agent_effect *effect)
+{
+    struct hand *hand = hand_add(agent, effect->token);
+
+    result_encode(&hand->job.encoded,
+                  &(struct task_result){ .cause = effect->cause,
+                                         .exit_code = -1,
+                                         .ended_us = agent->now_us,
+                                         .message = why_stopped(effect->cause),
+                                         .metadata = { .kind = VALUE_MAP } });
+    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_COLLECTED,
+                                              .token = effect->token });
+}
+
+static void do_want(struct agent *agent, const struct agent_effect *effect)
+{
+    scoped_buf body = { 0 };
+
+    class_encode(&body,
+                 &(struct class_message){ .run = effect->run, .stage = effect->stage });
+    broker_send(agent, MESSAGE_WANT, &body);
+}
+
+static void do_remove(struct agent *agent, uint64_t token)
+{
+    struct hand *hand = hand_find(agent, token);
+    struct err err;
+
+    channel_tell(agent, CHANNEL_FORGET, token, 0);
+    if (!hand)
+        return;
+    if (hand->is_followed)
+        follow_remove(agent->follower, token);
+    hand_remove(agent, hand);
+    if (attempt_remove(&agent->staging, token, &err) != RC_OK)
+        fprintf(stderr, "noded: %s\n", err.text);
+}
+
+static void apply(struct agent *agent, const struct agent_effect *effect)
+{
+    struct hand *hand = hand_find(agent, effect->token);
+
+    switch (effect->kind) {
+    case AGENT_DO_WANT:
+        do_want(agent, effect);
+        break;
+    case AGENT_DO_PREPARE:
+        do_prepare(agent, effect->token);
+        break;
+    case AGENT_DO_CANCEL:
+        if (hand)
+            hand->job.cancelled = true;
+        break;
+    case AGENT_DO_START:
+        do_start(agent, effect->token);
+        break;
+    case AGENT_DO_SIGNAL:
+        channel_tell(agent, CHANNEL_SIGNAL, effect->token, effect->signal);
+        break;
+    case AGENT_DO_SAY_STARTED:
+        agent->started = token_add(agent->started, &agent->started_count,
+                                   &agent->started_capacity, effect->token);
+        break;
+    case AGENT_DO_COLLECT:
+        if (hand)
+            do_collect(agent, effect);
+        else
+            collect_unknown(agent, effect);
+        break;
+    case AGENT_DO_REPORT:
+        agent->reports = token_add(agent->reports, &agent->report_count,
+                                   &agent->report_capacity, effect->token);
+        break;
+    case AGENT_DO_REMOVE:
+        do_remove(agent, effect->token);
+        break;
+    }
+}
+
+void effects_apply(struct agent *agent)
+{
+    while (agent->applied < agent->effects.count) {
+        struct agent_effect effect = agent->effects.items[agent->applied++];
+
+        apply(agent, &effect);
+    }
+}

@@ -1,0 +1,176 @@
+/* agent_local.c - what happens on this machine: starts and exits, finished jobs, written
+ * output. */
+#include "nodes/agent_state.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { FOLLOW_STEPS_MAX = 64 };
+
+void channel_tell(struct agent *agent, enum channel_kind kind, uint64_t token, int signal)
+{
+    struct channel_message message = { .kind = kind, .token = token, .signal = signal };
+    struct err err;
+
+    if (channel_send(agent->settings.channel_fd, &message, &err) == RC_OK)
+        return;
+    /* The supervisor always reads; when it cannot be told, it is gone, and so are the
+     * tasks. */
+    fprintf(stderr, "noded: the supervisor does not listen: %s\n", err.text);
+    agent->is_ending = true;
+}
+
+static void on_started(struct agent *agent, struct hand *hand,
+                       const struct channel_message *message)
+{
+    hand->started_us = message->time_us;
+    agent_input(
+        agent, &(struct agent_input){
+                   .kind = AGENT_IN_STARTED,
+                   .token = hand->token,
+                   .started_us = message->time_us,
+                   .time_limit_us = (int64_t)hand->stage->time_limit_s * 1000000,
+                   .no_output_us = (int64_t)hand->stage->no_output_timeout_s * 1000000 });
+}
+
+static void on_failed(struct agent *agent, struct hand *hand,
+                      const struct channel_message *message)
+{
+    snprintf(hand->message, sizeof hand->message, "%s", message->text);
+    attempt_say(&agent->staging, hand->token, "%s", message->text);
+    agent_input(
+        agent, &(struct agent_input){ .kind = AGENT_IN_UNSTARTED, .token = hand->token });
+}
+
+static void on_exited(struct agent *agent, struct hand *hand,
+                      const struct channel_message *message)
+{
+    struct err err;
+
+    if (hand->has_exited)
+        return;
+    hand->has_exited = true;
+    hand->exit = *message;
+    if (hand->is_followed
+        && follow_finish(agent->follower, hand->token, agent->now_us, &err) != RC_OK)
+        attempt_say(&agent->staging, hand->token, "output was not read to its end: %s",
+                    err.text);
+    agent_input(agent,
+                &(struct agent_input){ .kind = AGENT_IN_EXITED, .token = hand->token });
+}
+
+static void on_message(struct agent *agent, const struct channel_message *message)
+{
+    struct hand *hand = hand_find(agent, message->token);
+
+    if (message->kind == CHANNEL_NOTE) {
+        snprintf(agent->no_namespace, sizeof agent->no_namespace, "%s", message->text);
+        return;
+    }
+    if (message->kind == CHANNEL_LISTED) {
+        agent->is_listed = true;
+        agent->session = (uint64_t)agent->now_us;
+        return;
+    }
+    if (!agent->is_listed) {
+        adopt_told(agent, message);
+        return;
+    }
+    if (!hand)
+        return;
+    if (message->kind == CHANNEL_STARTED)
+        on_started(agent, hand, message);
+    else if (message->kind == CHANNEL_FAILED)
+        on_failed(agent, hand, message);
+    else if (message->kind == CHANNEL_EXITED)
+        on_exited(agent, hand, message);
+    else if (message->kind == CHANNEL_LOST)
+        agent_input(agent,
+                    &(struct agent_input){ .kind = AGENT_IN_LOST, .token = hand->token });
+}
+
+void channel_drain(struct agent *agent)
+{
+    struct channel_message message;
+    struct err err;
+    enum rc rc;
+
+    while ((rc = channel_receive(agent->settings.channel_fd, &message, &err)) == RC_OK)
+        on_message(agent, &message);
+    if (rc != RC_NOT_FOUND) {
+        fprintf(stderr, "noded: %s\n", err.text);
+        agent->is_ending = true;
+    }
+}
+
+static enum cause cause_of_preparation(enum rc rc)
+{
+    return rc == RC_CANCELLED ? CAUSE_STOPPED : CAUSE_INPUT_FAILED;
+}
+
+static void on_prepared(struct agent *agent, struct hand *hand)
+{
+    struct job *job = &hand->job;
+
+    if (job->rc == RC_OK && !job->cancelled)
+        job->rc = follow_add(agent->follower, hand->token, hand->identity.task_index,
+                             hand->stage, &job->err);
+    hand->is_followed = job->rc == RC_OK && !job->cancelled;
+    if (job->rc != RC_OK)
+        snprintf(hand->message, sizeof hand->message, "%s", job->err.text);
+    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_PREPARED,
+                                              .token = hand->token,
+                                              .is_good = job->rc == RC_OK,
+                                              .cause = cause_of_preparation(job->rc) });
+}
+
+void jobs_drain(struct agent *agent)
+{
+    struct job *job;
+
+    while ((job = workers_take(agent->workers)) != NULL) {
+        struct hand *hand = hand_find(agent, job->token);
+
+        must(hand && &hand->job == job);
+        hand->has_job = false;
+        if (job->kind == JOB_PREPARE)
+            on_prepared(agent, hand);
+        else
+            agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_COLLECTED,
+                                                      .token = hand->token });
+    }
+}
+
+void on_stop_condition(void *context, uint64_t token, const char *condition)
+{
+    struct agent *agent = context;
+    struct hand *hand = hand_find(agent, token);
+
+    if (!hand)
+        return;
+    snprintf(hand->message, sizeof hand->message, "stop-condition met: %.500s",
+             condition);
+    attempt_say(&agent->staging, token, "stop-condition met: %s", condition);
+    agent_input(agent,
+                &(struct agent_input){ .kind = AGENT_IN_CONDITION, .token = token });
+}
+
+/* A bounded piece of what was written, then the core learns who is alive. */
+void follow_drain(struct agent *agent)
+{
+    for (int i = 0; i < FOLLOW_STEPS_MAX && follow_step(agent->follower, agent->now_us);
+         i++)
+        ;
+    for (uint32_t i = 0; i < agent->hand_count; i++) {
+        struct hand *hand = agent->hands[i];
+        const struct agent_attempt *attempt = agent_attempt(agent->core, hand->token);
+        struct agent_input input = { .kind = AGENT_IN_OUTPUT, .token = hand->token };
+
+        if (!hand->is_followed || !attempt || attempt->no_output_us == 0)
+            continue;
+        if (follow_last_output_us(agent->follower, hand->token) > attempt->last_output_us)
+            agent_input(agent, &input);
+    }
+}

@@ -1,0 +1,103 @@
+/* agent_state.h - the shell around the agent's core, shared by the files of this folder
+ * only.
+ *
+ * agent.c: the loop. agent_broker.c: messages from and to the broker. agent_local.c: the
+ * supervisor's channel, finished jobs, the follower. agent_effects.c: carries out what
+ * the core wants. agent_adopt.c: takes over what an earlier agent left. classes.c: what
+ * tasks have in common. */
+#pragma once
+
+#include "broker/artifacts/bulk.h"
+#include "broker/link/link.h"
+#include "codecs/wire/message.h"
+#include "nodes/agent.h"
+#include "nodes/core/agent_core.h"
+#include "nodes/staging/follow.h"
+#include "nodes/supervisor/channel.h"
+#include "nodes/workers.h"
+
+struct work_class { /* what the tasks of one stage have in common */
+    struct arena *arena;
+    uint64_t run;
+    uint32_t stage_number, uses;
+    struct class_message head;
+    struct plan_stage *stage;
+};
+
+struct hand {                 /* what the shell holds of one attempt */
+    uint64_t token;           /* 0: free */
+    struct work_class *class; /* NULL for an adopted one */
+    struct arena *arena;      /* identity, stage of an adopted one, result */
+    struct attempt_identity identity;
+    const struct plan_stage *stage;
+    struct job job;
+    bool has_job;
+    bool is_followed;
+    bool has_exited;
+    struct channel_message exit; /* EXITED or FAILED */
+    char message[ERR_TEXT_MAX];  /* why it failed before it started, or why it was stopped
+                                  */
+    int64_t started_us;
+};
+
+struct agent {
+    struct agent_settings settings;
+    void *context, *broker;
+    struct staging staging;
+    struct objects *cache;
+    struct follower *follower;
+    struct workers *workers;
+    struct stream_server *streams;
+    struct agent_core *core;
+    struct agent_effects effects;
+    size_t applied;
+    struct hand **hands;
+    uint32_t hand_count, hand_capacity;
+    struct work_class **classes;
+    uint32_t class_count, class_capacity;
+    int signal_fd;
+    uint64_t session;
+    bool is_joined, is_listed, is_ending, has_said_no_namespace;
+    char no_namespace[CHANNEL_TEXT_MAX];
+    uint64_t told_run; /* the last run that was told how its commands run */
+    int64_t now_us, heard_us, next_beat_us, next_join_us;
+    uint64_t timeout_ms;
+    uint64_t *started, *reports; /* tokens of what this turn tells the broker */
+    uint32_t started_count, started_capacity, report_count, report_capacity;
+};
+
+/* agent.c */
+int64_t agent_clock_us(void);
+void agent_input(struct agent *agent,
+                 const struct agent_input *input); /* and carries out */
+
+/* agent_broker.c */
+void broker_receive(struct agent *agent);
+void broker_join(struct agent *agent);
+void broker_send(struct agent *agent, enum message_type type, const struct buf *body);
+void broker_tell(struct agent *agent); /* started and results of this turn */
+void broker_timers(struct agent *agent);
+
+/* agent_local.c */
+void channel_drain(struct agent *agent);
+void channel_tell(struct agent *agent, enum channel_kind kind, uint64_t token,
+                  int signal);
+void jobs_drain(struct agent *agent);
+void follow_drain(struct agent *agent);
+void on_stop_condition(void *context, uint64_t token, const char *condition);
+
+/* agent_effects.c */
+void effects_apply(struct agent *agent);
+
+/* agent_adopt.c */
+NODISCARD enum rc adopt_all(struct agent *agent, struct err *err);
+void adopt_told(struct agent *agent, const struct channel_message *message);
+
+/* classes.c, hands */
+struct work_class *class_find(struct agent *agent, uint64_t run, uint32_t stage);
+struct work_class *class_add(struct agent *agent, const void *body, size_t size);
+void classes_fini(struct agent *agent);
+struct hand *hand_find(struct agent *agent, uint64_t token);
+struct hand *hand_add(struct agent *agent, uint64_t token);
+void hand_remove(struct agent *agent, struct hand *hand);
+void hands_fini(struct agent *agent);

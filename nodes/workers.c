@@ -1,0 +1,217 @@
+/* workers.c - a queue, threads, and an eventfd to wake the loop. */
+#include "nodes/workers.h"
+
+#include "broker/artifacts/bulk.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { WORKERS_MAX = 64, BULK_TIMEOUT_MS = 30000, STORE_WAIT_S = 1 };
+
+struct job_list {
+    struct job *first, **last;
+};
+
+struct workers {
+    const struct staging *staging;
+    void *zmq_context;
+    const char *bulk_endpoint;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct job_list todo, done;
+    bool is_ending;
+    int fd;
+    unsigned count;
+    pthread_t threads[WORKERS_MAX];
+};
+
+static void list_add(struct job_list *list, struct job *job)
+{
+    job->next = NULL;
+    *list->last = job;
+    list->last = &job->next;
+}
+
+static struct job *list_take(struct job_list *list)
+{
+    struct job *job = list->first;
+
+    if (!job)
+        return NULL;
+    list->first = job->next;
+    if (!list->first)
+        list->last = &list->first;
+    return job;
+}
+
+struct port_context {
+    struct workers *workers;
+    struct bulk_client *client;
+};
+
+static enum rc port_fetch(void *context, const char *digest, struct err *err)
+{
+    struct port_context *port = context;
+
+    return bulk_get(port->client, digest, port->workers->staging->cache, NULL, NULL, err);
+}
+
+static enum rc port_put(void *context, int fd, const char *digest, uint64_t size,
+                        struct err *err)
+{
+    struct port_context *port = context;
+
+    return bulk_put(port->client, fd, digest, size, NULL, NULL, err);
+}
+
+static bool is_ending(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    bool ending = workers->is_ending;
+    pthread_mutex_unlock(&workers->lock);
+    return ending;
+}
+
+/* The store is full or away: waits, so that results are not lost, unless the agent ends.
+ */
+static bool wait_for_store(struct workers *workers)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STORE_WAIT_S;
+    pthread_mutex_lock(&workers->lock);
+    while (!workers->is_ending
+           && pthread_cond_timedwait(&workers->wake, &workers->lock, &until) == 0)
+        ;
+    pthread_mutex_unlock(&workers->lock);
+    return !is_ending(workers);
+}
+
+static void do_collect(struct workers *workers, const struct store_port *port,
+                       struct job *job)
+{
+    do {
+        job->rc = attempt_collect(workers->staging, port, job->stage, job->token,
+                                  job->arena, &job->result, &job->err);
+        if (job->rc != RC_FULL && job->rc != RC_UNREACHABLE && job->rc != RC_TIMEOUT)
+            break;
+        fprintf(stderr, "noded: result of attempt %lu waits: %s\n",
+                (unsigned long)job->token, job->err.text);
+    } while (wait_for_store(workers));
+    if (job->rc != RC_OK) {
+        job->result.cause = CAUSE_OUTPUT_FAILED;
+        job->result.message = job->err.text;
+    }
+    result_encode(&job->encoded, &job->result);
+}
+
+static void *work(void *argument)
+{
+    struct workers *workers = argument;
+    struct port_context context = { .workers = workers };
+    struct store_port port = { &context, port_fetch, port_put };
+    struct err err;
+    struct job *job;
+
+    if (bulk_client_create(workers->zmq_context, workers->bulk_endpoint, BULK_TIMEOUT_MS,
+                           &context.client, &err)
+        != RC_OK) {
+        fprintf(stderr, "noded: %s\n", err.text);
+        abort();
+    }
+    pthread_mutex_lock(&workers->lock);
+    for (;;) {
+        while (!workers->is_ending && !workers->todo.first)
+            pthread_cond_wait(&workers->wake, &workers->lock);
+        if (workers->is_ending)
+            break;
+        job = list_take(&workers->todo);
+        pthread_mutex_unlock(&workers->lock);
+        if (job->kind == JOB_PREPARE)
+            job->rc = attempt_prepare(workers->staging, &port, job->identity, job->stage,
+                                      &job->cancelled, &job->err);
+        else
+            do_collect(workers, &port, job);
+        pthread_mutex_lock(&workers->lock);
+        list_add(&workers->done, job);
+        eventfd_write(workers->fd, 1);
+    }
+    pthread_mutex_unlock(&workers->lock);
+    bulk_client_destroy(context.client);
+    return NULL;
+}
+
+enum rc workers_create(const struct staging *staging, void *zmq_context,
+                       const char *bulk_endpoint, unsigned count,
+                       struct workers **workers, struct err *err)
+{
+    scoped(workers) made = calloc(1, sizeof *made);
+
+    if (!made)
+        return err_set(err, RC_NO_MEMORY, "no memory for worker threads");
+    made->staging = staging;
+    made->zmq_context = zmq_context;
+    made->bulk_endpoint = bulk_endpoint;
+    made->todo.last = &made->todo.first;
+    made->done.last = &made->done.first;
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_cond_init(&made->wake, NULL);
+    made->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (made->fd < 0)
+        return err_set_sys(err, RC_IO, errno, "eventfd");
+    count = count > WORKERS_MAX ? WORKERS_MAX : count;
+    for (; made->count < count; made->count++)
+        if (pthread_create(&made->threads[made->count], NULL, work, made) != 0)
+            return err_set(err, RC_NO_MEMORY, "cannot start a worker thread");
+    *workers = steal(&made);
+    return RC_OK;
+}
+
+void workers_destroy(struct workers *workers)
+{
+    if (!workers)
+        return;
+    pthread_mutex_lock(&workers->lock);
+    workers->is_ending = true;
+    pthread_cond_broadcast(&workers->wake);
+    pthread_mutex_unlock(&workers->lock);
+    for (unsigned i = 0; i < workers->count; i++)
+        pthread_join(workers->threads[i], NULL);
+    pthread_cond_destroy(&workers->wake);
+    pthread_mutex_destroy(&workers->lock);
+    if (workers->fd >= 0)
+        close(workers->fd);
+    free(workers);
+}
+
+void workers_submit(struct workers *workers, struct job *job)
+{
+    pthread_mutex_lock(&workers->lock);
+    list_add(&workers->todo, job);
+    pthread_cond_signal(&workers->wake);
+    pthread_mutex_unlock(&workers->lock);
+}
+
+int workers_fd(const struct workers *workers)
+{
+    return workers->fd;
+}
+
+struct job *workers_take(struct workers *workers)
+{
+    eventfd_t ignored;
+
+    pthread_mutex_lock(&workers->lock);
+    struct job *job = list_take(&workers->done);
+
+    if (!job)
+        eventfd_read(workers->fd, &ignored);
+    pthread_mutex_unlock(&workers->lock);
+    return job;
+}

@@ -1,0 +1,36 @@
+/* workers.h - threads that fill and empty the folders of attempts.
+ *
+ * Each has a bulk client of its own. Jobs are taken in order; a job that is done is
+ * handed back through workers_take after the descriptor became readable. */
+#pragma once
+
+#include "nodes/staging/staging.h"
+
+enum job_kind { JOB_PREPARE, JOB_COLLECT };
+
+struct job { /* owned by who submits it; the worker owns it until it is taken back */
+    enum job_kind kind;
+    uint64_t token;
+    const struct attempt_identity *identity; /* PREPARE */
+    const struct plan_stage *stage;
+    volatile bool
+        cancelled; /* PREPARE gives up; may be set by the submitter at any time */
+    struct task_result
+        result;          /* COLLECT: filled by the submitter, completed by the worker */
+    struct arena *arena; /* COLLECT: of the result */
+    struct buf encoded;  /* COLLECT: the result's bytes */
+    enum rc rc;
+    struct err err;
+    struct job *next; /* private */
+};
+
+struct workers;
+/* staging and endpoint are borrowed. */
+NODISCARD enum rc workers_create(const struct staging *staging, void *zmq_context,
+                                 const char *bulk_endpoint, unsigned count,
+                                 struct workers **workers, struct err *err);
+void workers_destroy(struct workers *workers); /* waits for jobs under way */
+SCOPED(workers)
+void workers_submit(struct workers *workers, struct job *job);
+int workers_fd(const struct workers *workers);
+struct job *workers_take(struct workers *workers); /* NULL: none is done */
