@@ -33,7 +33,7 @@ bool metadata_line_read(struct arena *arena, const char *text, size_t size,
 void metadata_line_write(struct buf *buf, const struct value *map, int64_t unix_us)
 {
     char time[TIME_TEXT_SIZE];
-    scoped_buf object;
+    scoped_buf object = { 0 };
 
     if (value_get(map, "_time")) {
         value_to_json(buf, map);

@@ -35,8 +35,9 @@ bool time_mark_decode(const unsigned char bytes[TIME_MARK_BYTES], struct time_ma
 
 void time_text(int64_t unix_us, char text[TIME_TEXT_SIZE])
 {
-    int64_t part = ((unix_us % US_PER_S) + US_PER_S) % US_PER_S;
-    time_t seconds = (time_t)((unix_us - part) / US_PER_S);
+    bool is_before = unix_us % US_PER_S < 0;
+    int64_t part = unix_us % US_PER_S + (is_before ? US_PER_S : 0);
+    time_t seconds = (time_t)(unix_us / US_PER_S - is_before);
     char second[24];
     struct tm utc;
 

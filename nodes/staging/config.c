@@ -18,7 +18,7 @@ static enum rc write_both(int folder, const char *name, const struct value *map,
                           struct err *err)
 {
     char file[64];
-    scoped_buf buf;
+    scoped_buf buf = { 0 };
 
     buf_init(&buf, CONFIG_MAX);
     value_to_json(&buf, map);

@@ -2,19 +2,53 @@
 #include "nodes/staging/identity.h"
 
 #include "codecs/pack/pack.h"
+#include "codecs/plan/task.h"
 #include "nodes/staging/folder.h"
 
 enum { IDENTITY_VERSION = 1, IDENTITY_FIELDS = 19, IDENTITY_MAX = 1 << 30 };
 
+/* The stage of one task only. */
+static enum rc stage_reduce(const struct plan_stage *stage, uint64_t index,
+                            struct arena *arena, struct plan_stage *reduced,
+                            struct err *err)
+{
+    struct value *values;
+    enum rc rc = plan_task_parameters(stage, index, arena, &values, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    struct plan_parameter *parameters =
+        arena_array(arena, stage->parameter_count, sizeof *parameters);
+
+    if (!parameters)
+        return err_set(err, RC_NO_MEMORY, "no memory to record the attempt");
+    for (size_t i = 0; i < stage->parameter_count; i++) {
+        parameters[i] = stage->parameters[i];
+        parameters[i].value = values[i];
+    }
+    *reduced = *stage;
+    reduced->parameters = parameters;
+    reduced->sweep = SWEEP_NONE;
+    reduced->columns = NULL;
+    reduced->column_count = 0;
+    return RC_OK;
+}
+
 enum rc identity_write(int folder, const struct attempt_identity *identity,
-                       const struct plan_stage *stage, struct err *err)
+                       const struct plan_stage *stage, struct arena *arena,
+                       struct err *err)
 {
     const struct plan_code *code = &identity->code;
-    scoped_buf packed, buf;
+    struct plan_stage reduced;
+    scoped_buf packed = { 0 }, buf = { 0 };
+    enum rc rc = stage_reduce(stage, identity->task_index, arena, &reduced, err);
 
+    if (rc != RC_OK)
+        return rc;
     buf_init(&packed, IDENTITY_MAX);
     buf_init(&buf, IDENTITY_MAX);
-    plan_stage_encode(&packed, stage);
+    plan_stage_encode(&packed, &reduced);
     pack_list(&buf, IDENTITY_FIELDS);
     pack_uint(&buf, IDENTITY_VERSION);
     pack_uint(&buf, identity->token);
@@ -77,7 +111,7 @@ enum rc attempt_load(const struct staging *staging, uint64_t token, struct arena
     scoped_fd int folder = -1;
     struct attempt_identity read = { 0 };
     struct reader reader;
-    scoped_buf buf;
+    scoped_buf buf = { 0 };
 
     buf_init(&buf, IDENTITY_MAX);
 

@@ -192,7 +192,7 @@ enum rc inputs_record(int folder, const struct staged_inputs *staged, struct are
                       struct err *err)
 {
     struct task_result record = { .metadata = { .kind = VALUE_MAP } };
-    scoped_buf buf;
+    scoped_buf buf = { 0 };
     size_t count = 0;
 
     for (size_t i = 0; i < staged->input_count; i++)
@@ -215,7 +215,7 @@ enum rc inputs_recall(int folder, struct arena *arena, struct task_result *resul
                       struct err *err)
 {
     struct task_result *record;
-    scoped_buf buf;
+    scoped_buf buf = { 0 };
 
     buf_init(&buf, RECORD_MAX);
 

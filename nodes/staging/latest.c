@@ -76,7 +76,7 @@ static struct latest_entry *entry_add(struct latest *latest, const char *key)
 bool latest_set(struct latest *latest, const char *key, const struct value *value)
 {
     struct latest_entry *entry = entry_find(latest, key);
-    scoped_buf packed;
+    scoped_buf packed = { 0 };
 
     buf_init(&packed, RESULT_METADATA_MAX);
     pack_value(&packed, value);

@@ -27,8 +27,10 @@ static enum rc condition_open(struct metrics *metrics, uint64_t task_index,
     if (!metrics->arena)
         return err_set(err, RC_NO_MEMORY, "no memory to follow the attempt");
 
-    enum rc rc = plan_task_parameter_map(stage, task_index, metrics->arena,
-                                         &metrics->parameters, err);
+    /* A stage that was loaded from the attempt's folder holds this task only. */
+    enum rc rc =
+        plan_task_parameter_map(stage, stage->sweep == SWEEP_NONE ? 0 : task_index,
+                                metrics->arena, &metrics->parameters, err);
 
     if (rc != RC_OK)
         return rc;
@@ -69,7 +71,7 @@ void metrics_close(struct metrics *metrics)
 static void stream_write(struct metrics *metrics, const struct value *map,
                          int64_t unix_us)
 {
-    scoped_buf line;
+    scoped_buf line = { 0 };
 
     buf_init(&line, 16 * METADATA_LINE_MAX);
     metadata_line_write(&line, map, unix_us);

@@ -35,7 +35,7 @@ static enum rc fill(const struct staging *staging, const struct store_port *port
     if (!arena)
         return err_set(err, RC_NO_MEMORY, "no memory to prepare the attempt");
 
-    enum rc rc = identity_write(folder, identity, stage, err);
+    enum rc rc = identity_write(folder, identity, stage, arena, err);
 
     if (rc == RC_OK)
         rc = folders_make(folder, err);

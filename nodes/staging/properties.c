@@ -77,7 +77,7 @@ enum rc properties_read(int folder, struct arena *arena, struct complaints *comp
                         struct properties *properties, struct err *err)
 {
     struct err why;
-    scoped_buf text;
+    scoped_buf text = { 0 };
 
     buf_init(&text, LIST_MAX + (1 << 20));
     *properties = (struct properties){ 0 };
@@ -101,7 +101,7 @@ static enum rc sidecar_read(int folder, const char *name, struct arena *arena,
     struct err why = { .text = "it is no JSON object" };
     const char *path = arena_printf(arena, "outputs/%s%s", name, SIDECAR_ENDING);
     struct value value = { .kind = VALUE_ABSENT };
-    scoped_buf text;
+    scoped_buf text = { 0 };
 
     buf_init(&text, SIDECAR_MAX + (1 << 20));
     *metadata = value;

@@ -35,7 +35,7 @@ static enum rc tree_read(const struct filling *filling, const char *digest,
                          struct arena *arena, struct tree *tree, struct err *err)
 {
     scoped_fd int fd = -1;
-    scoped_buf buf;
+    scoped_buf buf = { 0 };
     uint64_t size;
 
     buf_init(&buf, TREE_BYTES_MAX);

@@ -62,7 +62,9 @@ NODISCARD enum rc attempt_prepare(const struct staging *staging,
                                   const struct plan_stage *stage,
                                   const volatile bool *cancelled, struct err *err);
 
-/* Reads identity and stage of a folder back, after a restart of the agent. */
+/* Reads identity and stage of a folder back, after a restart of the agent. The stage is
+ * what this one task sees of it: its parameters have the task's values, and it has no
+ * sweep. RC_NOT_FOUND, RC_CORRUPT, RC_PROTOCOL. */
 NODISCARD enum rc attempt_load(const struct staging *staging, uint64_t token,
                                struct arena *arena, struct attempt_identity *identity,
                                struct plan_stage **stage, struct err *err);
@@ -83,6 +85,12 @@ NODISCARD enum rc attempt_collect(const struct staging *staging,
                                   const struct plan_stage *stage, uint64_t token,
                                   struct arena *arena, struct task_result *result,
                                   struct err *err);
+
+/* Reads the result back that attempt_collect left in the folder. RC_NOT_FOUND: it was not
+ * collected. */
+NODISCARD enum rc attempt_result(const struct staging *staging, uint64_t token,
+                                 struct arena *arena, struct task_result **result,
+                                 struct err *err);
 
 /* Removes the folder. RC_OK if there is none. */
 NODISCARD enum rc attempt_remove(const struct staging *staging, uint64_t token,

@@ -42,20 +42,57 @@ static void test_the_result_on_disk_is_the_one_given(void **state)
 {
     struct world *world = *state;
     struct task_result result, *kept;
-    scoped_buf buf = { 0 };
-    struct stat found;
+    scoped_buf given = { 0 }, read = { 0 };
     struct err err;
 
     world_commands(world, "true");
     world_prepare(world);
+    assert_int_equal(attempt_result(&world->staging, 7, world->arena, &kept, &err),
+                     RC_NOT_FOUND);
     result = world_collect(world);
-    result_encode(&buf, &result);
-    assert_int_equal(stat(world_path(world, "result"), &found), 0);
-    assert_int_equal((size_t)found.st_size, buf.size);
+    assert_int_equal(attempt_result(&world->staging, 7, world->arena, &kept, &err),
+                     RC_OK);
+    result_encode(&given, &result);
+    result_encode(&read, kept);
+    assert_int_equal(given.size, read.size);
+    assert_memory_equal(given.data, read.data, read.size);
+}
+
+static void test_a_task_of_a_sweep_is_recorded_without_the_others(void **state)
+{
+    static const struct value rates[] = {
+        { .kind = VALUE_INT, .integer = 10 },
+        { .kind = VALUE_INT, .integer = 20 },
+        { .kind = VALUE_INT, .integer = 30 },
+    };
+    struct world *world = *state;
+    struct plan_parameter parameter = {
+        .name = "rate", .type = PARAMETER_INTEGER, .separator = ",", .value = value_int(1)
+    };
+    struct plan_column column = { 0, rates, 3 };
+    struct attempt_identity identity;
+    struct plan_stage *stage;
+    struct err err;
+
+    world->stage.kind = STAGE_TASK;
+    world->stage.parameters = &parameter;
+    world->stage.parameter_count = 1;
+    world->stage.sweep = SWEEP_PRODUCT;
+    world->stage.columns = &column;
+    world->stage.column_count = 1;
+    world->identity.task_index = 2;
+    world->identity.task_count = 3;
+    world_commands(world, "echo {parameter-value:rate}");
+    world_prepare(world);
+    assert_int_equal(world_run(world), 0);
+    assert_string_equal(world_text(world, "stdout"), "30\n");
+    assert_string_equal(world_text(world, "config/parameters.json"), "{\"rate\": 30}\n");
     assert_int_equal(
-        result_decode(world->arena, world_text(world, "result"), buf.size, &kept, &err),
-        RC_OK);
-    assert_int_equal(kept->cause, CAUSE_EXIT);
+        attempt_load(&world->staging, 7, world->arena, &identity, &stage, &err), RC_OK);
+    assert_int_equal(identity.task_index, 2);
+    assert_int_equal(stage->sweep, SWEEP_NONE);
+    assert_int_equal(stage->column_count, 0);
+    assert_int_equal(stage->parameters[0].value.integer, 30);
 }
 
 static void test_an_attempt_is_known_again_after_a_restart(void **state)
@@ -290,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(test_a_task_is_prepared_run_and_collected),
         world_test(test_the_result_on_disk_is_the_one_given),
+        world_test(test_a_task_of_a_sweep_is_recorded_without_the_others),
         world_test(test_an_attempt_is_known_again_after_a_restart),
         world_test(test_the_code_is_there_with_modes_and_links_and_is_a_copy),
         world_test(test_code_that_the_store_lacks_is_an_error_and_is_said),
