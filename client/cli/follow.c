@@ -43,7 +43,7 @@ struct follow {
     struct sluice_events *events;
     int signals;
     int64_t looked_us;
-    bool is_cancelling, has_left;
+    bool is_cancelling;
 };
 
 static void draw(struct follow *self)
@@ -197,10 +197,18 @@ static int on_signal(struct follow *self, int signal)
         return cancel(self);
     if (answer == ANSWER_GO_ON)
         return EXIT_GO_ON;
-    self->has_left = true;
     cli_note(self->cli, "run %" PRIu64 " goes on; `sluice show %" PRIu64 "` shows it",
              self->run, self->run);
     return EXIT_DONE;
+}
+
+/* Whether the event ends the run: "run/<number>/run/<state>". */
+static bool is_run_end(const char *topic)
+{
+    int used = 0;
+
+    return sscanf(topic, "run/%*[0-9]/run/%n", &used) == 0 && used > 0
+           && state_is_final(topic + used);
 }
 
 /* Takes all events that are there. *news: there was one; *is_end: it ends the run. */
@@ -210,13 +218,8 @@ static int take_events(struct follow *self, bool *news, bool *is_end)
     int code;
 
     while ((code = sluice_events_next(self->events, 0, &event, &self->cli->error)) == 0) {
-        const char *last = strrchr(event.topic, '/');
-        size_t slashes = 0;
-
-        for (const char *at = event.topic; *at; at++)
-            slashes += *at == '/';
         *news = true;
-        *is_end |= slashes == 2 && state_is_final(last + 1);
+        *is_end |= is_run_end(event.topic);
     }
     if (code == SLUICE_TIMEOUT)
         return EXIT_GO_ON;

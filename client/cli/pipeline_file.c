@@ -1,18 +1,16 @@
 /* pipeline_file.c - see pipeline_file.h. */
 #include "client/cli/pipeline_file.h"
 
+#include "client/cli/finding_text.h"
 #include "client/cli/project.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Looks for the file itself first: a folder .sluice alone does not make one. */
 static enum rc read_file(struct cli *cli, struct pipeline_file *file, struct err *err)
 {
     enum rc rc;
 
-    buf_init(&file->bytes, CONFIG_BYTES_MAX + (1 << 20));
     if (!cli_project(cli))
         return err_set(err, RC_NOT_FOUND,
                        "no %s in %s or above; create one, or name the project's folder "
@@ -21,7 +19,7 @@ static enum rc read_file(struct cli *cli, struct pipeline_file *file, struct err
     file->path = project_path(cli->project, PIPELINE_FILE);
     if (!file->path)
         return err_set(err, RC_NO_MEMORY, "out of memory");
-    rc = file_read(file->path, CONFIG_BYTES_MAX, &file->bytes, err);
+    rc = file_read(file->path, CONFIG_BYTES_MAX + 1, &file->bytes, err);
     if (rc == RC_NOT_FOUND)
         return err_set(err, rc,
                        "there is no %s; create one, or name the project's "
@@ -34,23 +32,11 @@ static enum rc read_file(struct cli *cli, struct pipeline_file *file, struct err
 
 static void print_errors(const struct cli *cli, const struct lint *lint)
 {
-    if (cli->json)
-        return;
-    for (size_t i = 0; i < lint->finding_count; i++) {
-        const struct finding *finding = &lint->findings[i];
+    struct term term = term_of(stderr);
 
-        if (finding->level != FINDING_ERROR)
-            continue;
-        fprintf(stderr, "%s:%u:%u: error: %s", PIPELINE_FILE, finding->place.line,
-                finding->place.column, finding->message);
-        if (*finding->path)
-            fprintf(stderr, " [%s]", finding->path);
-        if (finding->nearest)
-            fprintf(stderr, "; did you mean \"%s\"?", finding->nearest);
-        if (finding->hint)
-            fprintf(stderr, "; %s", finding->hint);
-        fputc('\n', stderr);
-    }
+    for (size_t i = 0; i < lint->finding_count && !cli->json; i++)
+        if (lint->findings[i].level == FINDING_ERROR)
+            finding_print(stderr, &term, PIPELINE_FILE, &lint->findings[i]);
 }
 
 int pipeline_file_read(struct cli *cli, struct pipeline_file *file)

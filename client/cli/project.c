@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 char *project_path(const char *project, const char *name)
@@ -46,26 +45,28 @@ char *project_find(const char *start)
 
 enum rc file_read(const char *path, size_t max, struct buf *bytes, struct err *err)
 {
-    scoped_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat status;
+    enum { PIECE = 64 << 10 };
+    scoped_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t start = bytes->size;
 
-    if (fd < 0 || fstat(fd, &status) < 0)
+    if (fd < 0)
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot read %s", path);
-    if (!S_ISREG(status.st_mode))
-        return err_set(err, RC_INVALID, "%s is not a regular file", path);
-    for (;;) {
-        void *room = buf_room(bytes, 64 << 10);
+    while (bytes->size - start < max) {
+        size_t left = max - (bytes->size - start);
+        void *room = buf_room(bytes, PIECE);
+        ssize_t got;
 
         if (!room)
             return err_set(err, RC_NO_MEMORY, "cannot keep %s in memory", path);
-        ssize_t got = read(fd, room, 64 << 10);
-
-        if (got < 0)
-            return err_set_sys(err, rc_of_errno(errno), errno, "cannot read %s", path);
+        got = read(fd, room, left < PIECE ? left : PIECE);
         if (got == 0)
-            return RC_OK;
-        buf_grew(bytes, (size_t)got);
-        if (bytes->size > max)
-            return err_set(err, RC_INVALID, "%s has more than %zu bytes", path, max);
+            break;
+        if (got < 0 && errno == EISDIR)
+            return err_set(err, RC_INVALID, "%s is a folder", path);
+        if (got < 0 && errno != EINTR)
+            return err_set_sys(err, rc_of_errno(errno), errno, "cannot read %s", path);
+        if (got > 0)
+            buf_grew(bytes, (size_t)got);
     }
+    return RC_OK;
 }

@@ -10,7 +10,7 @@ char *project_find(const char *start);
 bool project_has(const char *project, const char *name);   /* a file or folder of it */
 char *project_path(const char *project, const char *name); /* joined, to be freed */
 
-/* The file's bytes, at most max of them. RC_NOT_FOUND, RC_INVALID when it is larger or no
- * regular file, RC_DENIED, RC_IO: the text names the path. */
+/* The file's bytes, appended; of a longer file the first max. RC_NOT_FOUND, RC_INVALID
+ * when it is a folder, RC_DENIED, RC_IO: the text names the path. */
 NODISCARD enum rc file_read(const char *path, size_t max, struct buf *bytes,
                             struct err *err);

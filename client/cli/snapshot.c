@@ -220,7 +220,7 @@ static enum rc read_ignore(const char *project, struct vhignore **vhignore,
 {
     char *path = project_path(project, ".vhignore");
     scoped_buf text = { 0 };
-    enum rc rc = path ? file_read(path, IGNORE_BYTES_MAX, &text, err) : RC_NO_MEMORY;
+    enum rc rc = path ? file_read(path, IGNORE_BYTES_MAX + 1, &text, err) : RC_NO_MEMORY;
 
     free(path);
     if (rc == RC_NOT_FOUND) {
@@ -229,6 +229,9 @@ static enum rc read_ignore(const char *project, struct vhignore **vhignore,
     }
     if (rc != RC_OK)
         return rc;
+    if (text.size > IGNORE_BYTES_MAX)
+        return err_set(err, RC_INVALID, "%s/.vhignore has more than %d bytes", project,
+                       IGNORE_BYTES_MAX);
     *vhignore = vhignore_create((const char *)text.data, text.size);
     return *vhignore ? RC_OK : err_set(err, RC_NO_MEMORY, "out of memory");
 }

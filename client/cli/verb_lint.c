@@ -1,260 +1,125 @@
-/* verb_lint.c - reads files, hands them to the linter, prints its findings.
+/* verb_lint.c - `sluice lint`: hands files to the linter and prints its findings.
  *
  * All findings of all files are printed before the exit status is decided. */
-#include "client/cli/verb_lint.h"
+#include "client/cli/cli.h"
+#include "client/cli/finding_text.h"
+#include "client/cli/json_out.h"
+#include "client/cli/pipeline_file.h"
+#include "client/cli/project.h"
+#include "client/cli/verbs.h"
 
-#include "codecs/config/read.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum status { STATUS_CLEAN, STATUS_ERRORS, STATUS_UNREADABLE };
-
-static const char *const level_names[] = {
-    [FINDING_ERROR] = "error",
-    [FINDING_WARNING] = "warning",
-    [FINDING_HINT] = "hint",
-};
-
-struct style { /* escape sequences; empty without colour */
-    const char *strong, *level[3], *faint, *plain;
-};
-
-static const struct style coloured = {
-    .strong = "\033[1m",
-    .level = { [FINDING_ERROR] = "\033[31m",
-               [FINDING_WARNING] = "\033[33m",
-               [FINDING_HINT] = "\033[36m" },
-    .faint = "\033[2m",
-    .plain = "\033[0m",
-};
-static const struct style colourless = {
-    .strong = "",
-    .level = { "", "", "" },
-    .faint = "",
-    .plain = "",
-};
-
-static const struct style *style_pick(void)
-{
-    const char *no_color = getenv("NO_COLOR");
-
-    return isatty(STDOUT_FILENO) && (!no_color || !*no_color) ? &coloured : &colourless;
-}
-
-static void print_usage(FILE *to)
-{
-    fputs(
-        "usage: sluice lint [--json] [FILE...]\n"
-        "\n"
-        "Checks pipeline files (valohai.yaml by default) and prints all that it finds.\n"
-        "\n"
-        "  --json      print the findings as JSON\n"
-        "  -h, --help  print this\n"
-        "\n"
-        "Exit status: 0 clean or warnings only, 1 errors, 2 a file cannot be read.\n",
-        to);
-}
-
-/* Reads what is there, up to one byte more than a file may have, so that the linter can
- * say that it is too large. */
-static enum rc file_read(const char *file, struct buf *bytes, struct err *err)
-{
-    scoped_fd int fd = open(file, O_RDONLY | O_CLOEXEC);
-    struct stat stat;
-
-    if (fd < 0)
-        return err_set_sys(err, rc_of_errno(errno), errno, "cannot open %s", file);
-    if (fstat(fd, &stat) == 0 && S_ISDIR(stat.st_mode))
-        return err_set(err, RC_INVALID, "cannot read %s: it is a directory", file);
-    for (;;) {
-        size_t room = CONFIG_BYTES_MAX + 1 - bytes->size;
-        void *to = buf_room(bytes, room < 65536 ? room : 65536);
-        ssize_t got;
-
-        if (room == 0)
-            return RC_OK;
-        if (!to)
-            return err_set(err, RC_NO_MEMORY, "no memory to read %s", file);
-        got = read(fd, to, room < 65536 ? room : 65536);
-        if (got == 0)
-            return RC_OK;
-        if (got < 0 && errno != EINTR)
-            return err_set_sys(err, RC_IO, errno, "cannot read %s", file);
-        if (got > 0)
-            buf_grew(bytes, (size_t)got);
-    }
-}
-
-/* ---- as text ---- */
-
-static void print_finding(const char *file, const struct finding *f,
-                          const struct style *style)
-{
-    printf("%s%s", style->strong, file);
-    if (f->place.line)
-        printf(":%u:%u", f->place.line, f->place.column);
-    printf(":%s %s%s:%s %s [%s]\n", style->plain, style->level[f->level],
-           level_names[f->level], style->plain, f->message, f->id);
-    if (f->path && *f->path)
-        printf("    %sat:%s %s\n", style->faint, style->plain, f->path);
-    if (f->nearest)
-        printf("    %sdid you mean:%s %s\n", style->faint, style->plain, f->nearest);
-    if (f->hint)
-        printf("    %shint:%s %s\n", style->faint, style->plain, f->hint);
-}
-
-static void print_count(size_t count, const char *noun)
-{
-    printf("%zu %s%s", count, noun, count == 1 ? "" : "s");
-}
-
-static void print_text(const char *file, const struct lint *lint,
-                       const struct style *style)
+static void print_text(const char *file, const struct lint *lint)
 {
     size_t counted = lint->error_count + lint->warning_count, shown = 0;
+    struct term term = term_of(stdout);
 
     for (size_t i = 0; i < lint->finding_count; i++) {
-        print_finding(file, &lint->findings[i], style);
+        finding_print(stdout, &term, file, &lint->findings[i]);
         shown += lint->findings[i].level != FINDING_HINT;
     }
     if (counted > shown)
         printf("(%zu further findings are not shown)\n", counted - shown);
-    printf("%s: ", file);
-    print_count(lint->error_count, "error");
-    printf(", ");
-    print_count(lint->warning_count, "warning");
-    printf("\n");
+    printf("%s: %zu error%s, %zu warning%s\n", file, lint->error_count,
+           lint->error_count == 1 ? "" : "s", lint->warning_count,
+           lint->warning_count == 1 ? "" : "s");
 }
 
-/* ---- as JSON ---- */
-
-static void json_text(struct buf *out, const char *key, const char *text)
+static void json_place(struct json *json, const char *key, uint32_t number)
 {
-    buf_printf(out, ", \"%s\": ", key);
-    if (text)
-        value_json_string(out, text, strlen(text));
+    if (number)
+        json_uint(json, key, number);
     else
-        buf_text(out, "null");
+        json_text(json, key, NULL);
 }
 
-static void json_finding(struct buf *out, const struct finding *f)
+static void json_file(struct json *json, const char *file, const struct lint *lint)
 {
-    buf_printf(out, "{\"level\": \"%s\"", level_names[f->level]);
-    json_text(out, "id", f->id);
-    json_text(out, "message", f->message);
-    json_text(out, "path", f->path);
-    if (f->place.line)
-        buf_printf(out, ", \"line\": %u, \"column\": %u", f->place.line, f->place.column);
-    else
-        buf_text(out, ", \"line\": null, \"column\": null");
-    json_text(out, "nearest", f->nearest);
-    json_text(out, "hint", f->hint);
-    buf_byte(out, '}');
-}
-
-static void json_file(struct buf *out, const char *file, const struct lint *lint)
-{
-    buf_text(out, out->size > 1 ? ",\n {\"file\": " : "\n {\"file\": ");
-    value_json_string(out, file, strlen(file));
-    buf_printf(out, ", \"errors\": %zu, \"warnings\": %zu, \"findings\": [",
-               lint->error_count, lint->warning_count);
+    json_open(json, NULL, '{');
+    json_text(json, "file", file);
+    json_uint(json, "errors", lint->error_count);
+    json_uint(json, "warnings", lint->warning_count);
+    json_open(json, "findings", '[');
     for (size_t i = 0; i < lint->finding_count; i++) {
-        buf_text(out, i ? ",\n  " : "\n  ");
-        json_finding(out, &lint->findings[i]);
+        const struct finding *finding = &lint->findings[i];
+
+        json_open(json, NULL, '{');
+        json_text(json, "level", finding_level_name(finding->level));
+        json_text(json, "id", finding->id);
+        json_text(json, "message", finding->message);
+        json_text(json, "path", finding->path);
+        json_place(json, "line", finding->place.line);
+        json_place(json, "column", finding->place.column);
+        json_text(json, "nearest", finding->nearest);
+        json_text(json, "hint", finding->hint);
+        json_close(json, '}');
     }
-    buf_text(out, "]}");
+    json_close(json, ']');
+    json_close(json, '}');
 }
 
-/* ---- the verb ---- */
-
-/* Checks one file; with json its findings go there, else to stdout. */
-static enum status check(const char *file, struct buf *json, const struct style *style)
+/* EXIT_DONE, EXIT_FAILED for errors in the file, EXIT_WRONG when it cannot be read. */
+static int check(const struct cli *cli, const char *file, struct json *json)
 {
     scoped_buf bytes = { 0 };
     struct lint lint;
-    struct err err = { 0 };
-    enum status status;
+    struct err err;
+    int exit_code;
 
-    buf_init(&bytes, CONFIG_BYTES_MAX + 65536);
-    if (file_read(file, &bytes, &err) != RC_OK
-        || lint_file(file, bytes.data ? bytes.data : (const void *)"", bytes.size, &lint,
-                     &err)
-               != RC_OK) {
-        fprintf(stderr, "sluice lint: %s\n", err.text);
-        return STATUS_UNREADABLE;
-    }
-    if (json)
+    if (file_read(file, CONFIG_BYTES_MAX + 1, &bytes, &err) != RC_OK
+        || lint_file(file, bytes.data, bytes.size, &lint, &err) != RC_OK)
+        return cli_fail_err(cli, EXIT_WRONG, &err);
+    if (cli->json)
         json_file(json, file, &lint);
     else
-        print_text(file, &lint, style);
-    status = lint.error_count ? STATUS_ERRORS : STATUS_CLEAN;
+        print_text(file, &lint);
+    exit_code = lint.error_count ? EXIT_FAILED : EXIT_DONE;
     lint_fini(&lint);
-    return status;
+    return exit_code;
 }
 
-static enum status check_all(char **files, size_t count, struct buf *json)
+/* The project's own file, named as one would name it from here. */
+static int check_project(struct cli *cli, struct json *json)
 {
-    const struct style *style = style_pick();
-    enum status worst = STATUS_CLEAN;
+    if (!cli->folder && access(PIPELINE_FILE, F_OK) == 0)
+        return check(cli, PIPELINE_FILE, json);
+    if (!cli_project(cli))
+        return cli_fail(cli, EXIT_WRONG, "no %s in %s or above; name a file",
+                        PIPELINE_FILE, cli->folder ? cli->folder : "this folder");
 
-    for (size_t i = 0; i < count; i++) {
-        enum status status = check(files[i], json, style);
+    char *path = project_path(cli->project, PIPELINE_FILE);
+    int exit_code =
+        path ? check(cli, path, json) : cli_fail(cli, EXIT_FAILED, "out of memory");
 
-        if (status > worst)
-            worst = status;
-    }
-    return worst;
+    free(path);
+    return exit_code;
 }
 
 int verb_lint(int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },
-        { "help", no_argument, NULL, 'h' },
-        { 0 },
-    };
-    static char default_file[] = "valohai.yaml";
-    char *default_files[] = { default_file };
-    scoped_buf json = { 0 };
-    bool as_json = false;
-    int option;
+    scoped_cli cli = { 0 };
+    scoped_json json = { 0 };
+    int worst = EXIT_DONE, end = cli_begin(&cli, argc, argv, NULL, 0, 0, (size_t)argc);
 
-    optind = 0; /* the caller may have read options of its own */
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h') {
-            print_usage(stdout);
-            return STATUS_CLEAN;
-        }
-        if (option != 'j') {
-            print_usage(stderr);
-            return STATUS_UNREADABLE;
-        }
-        as_json = true;
+    if (end != EXIT_GO_ON)
+        return end;
+    json_open(&json, NULL, '[');
+    if (cli.word_count == 0)
+        worst = check_project(&cli, &json);
+    for (size_t i = 0; i < cli.word_count; i++) {
+        int exit_code = check(&cli, cli.words[i], &json);
+
+        if (exit_code > worst)
+            worst = exit_code;
     }
-
-    bool given = optind < argc;
-    enum status status;
-
-    buf_init(&json, 0);
-    buf_byte(&json, '[');
-    status = check_all(given ? argv + optind : default_files,
-                       given ? (size_t)(argc - optind) : 1, as_json ? &json : NULL);
-    if (!as_json)
-        return (int)status;
-    buf_text(&json, json.size > 1 ? "\n]\n" : "]\n");
-    if (!buf_ok(&json)) {
-        fputs("sluice lint: the findings are too many for one JSON text; check fewer "
-              "files at once\n",
-              stderr);
-        return STATUS_UNREADABLE;
-    }
-    fwrite(json.data, 1, json.size, stdout);
-    return (int)status;
+    json_close(&json, ']');
+    if (cli.json && !buf_ok(&json.buf))
+        return cli_fail(&cli, EXIT_WRONG,
+                        "the findings are too many for one JSON text; check fewer files "
+                        "at once");
+    if (cli.json)
+        json_print(&json, stdout);
+    return worst;
 }

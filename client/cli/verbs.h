@@ -1,11 +1,10 @@
 /* verbs.h - every verb, and the table of their texts (help.c). */
 #pragma once
 
-#include "client/cli/verb_lint.h"
-
 #include <stdio.h>
 
 int verb_run(int argc, char **argv);
+int verb_lint(int argc, char **argv);
 int verb_ls(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_logs(int argc, char **argv);

@@ -377,7 +377,7 @@ int sluice_events_next(struct sluice_events *events, uint32_t timeout_ms,
     fake.view++;
     *event = (struct sluice_event){ .number = fake.view,
                                     .topic = fake.view + 1 == fake.view_count
-                                                 ? "run/1/complete"
+                                                 ? "run/1/run/complete"
                                                  : "run/1/stage/a/x" };
     return SLUICE_OK;
 }

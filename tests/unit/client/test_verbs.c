@@ -352,6 +352,36 @@ static void test_completion_lists_names_and_never_complains(void **state)
     assert_string_equal(fixture->printed, "");
 }
 
+static void test_lint_prints_findings_of_all_files(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(RUN(fixture, verb_lint, "lint"), EXIT_DONE);
+    assert_string_equal(fixture->printed, "valohai.yaml: 0 errors, 0 warnings\n");
+    fixture_file("bad.yaml", "- step:\n    name: a\n");
+    assert_int_equal(RUN(fixture, verb_lint, "lint", "bad.yaml", "valohai.yaml"),
+                     EXIT_FAILED);
+    assert_prints(fixture, "bad.yaml:2:5: error: ");
+    assert_prints(fixture, "bad.yaml: 2 errors, 0 warnings\n");
+    assert_int_equal(RUN(fixture, verb_lint, "lint", "--json", "bad.yaml", "gone.yaml"),
+                     EXIT_WRONG);
+    assert_prints(fixture, "[{\"file\": \"bad.yaml\", \"errors\": 2, \"warnings\": 0, ");
+    assert_prints(fixture, "cannot read gone.yaml");
+}
+
+static void test_help_is_there_for_every_verb(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(RUN(fixture, verb_help, "help"), EXIT_DONE);
+    assert_prints(fixture, "  metadata   print metadata\n");
+    assert_int_equal(RUN(fixture, verb_logs, "logs", "-h"), EXIT_DONE);
+    assert_prints(fixture, "usage: sluice logs [-f]");
+    assert_int_equal(RUN(fixture, verb_help, "help", "x"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_ls, "ls", "x"), EXIT_WRONG);
+    assert_prints(fixture, "usage: sluice ls [-n N]");
+}
+
 #define VERB_TEST(test) cmocka_unit_test_setup_teardown(test, setup, fixture_teardown)
 
 int main(void)
@@ -371,6 +401,8 @@ int main(void)
         VERB_TEST(test_equal_names_of_several_tasks_get_folders),
         VERB_TEST(test_metadata_of_a_running_task_is_what_it_printed_last),
         VERB_TEST(test_completion_lists_names_and_never_complains),
+        VERB_TEST(test_lint_prints_findings_of_all_files),
+        VERB_TEST(test_help_is_there_for_every_verb),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
