@@ -27,5 +27,6 @@ struct launch {
 
 NODISCARD enum rc launch_write(const char *directory, const struct launch *launch,
                                struct err *err);
+/* A NULL follows the last argument and the last variable, as execve wants it. */
 NODISCARD enum rc launch_read(const char *directory, struct arena *arena,
                               struct launch *launch, struct err *err);

@@ -153,8 +153,13 @@ struct roster *roster_create(const struct roster_options *options, struct err *e
     return rc == RC_OK ? steal(&roster) : NULL;
 }
 
+/* Closing alone is not enough to end the watch: a process that was just forked may still
+ * have a copy of the descriptor. */
 static void keeper_close(struct roster *roster, struct attempt *attempt)
 {
+    must(roster->running > 0);
+    must(epoll_ctl(roster->options.epoll_fd, EPOLL_CTL_DEL, attempt->keeper_fd, NULL)
+         == 0);
     close(attempt->keeper_fd);
     attempt->keeper_fd = -1;
     roster->running--;

@@ -15,9 +15,9 @@ struct spawned {
     uint64_t start_ticks;
 };
 
-/* directory_fd: the attempt's directory. file_limit: restored as RLIMIT_NOFILE. Returns
- * after the exec succeeded or failed; a failure names the program, the reason and, in
- * err.sys, errno. The caller must be single-threaded. */
+/* launch: from launch_read. directory_fd: the attempt's directory. file_limit: restored
+ * as RLIMIT_NOFILE. Returns after the exec succeeded or failed; a failure names the
+ * program, the reason and, in err.sys, errno. The caller must be single-threaded. */
 NODISCARD enum rc spawn_process(const struct launch *launch, int directory_fd,
                                 const struct rlimit *file_limit, struct spawned *spawned,
                                 struct err *err);

@@ -134,6 +134,10 @@ static void agent_start(struct supervisor *self)
 /* The agent that would have read the refusal may be gone; the next asks again. */
 static void agent_close(struct supervisor *self)
 {
+    /* Closing alone does not end the watch while a process that was just forked has a
+     * copy of the descriptor. */
+    if (self->agent.fd >= 0)
+        epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, self->agent.fd, NULL);
     fd_scoped(&self->agent.fd);
     self->agent.fd = -1;
     self->refusal.kind = CHANNEL_START;

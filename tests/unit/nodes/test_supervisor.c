@@ -329,8 +329,7 @@ static void test_a_task_gets_its_environment_alone_and_no_descriptors(void **sta
     assert_file(world, 1, "stdout", "PATH=/usr/bin:/bin\nSLUICE=test one\n");
 
     start_shell(world, 2,
-                "ls /proc/$$/fd; "
-                "grep -E 'SigBlk|SigIgn' /proc/$$/status");
+                "ls /proc/$$/fd; exec grep -E 'SigBlk|SigIgn' /proc/self/status");
     expect(world, CHANNEL_STARTED, 2);
     expect(world, CHANNEL_EXITED, 2);
     assert_file(world, 2, "stdout",
