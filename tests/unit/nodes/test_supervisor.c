@@ -366,8 +366,9 @@ static void test_a_signal_reaches_children_in_sessions_of_their_own(void **state
 {
     struct world *world = *state;
     const char *const script =
-        "trap 'exit 9' TERM; setsid sh -c 'trap \"echo asked > asked; exit\" TERM; "
-        "echo $$ > child; while :; do sleep 1000 & wait; done' & while :; do wait; done";
+        "trap : TERM; setsid sh -c 'trap \"echo asked > asked; exit\" TERM; echo $$ > "
+        "child; "
+        "while :; do sleep 1000 & wait; done' & wait $!; wait $!; exit 9";
     const char *const arguments[] = { "sh", "-c", script, NULL };
 
     prepare(world, 1, arguments, NULL);
