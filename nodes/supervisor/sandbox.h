@@ -3,8 +3,9 @@
  * sandbox_create builds, once, a mount namespace whose root is a small tmpfs that shows
  * every top-level entry of the host (except /valohai, which is ours to fill); it is held
  * by a file descriptor, no process stays in it, and no mount is made on the host. An
- * attempt enters a private copy of it and adds its binds: that costs far less than
- * building the root anew (about 70 microseconds against 600 on a small machine).
+ * attempt enters a private copy of it and adds its binds: that took 0.08 ms (root) to
+ * 0.15 ms (others) of a start of 1.1 ms, building the root anew 1.2 ms more (small
+ * virtual machine, four binds, median of 1000).
  *
  * Root with CAP_SYS_ADMIN needs no more than that. Anybody else gets a user namespace
  * around it, in which the own user and group are mapped to themselves and nobody else:

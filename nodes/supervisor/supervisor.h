@@ -4,9 +4,9 @@
  * restarts the agent when that ends. It knows neither ZeroMQ nor the broker. A crash or
  * upgrade of the agent touches no task: output goes to files, exits go to the journal,
  * and the next agent is told of everything by channel messages (channel.h). When the
- * supervisor itself dies, the kernel kills the tasks (PR_SET_PDEATHSIG) and the next
- * supervisor, reading the journal, kills what is left of them (by pid, start time and
- * session) and reports them as lost. Single-threaded. */
+ * supervisor itself dies, the keepers (keeper.h) end their attempts, the kernel kills the
+ * agent, and the next supervisor waits for the keepers, kills what is left if those were
+ * killed too (recovery.h), and reports the attempts as lost. Single-threaded. */
 #pragma once
 
 #include "codecs/base/base.h"
@@ -24,6 +24,7 @@ enum { SUPERVISOR_CHANNEL_FD = 3 };
 
 /* Runs until SIGTERM or SIGINT (passes it on to the agent, waits for it, then ends the
  * tasks that still run: SIGTERM, 15 s, SIGKILL) or until the agent exits with status 0.
+ * A second one kills the agent, or the tasks if the agent is gone. SIGHUP is passed on.
  * Returns the process exit status. Fails at once if another supervisor holds
  * <directory>/lock. */
 int supervisor_run(const struct supervisor_options *options);
