@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct subject { /* the parameter that is looked at */
     const struct config_parameter *parameter;
     const struct yaml_node *node;
     const char *path;
+    struct index choices; /* by their equality_text */
 };
 
 static void warn(const struct subject *s, const char *id, const char *key,
@@ -145,13 +147,27 @@ static bool is_float(const struct value *value)
 
 /* ---- R5 ---- */
 
+/* What a finding shows of a default: enough to know it, never all of a long one. */
+static void show(struct buf *buf, const struct value *item)
+{
+    struct value cut = *item;
+
+    if (item->kind == VALUE_LIST || item->kind == VALUE_MAP) {
+        buf_text(buf, item->kind == VALUE_LIST ? "(a list)" : "(a mapping)");
+        return;
+    }
+    if (item->kind == VALUE_STRING && item->string.size > 60)
+        cut.string.size = 60;
+    value_repr(buf, &cut);
+}
+
 static void warn_default(const struct subject *s, const struct value *item,
                          const char *hint, const char *what)
 {
     scoped_buf form = { 0 };
 
     buf_init(&form, 0);
-    value_repr(&form, item);
+    show(&form, item);
     warn(s, "R5", "default", hint,
          findings_text(s->load->findings, "the default %.80s %s", buf_string(&form),
                        what));
@@ -188,17 +204,59 @@ static void lint_bounds(const struct subject *s, const struct value *item)
     }
 }
 
-static void lint_choices(const struct subject *s, const struct value *item)
+/* Equal texts for what Python's == calls equal: 1, 1.0 and True are. */
+static void equality_text(struct buf *buf, const struct value *value)
+{
+    double number;
+
+    if (value->kind == VALUE_STRING) {
+        buf_printf(buf, "s%zu:", value->string.size);
+        buf_add(buf, value->string.data, value->string.size);
+    } else if (value->kind == VALUE_LIST) {
+        buf_byte(buf, '[');
+        for (size_t i = 0; i < value->list.count; i++)
+            equality_text(buf, &value->list.items[i]);
+        buf_byte(buf, ']');
+    } else if (value->kind == VALUE_INT) {
+        buf_printf(buf, "n%" PRId64, value->integer);
+    } else if (as_number(value, &number) && floor(number) == number
+               && fabs(number) < 0x1p62) {
+        buf_printf(buf, "n%" PRId64, (int64_t)number);
+    } else {
+        value_repr(buf, value);
+    }
+}
+
+static enum rc fill_choices(struct subject *s)
 {
     const struct value *choices = &s->parameter->choices;
+    enum rc rc = RC_OK;
 
-    if (choices->kind != VALUE_LIST)
+    for (size_t i = 0;
+         choices->kind == VALUE_LIST && i < choices->list.count && rc == RC_OK; i++) {
+        scoped_buf text = { 0 };
+        const char *kept;
+
+        buf_init(&text, 0);
+        equality_text(&text, &choices->list.items[i]);
+        kept = arena_copy(s->load->arena, text.data, text.size);
+        rc = kept ? index_put(&s->choices, kept, text.size, i) : RC_NO_MEMORY;
+    }
+    return rc;
+}
+
+static void lint_choices(const struct subject *s, const struct value *item)
+{
+    scoped_buf text = { 0 };
+    size_t at;
+
+    if (s->parameter->choices.kind != VALUE_LIST)
         return;
-    for (size_t i = 0; i < choices->list.count; i++)
-        if (value_equals_loosely(item, &choices->list.items[i]))
-            return;
-    warn_default(s, item, "Choose one of the choices, written in the same way.",
-                 "is not among the choices");
+    buf_init(&text, 0);
+    equality_text(&text, item);
+    if (!index_find(&s->choices, (const char *)text.data, text.size, &at))
+        warn_default(s, item, "Choose one of the choices, written in the same way.",
+                     "is not among the choices");
 }
 
 static void lint_default(const struct subject *s, const struct value *item)
@@ -225,8 +283,8 @@ static void lint_default(const struct subject *s, const struct value *item)
     lint_choices(s, item);
 }
 
-void lint_parameter(struct load *load, const struct config_step *step,
-                    const struct origin *origin, size_t at)
+enum rc lint_parameter(struct load *load, const struct config_step *step,
+                       const struct origin *origin, size_t at)
 {
     const struct yaml_node *list = yaml_get(origin->node, "parameters");
     uint32_t index = origin->parameter_at[at];
@@ -242,10 +300,15 @@ void lint_parameter(struct load *load, const struct config_step *step,
 
     lint_passing(&s);
     if (!value_is_truthy(fallback))
-        return;
-    if (fallback->kind != VALUE_LIST)
+        return RC_OK;
+
+    enum rc rc = fill_choices(&s);
+
+    if (rc == RC_OK && fallback->kind != VALUE_LIST)
         lint_default(&s, fallback);
-    else
+    else if (rc == RC_OK)
         for (size_t i = 0; i < fallback->list.count; i++)
             lint_default(&s, &fallback->list.items[i]);
+    index_fini(&s.choices);
+    return rc;
 }

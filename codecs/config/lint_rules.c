@@ -76,12 +76,12 @@ static enum rc lint_step(struct load *load, size_t at)
     const struct config_step *step = &load->config->steps[at];
     const struct origin *origin = &load->steps[at];
 
-    for (size_t i = 0; i < step->parameter_count; i++)
-        lint_parameter(load, step, origin, i);
+    enum rc rc = RC_OK;
 
-    enum rc rc =
-        lint_condition(load, "S1", "step", step->name, step->stop_condition, origin);
-
+    for (size_t i = 0; i < step->parameter_count && rc == RC_OK; i++)
+        rc = lint_parameter(load, step, origin, i);
+    if (rc == RC_OK)
+        rc = lint_condition(load, "S1", "step", step->name, step->stop_condition, origin);
     if (rc != RC_OK || !step->runtime_config_preset || step->environment)
         return rc;
     lint_add(load,

@@ -12,9 +12,9 @@ NODISCARD enum rc lint_rules(struct load *load);
 /* Adds a finding; fills in level by the id: a rule is always an error or a warning. */
 void lint_add(struct load *load, const struct finding *finding);
 
-/* R1 to R5 for the parameter number at of a step. */
-void lint_parameter(struct load *load, const struct config_step *step,
-                    const struct origin *origin, size_t at);
+/* R1 to R5 for the parameter number at of a step. Only RC_NO_MEMORY. */
+NODISCARD enum rc lint_parameter(struct load *load, const struct config_step *step,
+                                 const struct origin *origin, size_t at);
 
 struct lint_names { /* lookups that stay fast in a hostile file */
     struct index steps, tasks;

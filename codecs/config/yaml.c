@@ -14,6 +14,8 @@
 #include <string.h>
 #include <yaml.h>
 
+enum { TEXT_PER_WEIGHT = 64 }; /* bytes of a text that weigh as much as a node */
+
 struct open { /* a collection whose end has not come yet */
     struct yaml_node *node;
     size_t first; /* its children begin here in builder.nodes */
@@ -30,7 +32,7 @@ struct builder {
     struct index anchors;              /* name -> position in anchored */
     const struct yaml_node **anchored; /* NULL while the node is still open */
     size_t anchor_count, anchor_capacity;
-    size_t merged; /* entries brought in by merge keys */
+    size_t expanded; /* weight of all that aliases and merge keys brought in */
     struct yaml_tabs tabs;
 };
 
@@ -124,6 +126,12 @@ static void anchor_set(struct builder *b, const char *name, const struct yaml_no
         b->anchored[at] = node;
 }
 
+static enum rc refuse_expansion(struct builder *b, struct place place)
+{
+    return refuse(b, place, "Use fewer aliases, or split the file.",
+                  "more than %d values after alias expansion", CONFIG_NODES_MAX);
+}
+
 static enum rc on_alias(struct builder *b, const yaml_event_t *event)
 {
     const char *name = (const char *)event->data.alias.anchor;
@@ -136,6 +144,8 @@ static enum rc on_alias(struct builder *b, const yaml_event_t *event)
     if (!b->anchored[at])
         return refuse(b, place_of(event->start_mark), "Remove the alias.",
                       "the alias *%.60s stands inside of what it names", name);
+    if ((b->expanded += b->anchored[at]->weight) > CONFIG_NODES_MAX)
+        return refuse_expansion(b, place_of(event->start_mark));
     return push(b, b->anchored[at]);
 }
 
@@ -221,6 +231,9 @@ static enum rc on_scalar(struct builder *b, const yaml_event_t *event)
             != RC_OK
         || (rc = scalar_fill(b, event, node)) != RC_OK)
         return rc;
+    node->weight += (uint32_t)(node->value.kind == VALUE_STRING
+                                   ? node->value.string.size / TEXT_PER_WEIGHT
+                                   : 0);
     anchor_set(b, anchor, node);
     return push(b, node);
 }
@@ -255,8 +268,7 @@ static enum rc weigh(struct builder *b, struct yaml_node *node,
                      const struct yaml_node *child)
 {
     if (child->weight > CONFIG_NODES_MAX - node->weight)
-        return refuse(b, node->place, "Use fewer aliases, or split the file.",
-                      "more than %d values after alias expansion", CONFIG_NODES_MAX);
+        return refuse_expansion(b, node->place);
     node->weight += child->weight;
     if (child->height >= node->height)
         node->height = child->height + 1;
@@ -358,6 +370,8 @@ static enum rc merge_count(struct builder *b, const struct yaml_node *value,
 {
     static const char hint[] = "Merge an alias of a mapping: `<<: *name`.";
 
+    if ((b->expanded += value->weight) > CONFIG_NODES_MAX)
+        return refuse_expansion(b, value->place);
     if (value->value.kind == VALUE_MAP) {
         *count += value->count;
     } else if (value->value.kind == VALUE_LIST) {
@@ -401,10 +415,6 @@ static enum rc map_fill(struct builder *b, struct yaml_node *node,
             rc = merge_count(b, items[i + 1], &merged);
     if (rc != RC_OK)
         return rc;
-    b->merged += merged;
-    if (b->merged > CONFIG_NODES_MAX)
-        return refuse(b, node->place, "Use fewer merge keys, or split the file.",
-                      "merge keys bring in more than %d entries", CONFIG_NODES_MAX);
     if (!(node->entries =
               arena_array(b->arena, count / 2 + merged, sizeof *node->entries)))
         return RC_NO_MEMORY;

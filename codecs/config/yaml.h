@@ -16,7 +16,8 @@ struct yaml_entry {
 struct yaml_node {
     struct value value; /* of a scalar; for VALUE_LIST and VALUE_MAP only the kind */
     struct place place;
-    uint32_t weight; /* nodes below and with this one, after alias expansion */
+    uint32_t weight; /* nodes below and with this one after alias expansion; a long text
+                        counts as several, so that no alias makes much work of little */
     uint32_t height; /* nesting below and with this one */
     size_t count;    /* of items or entries; a key stands once in entries */
     union {
