@@ -77,6 +77,24 @@ static enum rc turn_commit(struct broker *broker, struct err *err)
     return RC_OK;
 }
 
+/* A subscription arrives as a byte 1 and the topic, after libzmq has noted it. One to a
+ * topic "hello/..." gets that topic back, so that the subscriber knows that nothing
+ * passes it any more. */
+static void greet(struct broker *broker, const struct link_message *message)
+{
+    static const char hello[] = "\1hello/";
+    char topic[64];
+    struct buf empty = { 0 };
+    const struct link_frame *frame = &message->frames[0];
+
+    if (message->count != 1 || frame->size <= sizeof hello || frame->size > sizeof topic
+        || memcmp(frame->data, hello, sizeof hello - 1) != 0)
+        return;
+    memcpy(topic, (const char *)frame->data + 1, frame->size - 1);
+    topic[frame->size - 1] = '\0';
+    outbox_event(&broker->outbox, topic, &empty);
+}
+
 static void drain(struct broker *broker)
 {
     struct link_message message;
@@ -92,10 +110,10 @@ static void drain(struct broker *broker)
             link_free(&message);
         }
     }
-    /* Subscriptions arrive on the event socket; libzmq has noted them, we only empty the
-     * queue. */
-    while (link_receive(broker->events, &message, &err) == RC_OK)
+    while (link_receive(broker->events, &message, &err) == RC_OK) {
+        greet(broker, &message);
         link_free(&message);
+    }
 }
 
 static enum rc turn(struct broker *broker, struct err *err)

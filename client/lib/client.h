@@ -1,0 +1,51 @@
+/* client.h - what the files of libsluice share. Not installed. */
+#pragma once
+
+#include "broker/artifacts/bulk.h"
+#include "broker/link/link.h"
+#include "client/lib/sluice.h"
+#include "codecs/wire/message.h"
+
+_Static_assert((int)SLUICE_CORRUPT == (int)RC_CORRUPT, "the codes are the same");
+_Static_assert((int)SLUICE_FULL == (int)RC_FULL, "the codes are the same");
+_Static_assert(sizeof(struct sluice_error) == sizeof(struct err), "the same layout");
+_Static_assert(offsetof(struct sluice_error, text) == offsetof(struct err, text),
+               "the same layout");
+_Static_assert((int)SLUICE_STATUS == (int)STREAM_STATUS, "the streams are the same");
+
+enum { TIMEOUT_DEFAULT_MS = 10000 };
+
+struct sluice {
+    void *context, *requests;
+    struct bulk_client *bulk; /* NULL until it is needed */
+    uint32_t timeout_ms;
+    uint64_t last_id;
+    char endpoint[ENDPOINT_MAX], bulk_endpoint[ENDPOINT_MAX],
+        events_endpoint[ENDPOINT_MAX];
+    char *folder;       /* .sluice of a private broker, else NULL */
+    struct arena *info; /* of the last status */
+};
+
+/* The caller's error, or one to write into when there is none. */
+static inline struct err *error_or(struct sluice_error *error, struct err *own)
+{
+    return error ? (struct err *)error : own;
+}
+
+struct reply { /* of the broker; body borrows from message */
+    struct link_message message;
+    const void *body;
+    size_t size;
+};
+void reply_fini(struct reply *reply); /* a zeroed struct is fine */
+#define scoped_reply __attribute__((cleanup(reply_fini))) struct reply
+
+NODISCARD enum rc sluice_call(struct sluice *sluice, enum message_type type,
+                              const struct request *request, struct reply *reply,
+                              struct err *err);
+NODISCARD enum rc sluice_bulk(struct sluice *sluice, struct bulk_client **bulk,
+                              struct err *err);
+struct sluice *sluice_create(const char *endpoint, uint32_t timeout_ms, struct err *err);
+
+/* One value of a reply's map, found by key; a reader that fails if it is not there. */
+struct reader reply_field(const struct reply *reply, const char *key);

@@ -1,0 +1,189 @@
+/* connection.c - the socket to the broker: questions out, answers in. */
+#include "client/lib/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <zmq.h>
+
+void reply_fini(struct reply *reply)
+{
+    if (reply->message.count > 0)
+        link_free(&reply->message);
+    *reply = (struct reply){ 0 };
+}
+
+struct sluice *sluice_create(const char *endpoint, uint32_t timeout_ms, struct err *err)
+{
+    struct sluice *sluice = calloc(1, sizeof *sluice);
+
+    if (!sluice) {
+        err_set(err, RC_NO_MEMORY, "no memory for a connection");
+        return NULL;
+    }
+    if (strlen(endpoint) >= ENDPOINT_MAX) {
+        err_set(err, RC_INVALID, "the endpoint is longer than %d bytes: %s",
+                ENDPOINT_MAX - 1, endpoint);
+        free(sluice);
+        return NULL;
+    }
+    memcpy(sluice->endpoint, endpoint, strlen(endpoint) + 1);
+    sluice->timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_DEFAULT_MS;
+    sluice->context = zmq_ctx_new();
+    if (!sluice->context
+        || link_connect(sluice->context, ZMQ_DEALER, endpoint, NULL, &sluice->requests,
+                        err)
+               != RC_OK) {
+        sluice_close(sluice);
+        return NULL;
+    }
+    return sluice;
+}
+
+int sluice_connect(const char *endpoint, uint32_t timeout_ms, struct sluice **sluice,
+                   struct sluice_error *error)
+{
+    struct err own;
+    struct sluice_info info;
+    struct err *err = error_or(error, &own);
+    struct sluice *made = sluice_create(endpoint, timeout_ms, err);
+    int code;
+
+    if (!made)
+        return (int)err->rc;
+    code = sluice_status(made, &info, (struct sluice_error *)err);
+    if (code == SLUICE_OK
+        && (strlen(info.bulk_endpoint) >= ENDPOINT_MAX
+            || strlen(info.events_endpoint) >= ENDPOINT_MAX))
+        code = (int)err_set(err, RC_PROTOCOL, "the broker's endpoints are too long");
+    if (code != SLUICE_OK) {
+        sluice_close(made);
+        return code;
+    }
+    strcpy(made->bulk_endpoint, info.bulk_endpoint);
+    strcpy(made->events_endpoint, info.events_endpoint);
+    *sluice = made;
+    return SLUICE_OK;
+}
+
+void sluice_close(struct sluice *sluice)
+{
+    if (!sluice)
+        return;
+    bulk_client_destroy(sluice->bulk);
+    link_close(sluice->requests);
+    if (sluice->context)
+        zmq_ctx_term(sluice->context);
+    arena_destroy(sluice->info);
+    free(sluice->folder);
+    free(sluice);
+}
+
+enum rc sluice_bulk(struct sluice *sluice, struct bulk_client **bulk, struct err *err)
+{
+    enum rc rc = RC_OK;
+
+    if (!sluice->bulk)
+        rc = bulk_client_create(sluice->context, sluice->bulk_endpoint,
+                                sluice->timeout_ms, &sluice->bulk, err);
+    if (rc == RC_OK)
+        *bulk = sluice->bulk;
+    return rc;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static enum rc send_request(struct sluice *sluice, enum message_type type,
+                            const struct request *request, struct err *err)
+{
+    scoped_buf header = { 0 };
+    scoped_buf body = { 0 };
+    struct link_frame frames[2];
+
+    message_header_encode(&header, type, ++sluice->last_id);
+    request_encode(&body, request);
+    if (!buf_ok(&body))
+        return err_set(err, RC_INVALID, "the request is larger than %d bytes",
+                       BUF_LIMIT_DEFAULT);
+    frames[0] = (struct link_frame){ header.data, header.size };
+    frames[1] = (struct link_frame){ body.data, body.size };
+    return link_send(sluice->requests, frames, 2, err);
+}
+
+/* Whether the message answers the last request; a late answer to an earlier one is
+ * skipped. */
+static bool is_answer(const struct sluice *sluice, const struct link_message *message,
+                      struct message_header *header)
+{
+    struct err err;
+
+    return message->count == 2
+           && message_header_decode(message->frames[0].data, message->frames[0].size,
+                                    header, &err)
+                  == RC_OK
+           && header->id == sluice->last_id;
+}
+
+static enum rc await(struct sluice *sluice, struct reply *reply, struct err *err)
+{
+    int64_t until = now_ms() + sluice->timeout_ms;
+    struct message_header header;
+    struct link_message message;
+
+    for (;;) {
+        zmq_pollitem_t item = { sluice->requests, 0, ZMQ_POLLIN, 0 };
+        int64_t left = until - now_ms();
+        enum rc rc = link_receive(sluice->requests, &message, err);
+
+        if (rc == RC_NOT_FOUND && left <= 0)
+            return err_set(err, RC_UNREACHABLE, "the broker at %s does not answer",
+                           sluice->endpoint);
+        if (rc == RC_NOT_FOUND) {
+            if (zmq_poll(&item, 1, (long)left) < 0 && errno != EINTR)
+                return err_set_sys(err, RC_IO, errno, "waiting for the broker");
+            continue;
+        }
+        if (rc != RC_OK)
+            return rc;
+        if (is_answer(sluice, &message, &header))
+            break;
+        link_free(&message);
+    }
+    reply->message = message;
+    reply->body = message.frames[1].data;
+    reply->size = message.frames[1].size;
+    if (header.type == MESSAGE_ERROR)
+        return message_error_decode(reply->body, reply->size, err);
+    return header.type == MESSAGE_OK
+               ? RC_OK
+               : err_set(err, RC_PROTOCOL, "the broker's answer is neither ok nor error");
+}
+
+enum rc sluice_call(struct sluice *sluice, enum message_type type,
+                    const struct request *request, struct reply *reply, struct err *err)
+{
+    enum rc rc = send_request(sluice, type, request, err);
+
+    return rc == RC_OK ? await(sluice, reply, err) : rc;
+}
+
+struct reader reply_field(const struct reply *reply, const char *key)
+{
+    struct reader reader;
+
+    reader_init(&reader, reply->body, reply->size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
+        if (bytes_are(reader_string(&reader), key))
+            return reader;
+        reader_skip(&reader);
+    }
+    reader_fail(&reader);
+    return reader;
+}
