@@ -376,7 +376,7 @@ enum rc lint_pipeline(struct load *load, struct lint_names *names,
         .names = names,
         .pipeline = pipeline,
         .node = origin->node,
-        .path = findings_text(load->findings, "%zu.pipeline", origin->item),
+        .path = findings_text(load->findings, "%zu.%s", origin->item, origin->key),
     };
     enum rc rc = lint_stage_names(&s);
 

@@ -34,7 +34,7 @@ static void warn_unknown(struct load *load, const struct yaml_node *node, size_t
             .level = FINDING_WARNING,
             .id = "T1",
             .message = findings_text(load->findings,
-                                     *key ? "an item `%.60s` is not known and is ignored"
+                                     *key ? "the item `%.60s` is not known and is ignored"
                                           : "an item without a known key is ignored%s",
                                      key),
             .path = findings_text(load->findings, "%zu", item),
@@ -88,7 +88,7 @@ static enum rc place_name(struct load *load, struct index *names, enum kind kind
 static enum rc load_item(struct load *load, struct names *names, enum kind kind,
                          const struct yaml_node *node, size_t item)
 {
-    struct origin origin = { .item = item, .node = node };
+    struct origin origin = { .item = item, .key = kind_keys[kind], .node = node };
     enum rc rc = RC_OK;
 
     switch (kind) {

@@ -7,8 +7,9 @@
 #include "codecs/config/findings.h"
 #include "codecs/config/index.h"
 
-struct origin {  /* where an element of the config's arrays stands in the file */
-    size_t item; /* index of the top-level item */
+struct origin {      /* where an element of the config's arrays stands in the file */
+    size_t item;     /* index of the top-level item */
+    const char *key; /* of the item: "step", "blueprint" ... */
     const struct yaml_node *node;
     const uint32_t *parameter_at; /* of a step: index of each parameter in the file */
 };
