@@ -1,6 +1,7 @@
 /* fetch.c - what a URI gave in this run, remembered in a small locked file. */
 #include "nodes/staging/fetch.h"
 
+#include "codecs/plan/tree.h"
 #include "nodes/staging/download.h"
 #include "nodes/staging/folder.h"
 #include "nodes/staging/input_name.h"
@@ -105,6 +106,8 @@ static enum rc note_open(const struct fetching *fetching, const char *uri, int *
     const char *directory = fetching->staging->directory;
     bool fits = snprintf(path, sizeof path, "%s/fetched", directory) < FOLDER_PATH_SIZE;
 
+    if (!tree_path_is_safe(fetching->run_id) || strchr(fetching->run_id, '/'))
+        return err_set(err, RC_INVALID, "the run's id is no UUID");
     digest_bytes(uri, strlen(uri), key);
     if (fits && mkdir(path, 0700) != 0 && errno != EEXIST)
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s", path);

@@ -26,6 +26,7 @@ struct attempt {
     bool is_dirty;     /* its streams may have grown */
     bool is_unwatched; /* they cannot be watched, so each step looks */
     bool is_told;      /* of the stop-condition */
+    bool has_ended;    /* its files are left alone, as they may be collected now */
     char *condition;
     LIST_ENTRY(attempt) link;
 };
@@ -181,7 +182,8 @@ static void event_handle(struct follower *follower, const struct inotify_event *
         watch_remove(&follower->watches, watch, true);
     else if (watch->kind == WATCH_STREAM)
         watch->attempt->is_dirty = true;
-    else if (event->len > 0 && (event->mask & (IN_ATTRIB | IN_MOVED_TO | IN_ISDIR)))
+    else if (!watch->attempt->has_ended && event->len > 0
+             && (event->mask & (IN_ATTRIB | IN_MOVED_TO | IN_ISDIR)))
         live_file(&watch->attempt->live, watch->path, event->name);
 }
 
@@ -221,6 +223,8 @@ static bool attempt_step(struct follower *follower, struct attempt *attempt,
 {
     struct line_taker taker = { attempt, line_take };
 
+    if (attempt->has_ended)
+        return false;
     if (attempt->is_dirty || attempt->is_unwatched)
         attempt->is_dirty = tail_read(&attempt->tail, follower->piece, now_us, &taker);
     return live_step(&attempt->live) || attempt->is_dirty;
@@ -256,7 +260,7 @@ enum rc follow_finish(struct follower *follower, uint64_t token, int64_t now_us,
     while (tail_read(&attempt->tail, follower->piece, now_us, &taker))
         continue;
     tail_end(&attempt->tail, &taker);
-    attempt->is_dirty = false;
+    attempt->has_ended = true;
     condition_tell(follower, attempt);
     return RC_OK;
 }

@@ -35,7 +35,8 @@ NODISCARD enum rc follow_add(struct follower *follower, uint64_t token,
 /* Handles what has happened; true when it wants to be called again at once (more to
  * read). */
 bool follow_step(struct follower *follower, int64_t now_us);
-/* After the attempt's exit: reads everything that is left, to the end. */
+/* After the attempt's exit: reads everything that is left, to the end. From then on the
+ * follower leaves the attempt's files alone, so that they can be collected. */
 NODISCARD enum rc follow_finish(struct follower *follower, uint64_t token, int64_t now_us,
                                 struct err *err);
 /* Unix time in microseconds of the last growth of stdout or stderr; 0 if there was none.

@@ -354,6 +354,26 @@ static void test_sidecars_links_and_what_lies_outside_are_not_taken(void **state
     assert_int_equal(access(precious, F_OK), 0);
 }
 
+static void test_after_the_end_the_files_are_left_to_be_collected(void **state)
+{
+    struct followed *followed = *state;
+    struct task_result result;
+    struct stat before, after;
+    struct err err;
+
+    output_make(followed, "outputs/late", "x", 0444);
+    append(followed, "stdout", "one\n");
+    assert_int_equal(follow_finish(followed->follower, 7, 5, &err), RC_OK);
+    assert_int_equal(stat(world_path(followed->world, "times"), &before), 0);
+    append(followed, "stdout", "two\n");
+    steps(followed, 9);
+    assert_true(is_there(followed, "outputs/late"));
+    assert_int_equal(stat(world_path(followed->world, "times"), &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    result = world_collect(followed->world);
+    assert_int_equal(result.output_count, 1);
+}
+
 static void test_an_attempt_is_followed_once_and_can_be_left(void **state)
 {
     struct followed *followed = *state;
@@ -388,6 +408,7 @@ int main(void)
         follow_test(test_new_and_moved_folders_are_watched_too),
         follow_test(test_what_was_taken_before_a_restart_is_kept_beside_the_new),
         follow_test(test_sidecars_links_and_what_lies_outside_are_not_taken),
+        follow_test(test_after_the_end_the_files_are_left_to_be_collected),
         follow_test(test_an_attempt_is_followed_once_and_can_be_left),
     };
 

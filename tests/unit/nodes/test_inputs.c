@@ -140,6 +140,42 @@ static void test_the_web_is_asked_once_in_a_run(void **state)
     assert_int_equal(server.request_count, before + 2);
 }
 
+struct side { /* one of several attempts that are prepared at once */
+    struct world *world;
+    struct attempt_identity identity;
+    enum rc rc;
+};
+
+static void *side_prepare(void *context)
+{
+    struct side *side = context;
+    struct world *world = side->world;
+
+    side->rc = attempt_prepare(&world->staging, &world->port, &side->identity,
+                               &world->stage, &world->is_cancelled, NULL);
+    return NULL;
+}
+
+static void test_attempts_at_the_same_time_share_one_download(void **state)
+{
+    struct world *world = *state;
+    unsigned before = server.request_count;
+    struct side sides[4];
+    pthread_t threads[COUNT_OF(sides)];
+
+    input_one(world, url(world, "/data/shared"));
+    for (size_t i = 0; i < COUNT_OF(sides); i++) {
+        sides[i] = (struct side){ .world = world, .identity = world->identity };
+        sides[i].identity.token = 100 + i;
+        assert_int_equal(pthread_create(&threads[i], NULL, side_prepare, &sides[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(sides); i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(sides[i].rc, RC_OK);
+    }
+    assert_int_equal(server.request_count, before + 1);
+}
+
 static void test_no_data_cache_asks_again(void **state)
 {
     struct world *world = *state;
@@ -283,6 +319,7 @@ int main(void)
         world_test(test_a_file_is_read_and_recorded_with_its_hash),
         world_test(test_files_that_cannot_be_read_are_named),
         world_test(test_the_web_is_asked_once_in_a_run),
+        world_test(test_attempts_at_the_same_time_share_one_download),
         world_test(test_no_data_cache_asks_again),
         world_test(test_redirects_are_followed),
         world_test(test_a_password_in_the_url_is_used_and_not_shown),
