@@ -1,6 +1,7 @@
 /* cli.c - see cli.h. */
 #include "client/cli/cli.h"
 
+#include "client/cli/human.h"
 #include "client/cli/json_out.h"
 #include "client/cli/project.h"
 #include "client/cli/verbs.h"
@@ -37,7 +38,10 @@ static int fail_text(const struct cli *cli, int exit_code, const char *code,
 {
     fflush(stdout);
     if (!cli->json) {
-        fprintf(stderr, "sluice %s: %s\n", cli->verb, text);
+        scoped_buf clean = { 0 };
+
+        text_fit(&clean, text, SIZE_MAX);
+        fprintf(stderr, "sluice %s: %s\n", cli->verb, buf_string(&clean));
         return exit_code;
     }
 
@@ -87,15 +91,18 @@ int cli_fail_last(const struct cli *cli)
 
 void cli_note(const struct cli *cli, const char *format, ...)
 {
+    scoped_buf clean = { 0 };
+    char text[ERR_TEXT_MAX];
     va_list arguments;
 
     if (cli->json)
         return;
-    fputs("sluice: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    if (vsnprintf(text, sizeof text, format, arguments) < 0)
+        text[0] = '\0';
     va_end(arguments);
-    fputc('\n', stderr);
+    text_fit(&clean, text, SIZE_MAX);
+    fprintf(stderr, "sluice: %s\n", buf_string(&clean));
 }
 
 static int check_words(struct cli *cli, size_t words_min, size_t words_max)

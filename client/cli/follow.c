@@ -292,7 +292,9 @@ static void print_failed_stage(const struct follow *self, size_t index)
     printf("%s\n", buf_string(&line));
     if (!failures->count)
         return;
-    printf("    see: sluice logs %" PRIu64 "/%s", self->run, stage->name);
+    buf_clear(&line);
+    text_fit(&line, stage->name, ERR_TEXT_MAX);
+    printf("    see: sluice logs %" PRIu64 "/%s", self->run, buf_string(&line));
     if (stage->tasks > 1)
         printf("/%" PRIu64, failures->shown[0]);
     putchar('\n');
@@ -303,6 +305,7 @@ static void print_summary(const struct follow *self)
     const struct sluice_run *run = &self->view->run;
     enum style style = style_of_state(run->state);
     scoped_json json = { 0 };
+    scoped_buf reason = { 0 };
 
     if (self->cli->json) {
         json_open(&json, NULL, '{');
@@ -312,10 +315,11 @@ static void print_summary(const struct follow *self)
         json_print(&json, stdout);
         return;
     }
-    printf("run %" PRIu64 " %s%s%s after %s", run->number, style_on(&self->term, style),
-           run->state, style_off(&self->term, style),
-           human_duration(run->ended_us - run->created_us).text);
-    printf("%s%s\n", *run->reason ? ": " : "", run->reason);
+    text_fit(&reason, run->reason, ERR_TEXT_MAX);
+    printf("run %" PRIu64 " %s%s%s after %s%s%s\n", run->number,
+           style_on(&self->term, style), run->state, style_off(&self->term, style),
+           human_duration(run->ended_us - run->created_us).text, *run->reason ? ": " : "",
+           buf_string(&reason));
     for (size_t i = 0; i < self->view->stage_count; i++)
         print_failed_stage(self, i);
     fflush(stdout);

@@ -35,6 +35,7 @@ struct log {
     struct cursor cursors[CURSORS]; /* by enum sluice_stream */
     uint32_t attempt;
     unsigned waits;
+    bool printed;
     char piece[PIECE_BYTES];
 };
 
@@ -79,6 +80,7 @@ static bool cursor_ended(const struct cursor *cursor)
 static void print_line(struct log *log, enum sluice_stream stream, int64_t time_us,
                        const char *bytes, size_t size)
 {
+    log->printed = true;
     if (log->cli->json) {
         scoped_json json = { 0 };
 
@@ -238,6 +240,23 @@ static bool is_over(struct log *log)
     return over;
 }
 
+/* A task that printed nothing: the runtime may know why. */
+static int explain_silence(struct log *log)
+{
+    bool is_end;
+
+    if (log->printed || log->cli->json || log->request->only_status
+        || log->request->only_stdout || log->request->only_stderr)
+        return EXIT_DONE;
+    if (!log->attempt && !log->request->attempt)
+        cli_note(log->cli, "this task has not started; its stage is %s",
+                 log->target->stage->state);
+
+    int end = print_one(log, SLUICE_STATUS, &is_end);
+
+    return end == EXIT_GO_ON ? EXIT_DONE : end;
+}
+
 static int print_all(struct log *log)
 {
     const struct log_request *request = log->request;
@@ -256,7 +275,7 @@ static int print_all(struct log *log)
         if (end != EXIT_GO_ON)
             return end;
         if (is_end || !request->follow || is_over(log) || ferror(stdout))
-            return EXIT_DONE;
+            return explain_silence(log);
         poll(NULL, 0, WAIT_MS);
     }
 }

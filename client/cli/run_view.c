@@ -65,7 +65,7 @@ static void add_numbers(struct buf *buf, const struct sluice_stage *stage, int64
         buf_printf(buf, "  ~%s left", human_duration(left).text);
 }
 
-static void add_stage(struct buf *buf, const struct term *term,
+static void add_stage(struct buf *buf, const struct term *term, uint64_t run,
                       const struct sluice_stage *stage, size_t name_columns,
                       int64_t now_us)
 {
@@ -78,7 +78,10 @@ static void add_stage(struct buf *buf, const struct term *term,
     buf_printf(buf, "  %s", style_on(term, style));
     pad(buf, text_fit(buf, stage->state, STATE_COLUMNS), STATE_COLUMNS);
     buf_printf(buf, "%s  ", style_off(term, style));
-    if (stage->started_us)
+    if (strcmp(stage->state, "approval") == 0)
+        buf_printf(&numbers, "waits for: sluice approve %" PRIu64 " %s", run,
+                   stage->name);
+    else if (stage->started_us)
         add_numbers(&numbers, stage, now_us);
     else if (*stage->reason)
         buf_text(&numbers, stage->reason);
@@ -124,7 +127,7 @@ void run_view_render(struct buf *buf, const struct term *term,
     }
     for (size_t i = 0; shown && i < view->stage_count; i++)
         if (is_shown[i])
-            add_stage(buf, term, &view->stages[i], name_columns, now_us);
+            add_stage(buf, term, run->number, &view->stages[i], name_columns, now_us);
     if (shown < view->stage_count)
         buf_printf(buf, "  ... and %zu more\n", view->stage_count - shown);
     free(is_shown);

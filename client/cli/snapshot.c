@@ -81,13 +81,20 @@ static enum rc ask_git(const char *project, struct arena *arena, struct texts *n
                                  "--cached",
                                  "--others",
                                  "--exclude-standard",
+                                 "--exclude=.sluice",
                                  "--deduplicate",
                                  NULL };
-    const char *const status[] = { "git",      "-C",
-                                   project,    "--no-optional-locks",
-                                   "status",   "--porcelain=v2",
-                                   "--branch", "-z",
-                                   "--",       ".",
+    const char *const status[] = { "git",
+                                   "-C",
+                                   project,
+                                   "--no-optional-locks",
+                                   "status",
+                                   "--porcelain=v2",
+                                   "--branch",
+                                   "-z",
+                                   "--",
+                                   ".",
+                                   ":(exclude).sluice",
                                    NULL };
     struct spawned listing, looking;
     scoped_buf listed = { .limit = GIT_BYTES_MAX }, looked = { .limit = GIT_BYTES_MAX };
@@ -176,9 +183,15 @@ static enum rc take(struct snapshot *snapshot, const char *project, const char *
     return rc;
 }
 
+/* .sluice, at any depth: it may have been added to git by mistake. */
 static bool is_ours(const char *name)
 {
-    return strncmp(name, ".sluice/", 8) == 0 || strstr(name, "/.sluice/");
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, ".sluice", 7) == 0 && (!part[7] || part[7] == '/'))
+            return true;
+    }
+    return false;
 }
 
 static enum rc take_all(struct snapshot *snapshot, const char *project,

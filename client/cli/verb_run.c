@@ -191,11 +191,14 @@ static int submit(struct running *self, uint64_t *run)
     return EXIT_GO_ON;
 }
 
-static int print_submitted(struct cli *cli, uint64_t run)
+static int print_submitted(const struct running *self, uint64_t run)
 {
+    const struct plan *plan = self->plan;
     scoped_json json = { 0 };
 
-    if (cli->json) {
+    for (size_t i = 0; i < plan->note_count; i++)
+        cli_note(self->cli, "%s", plan->notes[i]);
+    if (self->cli->json) {
         json_open(&json, NULL, '{');
         json_text(&json, "change", "submitted");
         json_uint(&json, "run", run);
@@ -227,8 +230,7 @@ static int run_all(struct running *self)
     if (end != EXIT_GO_ON)
         return end;
     digests_save(self->digests);
-    return self->asked->detach ? print_submitted(self->cli, run)
-                               : follow_run(self->cli, run);
+    return self->asked->detach ? print_submitted(self, run) : follow_run(self->cli, run);
 }
 
 static int run_begin(struct cli *cli, struct asked *asked)

@@ -40,9 +40,11 @@ static void field_state(const char *state, const char *reason)
 {
     struct term term = term_of(stdout);
     enum style style = style_of_state(state);
+    scoped_buf clean = { 0 };
 
+    text_fit(&clean, reason, SIZE_MAX);
     printf("%-*s %s%s%s%s%s\n", FIELD_COLUMNS, "state", style_on(&term, style), state,
-           style_off(&term, style), *reason ? ": " : "", reason);
+           style_off(&term, style), *reason ? ": " : "", buf_string(&clean));
 }
 
 static void print_stages(const struct sluice_view *view)
