@@ -101,7 +101,7 @@ static int read_options(int argc, char **argv, struct options *options)
 static int run_agent(const struct options *options, const char *directory)
 {
     static char requests[ENDPOINT_MAX], bulk[ENDPOINT_MAX];
-    char run[PATH_MAX];
+    char run[PATH_MAX + 8];
     struct err err;
     struct agent_settings settings = { .directory = directory,
                                        .name = options->name,

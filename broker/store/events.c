@@ -10,7 +10,7 @@ enum rc store_event_put(struct store *store, uint64_t number, const void *bytes,
 {
     struct key key = key_run(number);
 
-    return table_put(store, TABLE_EVENTS, key.bytes, key.size, bytes, size, true, err);
+    return db_put(store, TABLE_EVENTS, key.bytes, key.size, bytes, size, true, err);
 }
 
 enum rc store_events(struct store *store, uint64_t since,
@@ -48,7 +48,7 @@ enum rc store_node_put(struct store *store, uint32_t node,
     pack_text(&bytes, record->version);
     pack_uint(&bytes, record->slots);
     pack_int(&bytes, record->seen_us);
-    return table_put_buf(store, TABLE_NODES, &key, &bytes, err);
+    return db_put_buf(store, TABLE_NODES, &key, &bytes, err);
 }
 
 enum rc store_node(struct store *store, uint32_t node, struct arena *arena,
@@ -101,8 +101,8 @@ enum rc store_artifact_put(struct store *store, const struct artifact_record *re
     pack_uint(&bytes, record->stage);
     pack_uint(&bytes, record->index);
     pack_int(&bytes, record->created_us);
-    return table_put(store, TABLE_ARTIFACTS, record->digest, size, bytes.data, bytes.size,
-                     false, err);
+    return db_put(store, TABLE_ARTIFACTS, record->digest, size, bytes.data, bytes.size,
+                  false, err);
 }
 
 enum rc store_artifact(struct store *store, const char *digest, struct arena *arena,

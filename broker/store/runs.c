@@ -43,8 +43,7 @@ enum rc store_counters_put(struct store *store, const struct counters *counters,
     pack_uint(&record, counters->token_next);
     pack_uint(&record, counters->event_next);
     pack_uint(&record, counters->node_next);
-    return table_put(store, TABLE_META, "counters", 8, record.data, record.size, false,
-                     err);
+    return db_put(store, TABLE_META, "counters", 8, record.data, record.size, false, err);
 }
 
 enum rc store_run_put(struct store *store, uint64_t run, const struct run_head *head,
@@ -64,16 +63,15 @@ enum rc store_run_put(struct store *store, uint64_t run, const struct run_head *
     pack_bytes(&record, head->submission, sizeof head->submission);
     pack_bool(&record, head->is_pipeline);
     pack_bool(&record, head->is_dirty);
-    rc = table_put_buf(store, TABLE_RUNS, &key, &record, err);
+    rc = db_put_buf(store, TABLE_RUNS, &key, &record, err);
     if (rc == RC_OK)
-        rc = table_put(store, TABLE_PLANS, key.bytes, key.size, plan, plan_size, false,
-                       err);
+        rc = db_put(store, TABLE_PLANS, key.bytes, key.size, plan, plan_size, false, err);
     if (rc == RC_OK)
-        rc = table_put(store, TABLE_IDS, head->id, strlen(head->id), key.bytes, key.size,
-                       false, err);
+        rc = db_put(store, TABLE_IDS, head->id, strlen(head->id), key.bytes, key.size,
+                    false, err);
     if (rc == RC_OK)
-        rc = table_put(store, TABLE_SUBMISSIONS, head->submission,
-                       sizeof head->submission, key.bytes, key.size, false, err);
+        rc = db_put(store, TABLE_SUBMISSIONS, head->submission, sizeof head->submission,
+                    key.bytes, key.size, false, err);
     return rc;
 }
 
@@ -125,7 +123,7 @@ enum rc store_plan(struct store *store, uint64_t run, struct buf *plan, struct e
 {
     struct key key = key_run(run);
 
-    return table_get(store, TABLE_PLANS, &key, plan, err);
+    return db_get(store, TABLE_PLANS, &key, plan, err);
 }
 
 enum rc store_run_row_put(struct store *store, const struct run_row *row,
@@ -149,12 +147,12 @@ enum rc store_run_row_put(struct store *store, const struct run_row *row,
     pack_uint(&record, totals->complete);
     pack_uint(&record, totals->failed);
     pack_uint(&record, totals->stopped);
-    rc = table_put_buf(store, TABLE_RUN_ROWS, &key, &record, err);
+    rc = db_put_buf(store, TABLE_RUN_ROWS, &key, &record, err);
     if (rc != RC_OK)
         return rc;
     if (run_state_is_final(row->state))
-        return table_remove(store, TABLE_ACTIVE, key.bytes, key.size, err);
-    return table_put(store, TABLE_ACTIVE, key.bytes, key.size, "", 0, false, err);
+        return db_remove(store, TABLE_ACTIVE, key.bytes, key.size, err);
+    return db_put(store, TABLE_ACTIVE, key.bytes, key.size, "", 0, false, err);
 }
 
 static void read_row(struct reader *reader, struct run_row *row,

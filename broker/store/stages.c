@@ -36,7 +36,7 @@ enum rc store_stage_put(struct store *store, uint64_t run, uint32_t stage,
         pack_uint(&record, row->retries[i].failures);
         pack_uint(&record, row->retries[i].losses);
     }
-    return table_put_buf(store, TABLE_STAGES, &key, &record, err);
+    return db_put_buf(store, TABLE_STAGES, &key, &record, err);
 }
 
 static void read_retries(struct reader *reader, struct arena *arena,
@@ -112,7 +112,7 @@ enum rc store_resolved_put(struct store *store, uint64_t run, uint32_t stage,
 {
     struct key key = key_stage(run, stage);
 
-    return table_put(store, TABLE_RESOLVED, key.bytes, key.size, bytes, size, false, err);
+    return db_put(store, TABLE_RESOLVED, key.bytes, key.size, bytes, size, false, err);
 }
 
 enum rc store_resolved(struct store *store, uint64_t run, uint32_t stage,
@@ -120,7 +120,7 @@ enum rc store_resolved(struct store *store, uint64_t run, uint32_t stage,
 {
     struct key key = key_stage(run, stage);
 
-    return table_get(store, TABLE_RESOLVED, &key, bytes, err);
+    return db_get(store, TABLE_RESOLVED, &key, bytes, err);
 }
 
 enum rc store_note_put(struct store *store, uint64_t run, uint32_t stage,
@@ -128,15 +128,15 @@ enum rc store_note_put(struct store *store, uint64_t run, uint32_t stage,
 {
     struct key key = key_stage(run, stage);
 
-    return table_put(store, TABLE_NOTES, key.bytes, key.size, text, strlen(text), false,
-                     err);
+    return db_put(store, TABLE_NOTES, key.bytes, key.size, text, strlen(text), false,
+                  err);
 }
 
 enum rc store_note(struct store *store, uint64_t run, uint32_t stage, struct buf *out,
                    struct err *err)
 {
     struct key key = key_stage(run, stage);
-    enum rc rc = table_get(store, TABLE_NOTES, &key, out, err);
+    enum rc rc = db_get(store, TABLE_NOTES, &key, out, err);
 
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }

@@ -343,9 +343,8 @@ void store_abort(struct store *store)
     store->batch = NULL;
 }
 
-enum rc table_put(struct store *store, enum table_id table, const void *key,
-                  size_t key_size, const void *data, size_t size, bool is_append,
-                  struct err *err)
+enum rc db_put(struct store *store, enum table_id table, const void *key, size_t key_size,
+               const void *data, size_t size, bool is_append, struct err *err)
 {
     MDB_val k = { key_size, (void *)(uintptr_t)key },
             d = { size, (void *)(uintptr_t)data };
@@ -362,18 +361,18 @@ enum rc table_put(struct store *store, enum table_id table, const void *key,
     return code ? failed(err, code, names[table]) : RC_OK;
 }
 
-enum rc table_put_buf(struct store *store, enum table_id table, const struct key *key,
-                      const struct buf *record, struct err *err)
+enum rc db_put_buf(struct store *store, enum table_id table, const struct key *key,
+                   const struct buf *record, struct err *err)
 {
     if (!buf_ok(record))
         return err_set(err, RC_NO_MEMORY, "store: %s: a record is too large",
                        names[table]);
-    return table_put(store, table, key->bytes, key->size, record->data, record->size,
-                     false, err);
+    return db_put(store, table, key->bytes, key->size, record->data, record->size, false,
+                  err);
 }
 
-enum rc table_remove(struct store *store, enum table_id table, const void *key,
-                     size_t key_size, struct err *err)
+enum rc db_remove(struct store *store, enum table_id table, const void *key,
+                  size_t key_size, struct err *err)
 {
     MDB_val k = { key_size, (void *)(uintptr_t)key };
     enum rc rc = batch_begin(store, err);
@@ -441,8 +440,8 @@ enum rc view_seek(struct view *view, enum table_id table, const void *key,
     return view_next(view, key_size ? MDB_SET_RANGE : MDB_FIRST, found, data, err);
 }
 
-enum rc table_get(struct store *store, enum table_id table, const struct key *key,
-                  struct buf *data, struct err *err)
+enum rc db_get(struct store *store, enum table_id table, const struct key *key,
+               struct buf *data, struct err *err)
 {
     struct view view;
     MDB_val found;

@@ -42,15 +42,15 @@ uint64_t key_number(const unsigned char *bytes, size_t size); /* reads one back 
 const char *table_name(enum table_id table);
 
 /* Begins the batch if there is none. */
-NODISCARD enum rc table_put(struct store *store, enum table_id table, const void *key,
-                            size_t key_size, const void *data, size_t size,
-                            bool is_append, struct err *err);
-NODISCARD enum rc table_put_buf(struct store *store, enum table_id table,
-                                const struct key *key, const struct buf *record,
-                                struct err *err);
-NODISCARD enum rc table_remove(struct store *store, enum table_id table, const void *key,
-                               size_t key_size,
-                               struct err *err); /* RC_OK if it is not there */
+NODISCARD enum rc db_put(struct store *store, enum table_id table, const void *key,
+                         size_t key_size, const void *data, size_t size, bool is_append,
+                         struct err *err);
+NODISCARD enum rc db_put_buf(struct store *store, enum table_id table,
+                             const struct key *key, const struct buf *record,
+                             struct err *err);
+NODISCARD enum rc db_remove(struct store *store, enum table_id table, const void *key,
+                            size_t key_size,
+                            struct err *err); /* RC_OK if it is not there */
 
 /* Reading: the batch's transaction, or a fresh read-only one. view_end gives it back;
  * between the two the data that LMDB gives may be looked at. */
@@ -73,8 +73,8 @@ NODISCARD enum rc view_next(struct view *view, MDB_cursor_op move, MDB_val *foun
                             MDB_val *data, struct err *err);
 
 /* Reads a whole value into buf. */
-NODISCARD enum rc table_get(struct store *store, enum table_id table,
-                            const struct key *key, struct buf *data, struct err *err);
+NODISCARD enum rc db_get(struct store *store, enum table_id table, const struct key *key,
+                         struct buf *data, struct err *err);
 
 /* A reader on a record behind its version, or RC_CORRUPT. */
 NODISCARD enum rc record_open(struct reader *reader, enum table_id table,

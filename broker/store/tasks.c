@@ -30,7 +30,7 @@ enum rc store_task_put(struct store *store, uint64_t run, uint32_t stage, uint64
     pack_int(&record, row->signal);
     pack_int(&record, row->started_us);
     pack_int(&record, row->ended_us);
-    return table_put_buf(store, TABLE_TASKS, &key, &record, err);
+    return db_put_buf(store, TABLE_TASKS, &key, &record, err);
 }
 
 static enum rc read_task(const MDB_val *data, struct task_row *row, struct err *err)
@@ -112,7 +112,7 @@ enum rc store_result_put(struct store *store, uint64_t run, uint32_t stage,
 {
     struct key key = key_result(run, stage, index, attempt);
 
-    return table_put(store, TABLE_RESULTS, key.bytes, key.size, bytes, size, false, err);
+    return db_put(store, TABLE_RESULTS, key.bytes, key.size, bytes, size, false, err);
 }
 
 enum rc store_result(struct store *store, uint64_t run, uint32_t stage, uint64_t index,
@@ -125,7 +125,7 @@ enum rc store_result(struct store *store, uint64_t run, uint32_t stage, uint64_t
     enum rc rc;
 
     if (attempt > 0)
-        return table_get(store, TABLE_RESULTS, &key, bytes, err);
+        return db_get(store, TABLE_RESULTS, &key, bytes, err);
     rc = view_begin(store, &view, err);
     if (rc != RC_OK)
         return rc;
@@ -158,14 +158,14 @@ enum rc store_attempt_put(struct store *store, const struct attempt_row *row,
     pack_uint(&record, row->losses);
     pack_bool(&record, row->has_started);
     pack_bool(&record, row->is_stopping);
-    return table_put_buf(store, TABLE_ATTEMPTS, &key, &record, err);
+    return db_put_buf(store, TABLE_ATTEMPTS, &key, &record, err);
 }
 
 enum rc store_attempt_remove(struct store *store, uint64_t token, struct err *err)
 {
     struct key key = key_run(token);
 
-    return table_remove(store, TABLE_ATTEMPTS, key.bytes, key.size, err);
+    return db_remove(store, TABLE_ATTEMPTS, key.bytes, key.size, err);
 }
 
 static enum rc read_attempt(const MDB_val *found, const MDB_val *data,

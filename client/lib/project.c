@@ -20,7 +20,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { READY_WAIT_MS = 20000, LOG_BYTES_MAX = 10 << 20, GOODBYE_WAIT_MS = 20000 };
+enum {
+    READY_WAIT_MS = 20000,
+    GOODBYE_WAIT_MS = 20000,
+    LOG_BYTES_MAX = 10 << 20,
+    PATH_ROOM = PATH_MAX + 64, /* bytes of a folder and a name in it */
+};
 
 extern char **environ;
 
@@ -33,7 +38,7 @@ static enum rc make_folder(const char *path, struct err *err)
 
 static enum rc make_folders(const char *folder, struct err *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_ROOM];
     enum rc rc = make_folder(folder, err);
 
     if (rc != RC_OK)
@@ -80,7 +85,7 @@ static bool is_program(const char *path)
 
 /* Beside this program: as built, as installed, or in the same folder; else by PATH. */
 static void find_program(const char *variable, const char *name, const char *built,
-                         char path[PATH_MAX])
+                         char path[PATH_ROOM])
 {
     const char *named = getenv(variable);
     const char *const places[] = { "", built, "../sbin/" };
@@ -88,25 +93,25 @@ static void find_program(const char *variable, const char *name, const char *bui
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
 
     if (named && *named) {
-        snprintf(path, PATH_MAX, "%s", named);
+        snprintf(path, PATH_ROOM, "%s", named);
         return;
     }
     if (size > 0) {
         self[size] = '\0';
         *(strrchr(self, '/') + 1) = '\0';
         for (size_t i = 0; i < COUNT_OF(places); i++)
-            if (snprintf(path, PATH_MAX, "%s%s%s", self, places[i], name) < PATH_MAX
+            if (snprintf(path, PATH_ROOM, "%s%s%s", self, places[i], name) < PATH_ROOM
                 && is_program(path))
                 return;
     }
-    snprintf(path, PATH_MAX, "%s", name);
+    snprintf(path, PATH_ROOM, "%s", name);
 }
 
 /* Starts a daemon in a session of its own, its words going to <folder>/<name>.log. */
 static enum rc start_daemon(const char *folder, const char *name, char *const arguments[],
                             int ready_fd, struct err *err)
 {
-    char log[PATH_MAX];
+    char log[PATH_ROOM];
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     struct stat info;
@@ -136,7 +141,7 @@ static enum rc start_daemon(const char *folder, const char *name, char *const ar
 
 static void last_log_line(const char *folder, char line[400])
 {
-    char path[PATH_MAX], text[400];
+    char path[PATH_ROOM], text[400];
 
     snprintf(path, sizeof path, "%s/brokerd.log", folder);
     line[0] = '\0';
@@ -178,7 +183,7 @@ static enum rc await_ready(int fd, const char *folder, struct err *err)
 
 static enum rc start_broker(const char *folder, struct err *err)
 {
-    char program[PATH_MAX];
+    char program[PATH_ROOM];
     char private[] = "--private", ready[] = "--ready-fd", three[] = "3";
     char *arguments[] = {
         program, private, (char *)(uintptr_t)folder, ready, three, NULL
@@ -199,7 +204,7 @@ static enum rc start_broker(const char *folder, struct err *err)
 
 static enum rc start_node(const char *folder, struct err *err)
 {
-    char program[PATH_MAX], lock[PATH_MAX];
+    char program[PATH_ROOM], lock[PATH_ROOM];
     char private[] = "--private";
     char *arguments[] = { program, private, (char *)(uintptr_t)folder, NULL };
 
@@ -212,7 +217,7 @@ static enum rc start_node(const char *folder, struct err *err)
 
 static enum rc start_daemons(const char *folder, const char *endpoint, struct err *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_ROOM];
 
     snprintf(path, sizeof path, "%s/run/start.lock", folder);
 
@@ -246,7 +251,7 @@ static enum rc endpoints(struct sluice *sluice, char broker[ENDPOINT_MAX],
 static enum rc open_project(const char *project, bool start, struct sluice **sluice,
                             struct err *err)
 {
-    char folder[PATH_MAX], run[PATH_MAX + 8], endpoint[ENDPOINT_MAX];
+    char folder[PATH_MAX], run[PATH_ROOM], endpoint[ENDPOINT_MAX];
     char *whole = realpath(project, NULL);
     struct sluice *made;
     enum rc rc = RC_OK;
