@@ -60,12 +60,11 @@ static struct value file_value(struct arena *arena, const struct staged_file *fi
     static const char datum[] = "datum://";
     const struct plan_source *source = &file->source;
     struct map_maker maker = { .arena = arena };
-    bool is_here = source->digest != NULL;
 
     map_add_text(&maker, "name", source->name);
     map_add_text(&maker, "path", file->path);
     map_add_text(&maker, "uri", file->uri);
-    if (is_here)
+    if (source->digest)
         map_add(&maker, "size", value_int((int64_t)source->size));
     map_add(&maker, "checksums", checksums(arena, source, failed));
     map_add(&maker, "metadata",
@@ -73,7 +72,7 @@ static struct value file_value(struct arena *arena, const struct staged_file *fi
                                                 : (struct value){ .kind = VALUE_LIST });
     if (strncmp(file->uri, datum, sizeof datum - 1) == 0)
         map_add_text(&maker, "datum_id", file->uri + sizeof datum - 1);
-    map_add_text(&maker, "download_intent", is_here ? "always" : "on-demand");
+    map_add_text(&maker, "download_intent", file->is_here ? "always" : "on-demand");
     *failed = *failed || maker.failed;
     return map_value(&maker);
 }

@@ -97,7 +97,7 @@ static const char *name_from_uri(struct arena *arena, const char *uri, bool keep
         path += length + 1;
     }
     if (name && used == 0)
-        strcpy(name, "file");
+        memcpy(name, "file", sizeof "file");
     return name;
 }
 

@@ -117,6 +117,7 @@ static enum rc file_stage(struct input_staging *work, const struct plan_input *i
         rc = file_place(work, file, below, &why);
     if (rc != RC_OK)
         return err_set(err, rc, "input %s: %s", input->name, why.text);
+    file->is_here = true;
     return RC_OK;
 }
 

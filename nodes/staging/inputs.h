@@ -4,10 +4,11 @@
 #include "nodes/staging/staging.h"
 
 struct staged_file {
-    struct plan_source source; /* as recorded; digest NULL: not fetched (on demand) */
+    struct plan_source source; /* as recorded; digest NULL: not known */
     const char *path;          /* absolute */
     const char *uri;           /* with its password, for the task's own use */
     bool was_fetched;          /* by this node, from its URI */
+    bool is_here;              /* false: on demand, only listed */
 };
 
 struct staged_input {
