@@ -100,7 +100,7 @@ static int compile(struct running *self)
                                    : cli_fail(self->cli, EXIT_FAILED, "out of memory");
 
     for (size_t i = 0; i < asked->parameters.count && end == EXIT_GO_ON; i++) {
-        const char *value;
+        const char *value = NULL;
 
         end = split(self, asked->parameters.items[i], 'p', &parameters[i].name, &value);
         if (end == EXIT_GO_ON)
