@@ -23,12 +23,14 @@ enum {
     LOOK_MS = 2000,      /* look without an event, to be sure */
     FAILURES_SHOWN = 10, /* tasks of a stage whose failure is told */
     TASKS_LOOKED_AT = 10000,
-    TAIL_LINES = 5
+    TAIL_LINES = 5,
+    WHY_BYTES = 200
 };
 
 struct failures {
     uint64_t shown[FAILURES_SHOWN]; /* task numbers */
     size_t count;
+    char why[WHY_BYTES]; /* of the first */
 };
 
 struct follow {
@@ -95,6 +97,8 @@ static void tell_task(struct follow *self, const struct change *change,
     told.task = task;
     told.time_us = task->ended_us ? task->ended_us : change->time_us;
     told.why = buf_string(&why);
+    if (self->failures[change->stage_index].count == 1)
+        snprintf(self->failures[change->stage_index].why, WHY_BYTES, "%s", told.why);
     told.tail = buf_string(&tail);
     print_change(self, &told);
 }
@@ -285,10 +289,8 @@ static void print_failed_stage(const struct follow *self, size_t index)
     if (stage->tasks > 1)
         buf_printf(&line, ": %" PRIu64 " of %" PRIu64 " tasks failed", stage->failed,
                    stage->tasks);
-    if (*stage->reason) {
-        buf_text(&line, ": ");
-        text_fit(&line, stage->reason, ERR_TEXT_MAX);
-    }
+    buf_text(&line, ": ");
+    text_fit(&line, failures->count ? failures->why : stage->reason, ERR_TEXT_MAX);
     printf("%s\n", buf_string(&line));
     if (!failures->count)
         return;

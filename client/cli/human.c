@@ -21,8 +21,10 @@ struct human human_duration(int64_t us)
     struct human human;
     int64_t s = (us < 0 ? 0 : us) / 1000000;
 
-    if (s < 10)
-        snprintf(human.text, sizeof human.text, "%.1fs", us < 0 ? 0 : (double)us / 1e6);
+    if (s < 1)
+        snprintf(human.text, sizeof human.text, "%dms", us < 0 ? 0 : (int)(us / 1000));
+    else if (s < 10)
+        snprintf(human.text, sizeof human.text, "%.1fs", (double)us / 1e6);
     else if (s < 60)
         snprintf(human.text, sizeof human.text, "%" PRId64 "s", s);
     else if (s < 3600)

@@ -9,7 +9,8 @@ struct human {
 
 int64_t now_us(void); /* Unix time */
 
-struct human human_duration(int64_t us); /* "0.4s" "12s" "3m 05s" "2h 03m" "4d 01h" */
+struct human human_duration(
+    int64_t us); /* "40ms" "2.5s" "12s" "3m 05s" "2h 03m" "4d 01h" */
 struct human human_size(uint64_t bytes); /* "512 B" "1.5 KiB" */
 struct human human_time(int64_t us);     /* local: "2026-03-01 12:30:05"; 0: "-" */
 struct human human_clock(int64_t us);    /* local: "12:30:05" */

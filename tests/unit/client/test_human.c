@@ -13,12 +13,13 @@ enum { SECOND = 1000000 };
 static void test_durations_are_short(void **state)
 {
     (void)state;
-    assert_string_equal(human_duration(400000).text, "0.4s");
+    assert_string_equal(human_duration(400000).text, "400ms");
+    assert_string_equal(human_duration(2500000).text, "2.5s");
     assert_string_equal(human_duration(12 * SECOND).text, "12s");
     assert_string_equal(human_duration(185LL * SECOND).text, "3m 05s");
     assert_string_equal(human_duration(7380LL * SECOND).text, "2h 03m");
     assert_string_equal(human_duration(90000LL * SECOND).text, "1d 01h");
-    assert_string_equal(human_duration(-5).text, "0.0s");
+    assert_string_equal(human_duration(-5).text, "0ms");
 }
 
 static void test_sizes_have_units(void **state)
