@@ -33,7 +33,7 @@ struct node_mail { /* what a turn has for one node */
 struct peer {                     /* a node, by its number */
     char name[NODE_NAME_MAX + 1]; /* also its socket identity; "" for a free number */
     char version[NODE_NAME_MAX + 1];
-    uint64_t session; /* of its last join */
+    uint64_t session;     /* of its last join */
     bool has_joined;      /* since this broker started */
     struct table classes; /* class keys that were sent since it joined */
     struct node_mail mail;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NODES_MAX = 100000 };
+enum { NODES_MAX = 100000, NOTES_BYTES_MAX = 1 << 16 /* of one stage */ };
 
 void peers_fini(struct broker *broker)
 {
@@ -190,6 +190,30 @@ static void on_beat(struct broker *broker, uint32_t node)
     peer_send(broker, node, MESSAGE_BEAT, &empty);
 }
 
+static void on_note(struct broker *broker, uint32_t node, const struct link_frame *body)
+{
+    struct note note;
+    struct err err;
+    scoped_buf lines = { 0 };
+
+    if (note_decode(body->data, body->size, broker->scratch, &note, &err) != RC_OK
+        || strchr(note.text, '\n') || !core_stage(broker->core, note.run, note.stage))
+        return;
+    if (store_note(broker->store, note.run, note.stage, &lines, &err) != RC_OK
+        || lines.size > NOTES_BYTES_MAX)
+        return;
+    buf_printf(&lines, "%s: %s\n", broker->peers[node].name, note.text);
+    batch_check(
+        broker,
+        store_note_put(broker->store, note.run, note.stage, buf_string(&lines), &err),
+        &err);
+    announce(broker, &(struct announcement){ .kind = "run",
+                                             .run = note.run,
+                                             .node = broker->peers[node].name,
+                                             .reason = note.text,
+                                             .state = "note" });
+}
+
 static void rejoin(struct broker *broker, const char *identity)
 {
     struct buf empty = { 0 };
@@ -219,6 +243,8 @@ void node_message(struct broker *broker, const char *identity, enum message_type
         on_beat(broker, number);
     else if (type == MESSAGE_WANT)
         on_want(broker, number, body);
+    else if (type == MESSAGE_NOTE)
+        on_note(broker, number, body);
     else if (type == MESSAGE_STARTED)
         on_started(broker, number, body);
     else if (type == MESSAGE_RESULTS)

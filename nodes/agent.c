@@ -75,6 +75,17 @@ static enum rc open_local(struct agent *agent, struct err *err)
     return rc;
 }
 
+/* libzmq reconnects by itself; the agent wants to know, because the broker on the other
+ * side may be a new one, which learns of this node by its next beat. */
+static enum rc watch_connection(struct agent *agent, struct err *err)
+{
+    static const char endpoint[] = "inproc://connected";
+
+    if (zmq_socket_monitor(agent->broker, endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED) < 0)
+        return err_set_sys(err, RC_IO, errno, "cannot watch the connection");
+    return link_connect(agent->context, ZMQ_PAIR, endpoint, NULL, &agent->monitor, err);
+}
+
 static enum rc open_remote(struct agent *agent, struct err *err)
 {
     enum rc rc;
@@ -84,6 +95,8 @@ static enum rc open_remote(struct agent *agent, struct err *err)
         return err_set(err, RC_NO_MEMORY, "no memory for sockets");
     rc = link_connect(agent->context, ZMQ_DEALER, agent->settings.requests,
                       agent->settings.name, &agent->broker, err);
+    if (rc == RC_OK)
+        rc = watch_connection(agent, err);
     if (rc == RC_OK)
         rc = stream_server_create(agent->context, agent->settings.bulk,
                                   agent->settings.name, read_stream, agent,
@@ -132,6 +145,17 @@ static bool is_abandoned(const struct agent *agent)
                   > (int64_t)agent->settings.idle_exit_ms * 1000;
 }
 
+static void connection_drain(struct agent *agent)
+{
+    struct link_message message;
+    struct err err;
+
+    while (link_receive(agent->monitor, &message, &err) == RC_OK) {
+        link_free(&message);
+        agent->next_beat_us = agent->now_us;
+    }
+}
+
 static void turn(struct agent *agent)
 {
     int64_t now = agent_clock_us();
@@ -139,6 +163,7 @@ static void turn(struct agent *agent)
     agent->now_us = now > agent->now_us ? now : agent->now_us;
     agent->effects.count = agent->applied = 0;
     channel_drain(agent);
+    connection_drain(agent);
     broker_receive(agent);
     jobs_drain(agent);
     follow_drain(agent);
@@ -156,6 +181,7 @@ static enum rc loop(struct agent *agent, struct err *err)
             { NULL, workers_fd(agent->workers), ZMQ_POLLIN, 0 },
             { NULL, follower_fd(agent->follower), ZMQ_POLLIN, 0 },
             { NULL, agent->signal_fd, ZMQ_POLLIN, 0 },
+            { agent->monitor, 0, ZMQ_POLLIN, 0 },
         };
 
         if (zmq_poll(items, COUNT_OF(items), wait_ms(agent)) < 0 && errno != EINTR)
@@ -174,6 +200,7 @@ static void agent_destroy(struct agent *agent)
     stream_server_destroy(agent->streams);
     workers_destroy(agent->workers);
     follower_destroy(agent->follower);
+    link_close(agent->monitor);
     link_close(agent->broker);
     if (agent->context)
         zmq_ctx_term(agent->context);

@@ -69,17 +69,31 @@ static void do_prepare(struct agent *agent, uint64_t token)
     workers_submit(agent->workers, &hand->job);
 }
 
+static void say(struct agent *agent, const struct hand *hand, const char *text)
+{
+    scoped_buf body = { 0 };
+
+    attempt_say(&agent->staging, hand->token, "%s", text);
+    note_encode(&body, &(struct note){ .run = hand->identity.run_number,
+                                       .stage = hand->class->stage_number,
+                                       .text = text });
+    broker_send(agent, MESSAGE_NOTE, &body);
+}
+
 /* Once a run, the person is told what is different from the hosted service. */
 static void say_how_it_runs(struct agent *agent, const struct hand *hand)
 {
-    if (agent->told_run == hand->identity.run_number)
+    char text[512];
+
+    if (agent->told_run == hand->identity.run_number || !hand->class)
         return;
     agent->told_run = hand->identity.run_number;
-    attempt_say(&agent->staging, hand->token,
-                "image %s is recorded; commands run on this host, not in a container",
-                hand->stage->image ? hand->stage->image : "");
+    snprintf(text, sizeof text,
+             "commands run on this host; the image (%.200s) is only recorded",
+             hand->stage->image ? hand->stage->image : "none");
+    say(agent, hand, text);
     if (agent->no_namespace[0])
-        attempt_say(&agent->staging, hand->token, "%s", agent->no_namespace);
+        say(agent, hand, agent->no_namespace);
 }
 
 static void do_start(struct agent *agent, uint64_t token)

@@ -43,6 +43,7 @@ struct hand {                 /* what the shell holds of one attempt */
 struct agent {
     struct agent_settings settings;
     void *context, *broker;
+    void *monitor; /* tells each time that the connection to the broker is made */
     struct staging staging;
     struct objects *cache;
     struct follower *follower;

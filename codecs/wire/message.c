@@ -14,12 +14,12 @@ static const char *const names[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_SHUTDOWN] = "shutdown", [MESSAGE_OK] = "ok",
     [MESSAGE_ERROR] = "error",       [MESSAGE_JOIN] = "join",
     [MESSAGE_LEAVE] = "leave",       [MESSAGE_BEAT] = "beat",
-    [MESSAGE_WANT] = "want",         [MESSAGE_STARTED] = "started",
-    [MESSAGE_RESULTS] = "results",   [MESSAGE_WELCOME] = "welcome",
-    [MESSAGE_CLASS] = "class",       [MESSAGE_ASSIGN] = "assign",
-    [MESSAGE_STOP] = "stop",         [MESSAGE_DROP] = "drop",
-    [MESSAGE_TAKEN] = "taken",       [MESSAGE_REJOIN] = "rejoin",
-    [MESSAGE_QUIT] = "quit",
+    [MESSAGE_WANT] = "want",         [MESSAGE_NOTE] = "note",
+    [MESSAGE_STARTED] = "started",   [MESSAGE_RESULTS] = "results",
+    [MESSAGE_WELCOME] = "welcome",   [MESSAGE_CLASS] = "class",
+    [MESSAGE_ASSIGN] = "assign",     [MESSAGE_STOP] = "stop",
+    [MESSAGE_DROP] = "drop",         [MESSAGE_TAKEN] = "taken",
+    [MESSAGE_REJOIN] = "rejoin",     [MESSAGE_QUIT] = "quit",
 };
 
 const char *message_type_name(enum message_type type)

@@ -37,6 +37,7 @@ enum message_type {
     MESSAGE_LEAVE,
     MESSAGE_BEAT,
     MESSAGE_WANT,
+    MESSAGE_NOTE,
     MESSAGE_STARTED,
     MESSAGE_RESULTS,
     /* broker to node */
@@ -146,5 +147,14 @@ void results_encode(struct buf *buf, const struct result_item *items, size_t cou
 NODISCARD enum rc results_decode(const void *bytes, size_t size, struct arena *arena,
                                  struct result_item **items, size_t *count,
                                  struct err *err);
+
+struct note { /* what the node has to say to the person about a run, once a run */
+    uint64_t run;
+    uint32_t stage;
+    const char *text; /* one line */
+};
+void note_encode(struct buf *buf, const struct note *note);
+NODISCARD enum rc note_decode(const void *bytes, size_t size, struct arena *arena,
+                              struct note *note, struct err *err);
 
 bool node_name_is_valid(const char *name);

@@ -351,3 +351,39 @@ enum rc class_decode(const void *bytes, size_t size, struct arena *arena,
     *message = read;
     return RC_OK;
 }
+
+void note_encode(struct buf *buf, const struct note *note)
+{
+    pack_map(buf, 3);
+    pack_text(buf, "run");
+    pack_uint(buf, note->run);
+    pack_text(buf, "stage");
+    pack_uint(buf, note->stage);
+    pack_text(buf, "text");
+    pack_text(buf, note->text);
+}
+
+enum rc note_decode(const void *bytes, size_t size, struct arena *arena,
+                    struct note *note, struct err *err)
+{
+    struct reader reader;
+    struct note read = { .text = "" };
+
+    reader_init(&reader, bytes, size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
+        struct bytes key = reader_string(&reader);
+
+        if (bytes_are(key, "run"))
+            read.run = reader_uint(&reader);
+        else if (bytes_are(key, "stage"))
+            read.stage = (uint32_t)reader_uint_max(&reader, PLAN_STAGES_MAX);
+        else if (bytes_are(key, "text"))
+            read.text = reader_text(&reader, arena, PLAN_NAME_MAX);
+        else
+            reader_skip(&reader);
+    }
+    if (!reader_at_end(&reader))
+        return undecodable(err, "note", &reader);
+    *note = read;
+    return RC_OK;
+}
