@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { JSON_BYTES_MAX = 1 << 30 };
+
 void json_fini(struct json *json)
 {
     buf_fini(&json->buf);
@@ -13,6 +15,8 @@ void json_fini(struct json *json)
 
 static void begin(struct json *json, const char *key)
 {
+    if (json->buf.limit == 0)
+        json->buf.limit = JSON_BYTES_MAX;
     if (json->needs_comma)
         buf_text(&json->buf, ", ");
     if (key) {
@@ -89,7 +93,12 @@ void json_value(struct json *json, const char *key, const struct value *value)
 void json_print(struct json *json, FILE *to)
 {
     buf_byte(&json->buf, '\n');
-    fwrite(json->buf.data, 1, json->buf.size, to);
+    if (buf_ok(&json->buf))
+        fwrite(json->buf.data, 1, json->buf.size, to);
+    else
+        fputs("{\"error\": {\"code\": \"no-memory\", \"message\": \"too much for one "
+              "JSON text\", \"exit\": 1}}\n",
+              stderr);
     fflush(to);
     buf_clear(&json->buf);
     json->needs_comma = false;

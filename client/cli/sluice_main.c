@@ -45,6 +45,17 @@ static int unknown_verb(const char *name)
     return 2;
 }
 
+/* A full disk under stdout must not look like success. */
+static int run_verb(const struct verb *verb, int argc, char **argv)
+{
+    int exit_code = verb->run(argc, argv);
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return exit_code;
+    fprintf(stderr, "sluice %s: cannot write to standard output\n", verb->name);
+    return exit_code ? exit_code : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -57,6 +68,6 @@ int main(int argc, char **argv)
         argv[1] += 2;
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         if (strcmp(verbs[i].name, argv[1]) == 0)
-            return verbs[i].run(argc - 1, argv + 1);
+            return run_verb(&verbs[i], argc - 1, argv + 1);
     return unknown_verb(argv[1]);
 }
