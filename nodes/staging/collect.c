@@ -159,16 +159,3 @@ enum rc attempt_collect(const struct staging *staging, const struct store_port *
         *result = made;
     return rc;
 }
-
-enum rc attempt_result(const struct staging *staging, uint64_t token, struct arena *arena,
-                       struct task_result **result, struct err *err)
-{
-    scoped_fd int folder = -1;
-    scoped_buf buf = { 0 };
-    enum rc rc = folder_open(staging, token, &folder, err);
-
-    buf_init(&buf, RESULT_BYTES_MAX);
-    if (rc == RC_OK)
-        rc = file_read(folder, "result", RESULT_BYTES_MAX, &buf, err);
-    return rc == RC_OK ? result_decode(arena, buf.data, buf.size, result, err) : rc;
-}

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -121,7 +123,8 @@ static int next_part(const char **path, char part[PART_MAX + 1])
     return 0;
 }
 
-int open_beneath(int folder, const char *path, int flags)
+/* Part by part: for kernels and sandboxes without openat2, and for very long paths. */
+static int open_parts(int folder, const char *path, int flags)
 {
     scoped_fd int held = -1;
 
@@ -146,6 +149,20 @@ int open_beneath(int folder, const char *path, int flags)
             close(held);
         held = next;
     }
+}
+
+int open_beneath(int folder, const char *path, int flags)
+{
+    struct open_how how = { .flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
+                            .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH };
+    long fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
+
+    if (fd >= 0)
+        return (int)fd;
+    if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == EACCES
+        || errno == ENXIO)
+        return -errno;
+    return open_parts(folder, path, flags);
 }
 
 int open_parent(int folder, const char *path, const char **last)

@@ -86,12 +86,6 @@ NODISCARD enum rc attempt_collect(const struct staging *staging,
                                   struct arena *arena, struct task_result *result,
                                   struct err *err);
 
-/* Reads the result back that attempt_collect left in the folder. RC_NOT_FOUND: it was not
- * collected. */
-NODISCARD enum rc attempt_result(const struct staging *staging, uint64_t token,
-                                 struct arena *arena, struct task_result **result,
-                                 struct err *err);
-
 /* Removes the folder. RC_OK if there is none. */
 NODISCARD enum rc attempt_remove(const struct staging *staging, uint64_t token,
                                  struct err *err);
