@@ -158,6 +158,8 @@ static enum rc add_file(struct settling *self, const struct plan_source *like,
     source->md5 = arena_text(self->arena, set.md5);
     source->sha1 = arena_text(self->arena, set.sha1);
     source->size = size;
+    if (strcmp(pattern, path) != 0)
+        source->uri = arena_text(self->arena, path + skip);
     if (!source->name)
         source->name =
             arena_text(self->arena, inputs_file_name(pattern + skip, path + skip,
@@ -165,7 +167,8 @@ static enum rc add_file(struct settling *self, const struct plan_source *like,
     *file = (struct upload){ .path = arena_text(self->arena, path),
                              .digest = source->digest,
                              .size = size };
-    return source->digest && source->md5 && source->sha1 && source->name && file->path
+    return source->digest && source->md5 && source->sha1 && source->name && source->uri
+                   && file->path
                ? RC_OK
                : no_memory(self);
 }

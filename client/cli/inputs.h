@@ -12,10 +12,10 @@ struct local_files {
 
 /* Settles every source of every input whose URI is a path (relative to the project, or
  * absolute) or file: with digest, size, name, md5 and sha1; a pattern (*, **, ?, [...])
- * becomes one source for each file that fits. A path with a placeholder that only a task
- * can fill in becomes an absolute file: URI for the node. Memory from arena. RC_INVALID
- * with stage, input and path when there is no such file, unless an edge brings files to
- * that input anyway. */
+ * becomes one source for each file that fits, with the file's own path as its URI. A path
+ * with a placeholder that only a task can fill in becomes an absolute file: URI for the
+ * node. Memory from arena. RC_INVALID with stage, input and path when there is no such
+ * file, unless an edge brings files to that input anyway. */
 NODISCARD enum rc inputs_settle(const char *project, struct plan *plan,
                                 struct digests *digests, struct arena *arena,
                                 struct local_files *files, struct err *err);

@@ -30,13 +30,28 @@ static enum rc read_file(struct cli *cli, struct pipeline_file *file, struct err
                        : rc;
 }
 
-static void print_errors(const struct cli *cli, const struct lint *lint)
+/* As text all errors; as data the first one, since an error is one object there. */
+static int fail_with_errors(const struct cli *cli, const struct pipeline_file *file)
 {
+    const struct lint *lint = &file->lint;
+    const struct finding *first = NULL;
     struct term term = term_of(stderr);
 
-    for (size_t i = 0; i < lint->finding_count && !cli->json; i++)
-        if (lint->findings[i].level == FINDING_ERROR)
+    for (size_t i = 0; i < lint->finding_count; i++) {
+        if (lint->findings[i].level != FINDING_ERROR)
+            continue;
+        if (!first)
+            first = &lint->findings[i];
+        if (!cli->json)
             finding_print(stderr, &term, PIPELINE_FILE, &lint->findings[i]);
+    }
+    if (cli->json && first)
+        return cli_fail(cli, EXIT_WRONG,
+                        "%s:%u:%u: %s (%zu errors; `sluice lint` lists them)", file->path,
+                        first->place.line, first->place.column, first->message,
+                        lint->error_count);
+    return cli_fail(cli, EXIT_WRONG, "%s has %zu error%s; nothing was started",
+                    file->path, lint->error_count, lint->error_count == 1 ? "" : "s");
 }
 
 int pipeline_file_read(struct cli *cli, struct pipeline_file *file)
@@ -45,12 +60,8 @@ int pipeline_file_read(struct cli *cli, struct pipeline_file *file)
 
     if (read_file(cli, file, &err) != RC_OK)
         return cli_fail_err(cli, EXIT_WRONG, &err);
-    if (file->lint.config && file->lint.error_count == 0)
-        return EXIT_GO_ON;
-    print_errors(cli, &file->lint);
-    return cli_fail(cli, EXIT_WRONG, "%s has %zu error%s; nothing was started",
-                    file->path, file->lint.error_count,
-                    file->lint.error_count == 1 ? "" : "s");
+    return file->lint.config && file->lint.error_count == 0 ? EXIT_GO_ON
+                                                            : fail_with_errors(cli, file);
 }
 
 bool pipeline_file_try(struct cli *cli, struct pipeline_file *file)

@@ -108,6 +108,7 @@ static void test_a_run_is_submitted_with_its_code_and_files(void **state)
     assert_non_null(fake_find(plan->code.tree));
     assert_int_equal(stage->inputs[0].source_count, 2);
     assert_string_equal(stage->inputs[0].sources[1].name, "b.csv");
+    assert_string_equal(stage->inputs[0].sources[1].uri, "data/b.csv");
     assert_int_equal(strlen(stage->inputs[0].sources[1].md5), 32);
     assert_non_null(fake_find(stage->inputs[0].sources[0].digest));
     assert_true(stage->parameters[0].value.real == 2.5);
@@ -180,6 +181,8 @@ static void test_what_is_wrong_is_found_before_a_broker_is_asked(void **state)
     fixture_file("valohai.yaml", "- step:\n    name: a\n");
     assert_int_equal(RUN(fixture, verb_run, "run"), EXIT_WRONG);
     assert_prints(fixture, "valohai.yaml:2:5: error: ");
+    assert_int_equal(RUN(fixture, verb_run, "run", "--json"), EXIT_WRONG);
+    assert_prints(fixture, "valohai.yaml:2:5: ");
     unlink("valohai.yaml");
     assert_int_equal(RUN(fixture, verb_run, "run"), EXIT_WRONG);
     assert_prints(fixture, "valohai.yaml");
