@@ -61,8 +61,8 @@ int sluice_connect(const char *endpoint, uint32_t timeout_ms, struct sluice **sl
         sluice_close(made);
         return code;
     }
-    strcpy(made->bulk_endpoint, info.bulk_endpoint);
-    strcpy(made->events_endpoint, info.events_endpoint);
+    snprintf(made->bulk_endpoint, ENDPOINT_MAX, "%s", info.bulk_endpoint);
+    snprintf(made->events_endpoint, ENDPOINT_MAX, "%s", info.events_endpoint);
     *sluice = made;
     return SLUICE_OK;
 }

@@ -56,7 +56,7 @@ static bool rule_is_true(const struct config_variant *variant, const char *rule)
 
 enum rc rule_count(const struct config_variant *variant, size_t *count, struct err *err)
 {
-    double number;
+    double number = 0;
     enum rc rc = rule_number(variant, "count", NULL, &number, err);
 
     if (rc != RC_OK)

@@ -13,78 +13,80 @@ static struct value json(struct arena *arena, const char *text)
     return value;
 }
 
+static const struct {
+    enum parameter_type type;
+    enum parameter_multiple multiple;
+    const char *given, *repr; /* repr NULL: refused */
+} cast_cases[] = {
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "5", "5" },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "5.0", "5" },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\" 1_000 \"", "1000" },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\"-7\"", "-7" },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "5.3", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "1e30", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\"1.0\"", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\"0x10\"", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\"1__0\"", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\"1 2\"", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\"9223372036854775808\"", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\"\"", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "\"-\"", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "true", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "null", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_NONE, "[1]", NULL },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "0.5", "0.5" },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "3", "3" },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\"3\"", "3.0" },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\" 1e-5 \"", "1e-05" },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\"-Infinity\"", "-inf" },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\"nan\"", "nan" },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\"1_0.5\"", "10.5" },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\"0x10\"", NULL },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\"nan(1)\"", NULL },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\"1.5.2\"", NULL },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\"e5\"", NULL },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "\" \"", NULL },
+    { PARAMETER_FLOAT, MULTIPLE_NONE, "false", NULL },
+    { PARAMETER_FLAG, MULTIPLE_NONE, "true", "True" },
+    { PARAMETER_FLAG, MULTIPLE_NONE, "0", "False" },
+    { PARAMETER_FLAG, MULTIPLE_NONE, "\"YES\"", "True" },
+    { PARAMETER_FLAG, MULTIPLE_NONE, "\"1\"", "True" },
+    { PARAMETER_FLAG, MULTIPLE_NONE, "\"False\"", "False" },
+    { PARAMETER_FLAG, MULTIPLE_NONE, "\"no\"", "False" },
+    { PARAMETER_FLAG, MULTIPLE_NONE, "\"maybe\"", NULL },
+    { PARAMETER_FLAG, MULTIPLE_NONE, "\"\"", NULL },
+    { PARAMETER_STRING, MULTIPLE_NONE, "\"a\"", "'a'" },
+    { PARAMETER_STRING, MULTIPLE_NONE, "\"\"", "''" },
+    { PARAMETER_STRING, MULTIPLE_NONE, "5", "'5'" },
+    { PARAMETER_STRING, MULTIPLE_NONE, "1.0", "'1.0'" },
+    { PARAMETER_STRING, MULTIPLE_NONE, "null", NULL },
+    { PARAMETER_STRING, MULTIPLE_REPEAT, "\"a\"", "['a']" },
+    { PARAMETER_INTEGER, MULTIPLE_SEPARATE, "[\"1\", 2.0, 3]", "[1, 2, 3]" },
+    { PARAMETER_INTEGER, MULTIPLE_SEPARATE, "[]", "[]" },
+    { PARAMETER_INTEGER, MULTIPLE_SEPARATE, "[1, \"x\"]", NULL },
+    { PARAMETER_INTEGER, MULTIPLE_SEPARATE, "null", NULL },
+};
+
 static void test_given_values_become_the_parameters_type(void **state)
 {
-    static const struct {
-        enum parameter_type type;
-        enum parameter_multiple multiple;
-        const char *given, *repr; /* repr NULL: refused */
-    } cases[] = {
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "5", "5" },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "5.0", "5" },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\" 1_000 \"", "1000" },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\"-7\"", "-7" },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "5.3", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "1e30", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\"1.0\"", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\"0x10\"", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\"1__0\"", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\"1 2\"", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\"9223372036854775808\"", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\"\"", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "\"-\"", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "true", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "null", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_NONE, "[1]", NULL },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "0.5", "0.5" },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "3", "3" },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\"3\"", "3.0" },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\" 1e-5 \"", "1e-05" },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\"-Infinity\"", "-inf" },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\"nan\"", "nan" },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\"1_0.5\"", "10.5" },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\"0x10\"", NULL },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\"nan(1)\"", NULL },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\"1.5.2\"", NULL },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\"e5\"", NULL },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "\" \"", NULL },
-        { PARAMETER_FLOAT, MULTIPLE_NONE, "false", NULL },
-        { PARAMETER_FLAG, MULTIPLE_NONE, "true", "True" },
-        { PARAMETER_FLAG, MULTIPLE_NONE, "0", "False" },
-        { PARAMETER_FLAG, MULTIPLE_NONE, "\"YES\"", "True" },
-        { PARAMETER_FLAG, MULTIPLE_NONE, "\"1\"", "True" },
-        { PARAMETER_FLAG, MULTIPLE_NONE, "\"False\"", "False" },
-        { PARAMETER_FLAG, MULTIPLE_NONE, "\"no\"", "False" },
-        { PARAMETER_FLAG, MULTIPLE_NONE, "\"maybe\"", NULL },
-        { PARAMETER_FLAG, MULTIPLE_NONE, "\"\"", NULL },
-        { PARAMETER_STRING, MULTIPLE_NONE, "\"a\"", "'a'" },
-        { PARAMETER_STRING, MULTIPLE_NONE, "\"\"", "''" },
-        { PARAMETER_STRING, MULTIPLE_NONE, "5", "'5'" },
-        { PARAMETER_STRING, MULTIPLE_NONE, "1.0", "'1.0'" },
-        { PARAMETER_STRING, MULTIPLE_NONE, "null", NULL },
-        { PARAMETER_STRING, MULTIPLE_REPEAT, "\"a\"", "['a']" },
-        { PARAMETER_INTEGER, MULTIPLE_SEPARATE, "[\"1\", 2.0, 3]", "[1, 2, 3]" },
-        { PARAMETER_INTEGER, MULTIPLE_SEPARATE, "[]", "[]" },
-        { PARAMETER_INTEGER, MULTIPLE_SEPARATE, "[1, \"x\"]", NULL },
-        { PARAMETER_INTEGER, MULTIPLE_SEPARATE, "null", NULL },
-    };
     scoped(arena) arena = arena_create(1 << 20);
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(cast_cases); i++) {
         const struct plan_parameter parameter = { .name = "epochs",
-                                                  .type = cases[i].type,
-                                                  .multiple = cases[i].multiple };
-        struct value given = json(arena, cases[i].given), cast = value_text("untouched");
+                                                  .type = cast_cases[i].type,
+                                                  .multiple = cast_cases[i].multiple };
+        struct value given = json(arena, cast_cases[i].given),
+                     cast = value_text("untouched");
         struct err err = { 0 };
         enum rc rc = parameter_cast(arena, &parameter, &given, &cast, &err);
         scoped_buf buf = { 0 };
 
-        if (rc != (cases[i].repr ? RC_OK : RC_INVALID))
-            fail_msg("%s: %s %s", cases[i].given, rc_name(rc), err.text);
+        if (rc != (cast_cases[i].repr ? RC_OK : RC_INVALID))
+            fail_msg("%s: %s %s", cast_cases[i].given, rc_name(rc), err.text);
         value_repr(&buf, &cast);
         assert_string_equal(buf_string(&buf),
-                            cases[i].repr ? cases[i].repr : "'untouched'");
+                            cast_cases[i].repr ? cast_cases[i].repr : "'untouched'");
         if (rc != RC_OK)
             assert_non_null(strstr(err.text, "'epochs'"));
     }

@@ -77,7 +77,7 @@ static inline struct world *world_create(void)
     struct err err;
 
     assert_non_null(world);
-    strcpy(world->directory, "/tmp/sluice-staging-XXXXXX");
+    snprintf(world->directory, sizeof world->directory, "/tmp/sluice-staging-XXXXXX");
     assert_non_null(mkdtemp(world->directory));
     snprintf(world->path, sizeof world->path, "%s/cache", world->directory);
     assert_int_equal(objects_open(world->path, &world->cache, &err), RC_OK);
@@ -208,7 +208,7 @@ static inline int world_run(struct world *world)
     struct err err;
     int status;
 
-    strcpy(directory, world_path(world, "."));
+    snprintf(directory, sizeof directory, "%s", world_path(world, "."));
     assert_int_equal(launch_read(directory, world->arena, &launch, &err), RC_OK);
 
     char **arguments = calloc(launch.argument_count + 1, sizeof *arguments);

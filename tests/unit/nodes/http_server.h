@@ -25,7 +25,7 @@ static inline void http_answer(int fd, const char *request)
     const char *status = "404 Not Found", *header = "";
     size_t announced;
 
-    strcpy(body, "no such thing");
+    snprintf(body, sizeof body, "no such thing");
     if (sscanf(request, "GET /data/%255[^ ?]", name) == 1) {
         status = "200 OK";
         snprintf(body, sizeof body, "data of %s", name);
@@ -38,7 +38,7 @@ static inline void http_answer(int fd, const char *request)
         bool is_known = strstr(request, "Authorization: Basic dTpw") != NULL;
 
         status = is_known ? "200 OK" : "401 Unauthorized";
-        strcpy(body, "secret");
+        snprintf(body, sizeof body, "secret");
     }
     announced = strlen(body) + (strstr(request, "/truncated") ? 100 : 0);
     snprintf(answer, sizeof answer,

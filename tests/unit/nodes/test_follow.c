@@ -309,7 +309,7 @@ static void test_new_and_moved_folders_are_watched_too(void **state)
     output_make(followed, "outputs/d/e/late", "2", 0444);
     steps(followed, 2);
     assert_false(is_there(followed, "outputs/d/e/late"));
-    strcpy(from, world_path(followed->world, "outputs/d"));
+    snprintf(from, sizeof from, "%s", world_path(followed->world, "outputs/d"));
     assert_int_equal(rename(from, world_path(followed->world, "outputs/m")), 0);
     steps(followed, 3);
     output_make(followed, "outputs/m/e/moved", "3", 0444);

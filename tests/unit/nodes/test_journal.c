@@ -34,7 +34,7 @@ static int setup(void **state)
 {
     static struct folder place;
 
-    strcpy(place.directory, "/tmp/sluice-journal-XXXXXX");
+    snprintf(place.directory, sizeof place.directory, "/tmp/sluice-journal-XXXXXX");
     if (!mkdtemp(place.directory))
         return -1;
     snprintf(place.path, sizeof place.path, "%s/journal", place.directory);
@@ -75,7 +75,7 @@ static void append(struct journal *journal, enum channel_kind kind, uint64_t tok
 {
     struct channel_message record = { .kind = kind, .token = token, .status = 256 };
 
-    strcpy(record.text, "why");
+    snprintf(record.text, sizeof record.text, "why");
     assert_int_equal(journal_append(journal, &record, NULL), RC_OK);
 }
 

@@ -25,7 +25,7 @@ static int setup(void **state)
 {
     static struct folder place;
 
-    strcpy(place.directory, "/tmp/sluice-launch-XXXXXX");
+    snprintf(place.directory, sizeof place.directory, "/tmp/sluice-launch-XXXXXX");
     if (!mkdtemp(place.directory))
         return -1;
     snprintf(place.path, sizeof place.path, "%s/launch", place.directory);

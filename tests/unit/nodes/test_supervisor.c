@@ -136,7 +136,7 @@ static int setup(void **state)
     struct world *world = calloc(1, sizeof *world);
     char path[128];
 
-    strcpy(world->directory, "/tmp/sluice-supervisor-XXXXXX");
+    snprintf(world->directory, sizeof world->directory, "/tmp/sluice-supervisor-XXXXXX");
     assert_non_null(mkdtemp(world->directory));
     snprintf(path, sizeof path, "%s/attempts", world->directory);
     assert_int_equal(mkdir(path, 0755), 0);
@@ -202,7 +202,7 @@ static struct channel_message expect(struct world *world, enum channel_kind kind
         readable_wait(world->channel_fd);
         assert_int_equal(channel_receive(world->channel_fd, &message, NULL), RC_OK);
         if (message.kind == CHANNEL_NOTE)
-            strcpy(world->note, message.text);
+            snprintf(world->note, sizeof world->note, "%s", message.text);
     } while (message.kind == CHANNEL_NOTE);
     if (message.kind != kind)
         print_error("kind %d: %s\n", (int)message.kind, message.text);
