@@ -267,14 +267,18 @@ static void apply_node(struct broker *broker, const struct change *change)
                                              .state = node_state_name(state) });
 }
 
+/* The sums are stored with the end of the run; while it goes on they are worked out when
+ * asked for, because adding up all stages at every change would cost more than everything
+ * else. */
 static void apply_run_row(struct broker *broker, uint64_t run)
 {
     const struct run_row *row = core_run(broker->core, run);
-    struct run_totals totals;
+    struct run_totals totals = { 0 };
     uint64_t running;
     struct err err;
 
-    run_totals(broker, run, row->stages, broker->scratch, &totals, &running);
+    if (run_state_is_final(row->state))
+        run_totals(broker, run, row->stages, broker->scratch, &totals, &running);
     batch_check(broker, store_run_row_put(broker->store, row, &totals, &err), &err);
 }
 
