@@ -45,6 +45,7 @@ struct follow {
     struct sluice_events *events;
     int signals;
     int64_t looked_us;
+    size_t note_count; /* told so far */
     bool is_cancelling;
 };
 
@@ -144,6 +145,15 @@ static void on_change(void *context, const struct change *change)
         print_change(self, change);
 }
 
+/* Notes come with the plan, and from nodes while the run goes on; each is told once. */
+static void tell_notes(struct follow *self, const struct sluice_view *view)
+{
+    if (self->note_count < view->note_count)
+        live_clear(&self->live, stdout);
+    for (; self->note_count < view->note_count; self->note_count++)
+        cli_note(self->cli, "%s", view->notes[self->note_count]);
+}
+
 /* Fetches the picture and tells what is new in it. */
 static int look(struct follow *self)
 {
@@ -153,11 +163,9 @@ static int look(struct follow *self)
         live_leave(&self->live);
         return cli_fail_last(self->cli);
     }
-    if (!self->failures) {
+    if (!self->failures)
         self->failures = calloc(view->stage_count + 1, sizeof *self->failures);
-        for (size_t i = 0; i < view->note_count; i++)
-            cli_note(self->cli, "%s", view->notes[i]);
-    }
+    tell_notes(self, view);
     sluice_view_free(self->view);
     self->view = view;
     self->looked_us = now_us();

@@ -150,6 +150,23 @@ static void test_a_failed_run_says_why_and_where_to_look(void **state)
     assert_prints(fixture, "see: sluice logs 1/first\n");
 }
 
+static void test_a_note_is_told_once_when_it_comes(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const notes[] = { "commands run on this host" };
+
+    for (size_t i = 1; i < 3; i++) {
+        views[i].notes = notes;
+        views[i].note_count = 1;
+    }
+    assert_int_equal(RUN(fixture, verb_run, "run"), EXIT_DONE);
+    assert_prints(fixture, "sluice: commands run on this host\n");
+
+    const char *first = strstr(fixture->printed, notes[0]);
+
+    assert_null(strstr(first + 1, notes[0]));
+}
+
 static void test_a_stopped_run_has_its_own_exit_code(void **state)
 {
     script_run("stopped");
@@ -393,6 +410,7 @@ int main(void)
         VERB_TEST(test_a_run_is_submitted_with_its_code_and_files),
         VERB_TEST(test_what_the_store_has_is_not_sent_again),
         VERB_TEST(test_a_failed_run_says_why_and_where_to_look),
+        VERB_TEST(test_a_note_is_told_once_when_it_comes),
         VERB_TEST(test_a_stopped_run_has_its_own_exit_code),
         VERB_TEST(test_a_run_as_data_is_a_line_of_json_for_each_change),
         VERB_TEST(test_what_is_wrong_is_found_before_a_broker_is_asked),
