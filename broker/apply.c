@@ -41,16 +41,16 @@ static void apply_run_new(struct broker *broker, uint64_t run)
              &(struct announcement){ .kind = "run", .run = run, .state = "started" });
 }
 
-static void apply_run(struct broker *broker, uint64_t run)
+static void apply_run(struct broker *broker, const struct change *change)
 {
-    const struct run_row *row = core_run(broker->core, run);
+    enum run_state state = (enum run_state)change->state;
 
-    announce(broker, &(struct announcement){ .kind = "run",
-                                             .run = run,
-                                             .state = run_state_name(row->state),
-                                             .reason = row->state == RUN_COMPLETE
-                                                           ? NULL
-                                                           : reason_name(row->reason) });
+    announce(broker,
+             &(struct announcement){
+                 .kind = "run",
+                 .run = change->run,
+                 .state = run_state_name(state),
+                 .reason = state == RUN_COMPLETE ? NULL : reason_name(change->reason) });
 }
 
 static void apply_stage(struct broker *broker, const struct change *change)
@@ -62,8 +62,8 @@ static void apply_stage(struct broker *broker, const struct change *change)
                          .run = change->run,
                          .stage = stage_name(broker, change->run, change->stage),
                          .count = row->tasks,
-                         .state = stage_state_name(row->state),
-                         .reason = reason_name(row->reason) });
+                         .state = stage_state_name((enum stage_state)change->state),
+                         .reason = reason_name(change->reason) });
 }
 
 static struct task_row task_row_of(struct broker *broker, const struct change *change)
@@ -255,16 +255,18 @@ static void apply_lost(struct broker *broker, const struct change *change)
 static void apply_node(struct broker *broker, const struct change *change)
 {
     uint32_t slots, busy;
-    enum node_state state = core_node(broker->core, change->node, &slots, &busy);
     struct peer *peer = &broker->peers[change->node];
-    struct node_record record = { peer->name, peer->version, slots, broker->now_us };
+    struct node_record record = { peer->name, peer->version, 0, broker->now_us };
     struct err err;
 
+    core_node(broker->core, change->node, &slots, &busy);
+    record.slots = slots;
     batch_check(broker, store_node_put(broker->store, change->node, &record, &err), &err);
-    announce(broker, &(struct announcement){ .kind = "node",
-                                             .name = peer->name,
-                                             .count = slots,
-                                             .state = node_state_name(state) });
+    announce(broker, &(struct announcement){
+                         .kind = "node",
+                         .name = peer->name,
+                         .count = slots,
+                         .state = node_state_name((enum node_state)change->state) });
 }
 
 /* The sums are stored with the end of the run; while it goes on they are worked out when
@@ -302,7 +304,7 @@ static void apply_change(struct broker *broker, const struct change *change)
         apply_run_new(broker, change->run);
         break;
     case CHANGE_RUN:
-        apply_run(broker, change->run);
+        apply_run(broker, change);
         break;
     case CHANGE_STAGE:
         apply_stage(broker, change);

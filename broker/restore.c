@@ -101,7 +101,9 @@ enum rc broker_restore(struct broker *broker, struct err *err)
         rc = store_attempts(broker->store, restore_attempt, broker, err);
     if (rc != RC_OK)
         return rc;
-    /* What was ready to settle is settled by the first turn. */
-    core_restored(broker->core, broker->now_us, &broker->changes);
+    if (core_restored(broker->core, broker->now_us) != RC_OK)
+        return err_set(
+            err, RC_CORRUPT,
+            "stored stages and attempts contradict each other: restore a backup");
     return RC_OK;
 }

@@ -137,12 +137,25 @@ static struct change *change_of(struct changes *changes, enum change_kind kind,
     return change;
 }
 
-static void retry_add(struct stage *stage, const struct retry *retry)
+/* The front of the room empties as retries are given out; it is used again once it is
+ * half of the room, so that neither end costs more than a constant. */
+void retry_add(struct stage *stage, const struct retry *retry)
 {
-    if (stage->row.retry_count == stage->retry_capacity)
-        stage->row.retries =
-            grown(stage->row.retries, &stage->retry_capacity, sizeof *retry);
-    stage->row.retries[stage->row.retry_count++] = *retry;
+    struct stage_row *row = &stage->row;
+    uint32_t front =
+        row->retry_count > 0 ? (uint32_t)(row->retries - stage->retry_room) : 0;
+
+    if (front + row->retry_count == stage->retry_capacity) {
+        if (front > row->retry_count) {
+            memcpy(stage->retry_room, row->retries, row->retry_count * sizeof *retry);
+            front = 0;
+        } else {
+            stage->retry_room =
+                grown(stage->retry_room, &stage->retry_capacity, sizeof *retry);
+        }
+    }
+    row->retries = stage->retry_room + front;
+    row->retries[row->retry_count++] = *retry;
 }
 
 void attempt_started(struct core *core, const struct core_input *input,
@@ -254,14 +267,13 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
     run_settle(core, run, changes);
 }
 
-void attempts_stop(struct core *core, const struct run *run, const struct stage *stage,
-                   struct changes *changes)
+void attempts_stop(struct core *core, const struct stage *stage, struct changes *changes)
 {
     for (uint32_t i = 0; i < core->attempt_capacity; i++) {
         struct attempt *attempt = &core->attempts[i];
 
-        if (attempt->row.token == 0 || attempt->owner != run || attempt->row.is_stopping
-            || (stage && attempt->row.stage != stage->index))
+        if (attempt->row.token == 0 || attempt->owner != stage->run
+            || attempt->row.stage != stage->index || attempt->row.is_stopping)
             continue;
         attempt->row.is_stopping = true;
         change_of(changes, CHANGE_STOP, &attempt->row);
@@ -305,8 +317,8 @@ static void hand_out(struct core *core, struct stage *stage, uint32_t node, uint
         first.number = row->retries[0].attempts + 1;
         first.failures = row->retries[0].failures;
         first.losses = row->retries[0].losses;
+        row->retries++;
         row->retry_count--;
-        memmove(row->retries, row->retries + 1, row->retry_count * sizeof *row->retries);
         count = 1;
     } else {
         count = count < room ? count : room;

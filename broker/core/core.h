@@ -23,6 +23,7 @@ enum {
     CORE_TRIES_MAX = 3,  /* attempts of a task whose stage says on-error: retry */
     CORE_LOSSES_MAX = 3, /* a task that loses this many nodes is given up */
     CORE_STAGES_MAX = PLAN_STAGES_MAX,
+    CORE_NODES_MAX = 100000,
 };
 
 struct core;
@@ -139,8 +140,8 @@ struct core_input {
 enum change_kind {
     CHANGE_REFUSED,  /* rc: the input was refused, nothing changed */
     CHANGE_RUN_NEW,  /* run */
-    CHANGE_RUN,      /* run: state changed */
-    CHANGE_STAGE,    /* run, stage: state changed */
+    CHANGE_RUN,      /* run, state, reason: its state changed to this */
+    CHANGE_STAGE,    /* run, stage, state, reason: its state changed to this */
     CHANGE_RESOLVE,  /* run, stage: question */
     CHANGE_EVALUATE, /* run, stage, when: question */
     CHANGE_ASSIGN,   /* run, stage, index, count, token (the first), node, number */
@@ -150,7 +151,7 @@ enum change_kind {
     CHANGE_TAKEN, /* node, token: the result counts, or is late; the node may forget it */
     CHANGE_STOP,  /* node, token: the node must stop the attempt and report */
     CHANGE_DROP,  /* node, token: the node must stop the attempt and forget it */
-    CHANGE_NODE,  /* node: state changed */
+    CHANGE_NODE,  /* node, state: its state changed to this, or its slots did */
     CHANGE_RUN_ROW,   /* run: store its row (core_flush) */
     CHANGE_STAGE_ROW, /* run, stage: store its row (core_flush) */
     CHANGE_RUN_GONE,  /* run: it is finished and stored; the core has forgotten it
@@ -165,6 +166,9 @@ struct change {
     enum rc rc;
     enum result_status status;
     enum cause cause;
+    enum reason reason;
+    unsigned
+        state; /* enum run_state, stage_state or node_state; the row may be further */
     unsigned when;
     bool will_retry, is_late;
 };
@@ -206,14 +210,16 @@ enum node_state core_node(const struct core *core, uint32_t node, uint32_t *slot
 
 /* Restoring, before the first step: counters, then each active run with its stages, then
  * attempts, then core_restored, which puts what is ready in line and gives nodes with
- * attempts node_timeout to come back. RC_CORRUPT when the rows contradict each other. */
+ * attempts node_timeout to come back. RC_CORRUPT when the rows contradict each other; the
+ * core is only good for core_destroy then. Which attempts are being stopped follows from
+ * their stages, so an attempt's row is stored when it is assigned and when it begins. */
 void core_restore_counters(struct core *core, uint64_t run_next, uint64_t token_next);
 NODISCARD enum rc core_restore_run(struct core *core, const struct run_row *row,
                                    const struct stage_shape *shapes,
                                    const struct stage_row *stages,
                                    const struct core_edge *edges, size_t edge_count);
 NODISCARD enum rc core_restore_attempt(struct core *core, const struct attempt_row *row);
-void core_restored(struct core *core, int64_t now_us, struct changes *changes);
+NODISCARD enum rc core_restored(struct core *core, int64_t now_us);
 
 /* Visits every live attempt; must not change the core. */
 void core_attempts(const struct core *core,

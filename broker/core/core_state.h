@@ -17,6 +17,7 @@ struct stage {
     struct stage_shape shape;
     struct run *run;
     uint32_t index;
+    struct retry *retry_room; /* row.retries points into it; its front is given out */
     uint32_t retry_capacity;
     const uint32_t *targets; /* stages that wait for this one; in run->targets */
     uint32_t target_count;
@@ -111,13 +112,13 @@ void stage_settle(struct core *core, struct stage *stage, struct changes *change
 uint64_t stage_available(
     const struct stage *stage); /* tasks that could be handed out now */
 void ready_update(struct core *core, struct stage *stage);
+void retry_add(struct stage *stage, const struct retry *retry);
 void attempt_started(struct core *core, const struct core_input *input,
                      struct changes *changes);
 void attempt_finished(struct core *core, const struct core_input *input,
                       struct changes *changes);
 void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes);
-void attempts_stop(struct core *core, const struct run *run, const struct stage *stage,
-                   struct changes *changes); /* stage NULL: of the whole run */
+void attempts_stop(struct core *core, const struct stage *stage, struct changes *changes);
 struct attempt *attempt_find(const struct core *core, uint64_t token);
 struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
                             struct run *run);

@@ -14,13 +14,21 @@ struct node *node_at(struct core *core, uint32_t number)
     return &core->nodes[number];
 }
 
+static void node_announce(uint32_t number, enum node_state state, struct changes *changes)
+{
+    struct change *change = change_add(changes, CHANGE_NODE);
+
+    change->node = number;
+    change->state = state;
+}
+
 static void set_state(struct core *core, uint32_t number, enum node_state state,
                       struct changes *changes)
 {
     if (core->nodes[number].state == state)
         return;
     core->nodes[number].state = state;
-    change_add(changes, CHANGE_NODE)->node = number;
+    node_announce(number, state, changes);
 }
 
 /* Every attempt of the node that this join did not name is lost. */
@@ -40,6 +48,8 @@ void node_join(struct core *core, const struct core_input *input, struct changes
     struct node *node = node_at(core, input->node);
 
     node->seen_us = core->now_us;
+    if (node->state == NODE_ONLINE && node->slots != input->slots)
+        node_announce(input->node, NODE_ONLINE, changes);
     node->slots = input->slots;
     core->join_mark++;
     for (size_t i = 0; i < input->token_count; i++) {

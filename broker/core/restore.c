@@ -1,8 +1,6 @@
 /* restore.c - the machine from its rows, and the check of its invariants. */
 #include "broker/core/core_state.h"
 
-#include <string.h>
-
 void core_restore_counters(struct core *core, uint64_t run_next, uint64_t token_next)
 {
     must(run_next > 0 && token_next > 0);
@@ -10,28 +8,64 @@ void core_restore_counters(struct core *core, uint64_t run_next, uint64_t token_
     core->token_next = token_next;
 }
 
-static bool row_is_sane(const struct stage_row *row)
+/* The moments between two commits leave nothing behind: no stage is being resolved, and a
+ * verdict is open only while a person is asked. */
+static bool row_is_sane(const struct stage_row *row, const struct run_row *run)
 {
-    return (unsigned)row->state < STAGE_STATE_COUNT
-           && (unsigned)row->pending < PENDING_COUNT && row->next <= row->tasks
-           && row->complete + row->failed + row->stopped <= row->tasks;
+    uint64_t next = row->next;
+    bool waits_for_approval = row->state == STAGE_APPROVAL;
+
+    if ((unsigned)row->state >= STAGE_STATE_COUNT || row->state == STAGE_RESOLVING
+        || (unsigned)row->pending >= PENDING_COUNT || next > row->tasks
+        || waits_for_approval != (row->pending != PENDING_NONE)
+        || (row->state == STAGE_WAITING)
+               != (row->waits > 0 && !stage_state_is_final(row->state)))
+        return false;
+    if (row->pending == PENDING_END && !stage_state_is_final(row->outcome))
+        return false;
+    if (run->state == RUN_STOPPING && row->state != STAGE_STOPPING
+        && !stage_state_is_final(row->state))
+        return false;
+    if (row->complete > next || row->failed > next || row->stopped > next
+        || row->complete + row->failed + row->stopped > next)
+        return false;
+    for (uint32_t i = 0; i < row->retry_count; i++)
+        if (row->retries[i].index >= next)
+            return false;
+    return true;
+}
+
+static bool rows_are_sane(const struct run_row *row, const struct stage_row *stages)
+{
+    uint32_t open = 0;
+
+    if (row->run == 0 || row->state >= RUN_COMPLETE
+        || (row->state == RUN_STOPPING && !run_state_is_final(row->outcome)))
+        return false;
+    for (uint32_t i = 0; i < row->stages; i++) {
+        if (!row_is_sane(&stages[i], row))
+            return false;
+        open += !stage_state_is_final(stages[i].state);
+    }
+    return open == row->open && open > 0;
+}
+
+static void stage_restore(struct stage *stage, const struct stage_row *row)
+{
+    stage->row = *row;
+    stage->row.running = 0; /* the attempts come one by one */
+    stage->row.retries = NULL;
+    stage->row.retry_count = 0;
+    for (uint32_t i = 0; i < row->retry_count; i++)
+        retry_add(stage, &row->retries[i]);
 }
 
 enum rc core_restore_run(struct core *core, const struct run_row *row,
                          const struct stage_shape *shapes, const struct stage_row *stages,
                          const struct core_edge *edges, size_t edge_count)
 {
-    uint32_t open = 0;
-
-    if (row->run == 0 || row->run >= core->run_next || run_find(core, row->run)
-        || run_state_is_final(row->state))
-        return RC_CORRUPT;
-    for (uint32_t i = 0; i < row->stages; i++) {
-        if (!row_is_sane(&stages[i]))
-            return RC_CORRUPT;
-        open += !stage_state_is_final(stages[i].state);
-    }
-    if (open != row->open)
+    if (row->run >= core->run_next || run_find(core, row->run)
+        || !rows_are_sane(row, stages))
         return RC_CORRUPT;
 
     struct run *run = run_build(core, shapes, row->stages, edges, edge_count);
@@ -39,21 +73,8 @@ enum rc core_restore_run(struct core *core, const struct run_row *row,
     if (!run)
         return RC_NO_MEMORY;
     run->row = *row;
-    for (uint32_t i = 0; i < row->stages; i++) {
-        struct stage *stage = &run->stages[i];
-        uint32_t count = stages[i].retry_count;
-
-        stage->row = stages[i];
-        stage->row.running = 0;
-        stage->row.retries = NULL;
-        stage->row.retry_count = 0;
-        while (stage->retry_capacity < count)
-            stage->row.retries =
-                grown(stage->row.retries, &stage->retry_capacity, sizeof(struct retry));
-        if (count > 0)
-            memcpy(stage->row.retries, stages[i].retries, count * sizeof(struct retry));
-        stage->row.retry_count = count;
-    }
+    for (uint32_t i = 0; i < row->stages; i++)
+        stage_restore(&run->stages[i], &stages[i]);
     run_add(core, run);
     return RC_OK;
 }
@@ -61,16 +82,38 @@ enum rc core_restore_run(struct core *core, const struct run_row *row,
 enum rc core_restore_attempt(struct core *core, const struct attempt_row *row)
 {
     struct run *run = run_find(core, row->run);
+    struct attempt_row live = *row;
 
     if (!run || row->stage >= run->row.stages || row->token == 0
         || row->token >= core->token_next || attempt_find(core, row->token)
-        || row->index >= run->stages[row->stage].row.next)
+        || row->node >= CORE_NODES_MAX)
         return RC_CORRUPT;
-    attempt_add(core, row, run);
+
+    const struct stage_row *stage = &run->stages[row->stage].row;
+
+    if (row->index >= stage->next || stage->pending != PENDING_NONE
+        || stage_state_is_final(stage->state))
+        return RC_CORRUPT;
+    live.is_stopping = stage->state == STAGE_STOPPING;
+    attempt_add(core, &live, run);
     return RC_OK;
 }
 
-void core_restored(struct core *core, int64_t now_us, struct changes *changes)
+/* Whether every task that was handed out is in one place, and the stage has something
+ * that will move it on. */
+static bool stage_is_whole(const struct stage *stage)
+{
+    const struct stage_row *row = &stage->row;
+    uint64_t ended = row->complete + row->failed + row->stopped;
+
+    if (row->state == STAGE_QUEUED || row->state == STAGE_STARTED)
+        return ended + row->running + row->retry_count == row->next && ended < row->tasks;
+    if (row->state == STAGE_STOPPING)
+        return ended + row->running <= row->next && row->running > 0;
+    return true;
+}
+
+enum rc core_restored(struct core *core, int64_t now_us)
 {
     core->now_us = now_us;
     for (uint32_t i = 0; i < core->node_capacity; i++)
@@ -79,33 +122,99 @@ void core_restored(struct core *core, int64_t now_us, struct changes *changes)
         struct run *run = core->runs[i];
 
         for (uint32_t s = 0; run && s < run->row.stages; s++) {
+            if (!stage_is_whole(&run->stages[s]))
+                return RC_CORRUPT;
             ready_update(core, &run->stages[s]);
-            stage_settle(core, &run->stages[s], changes);
         }
-        if (run)
-            run_settle(core, run, changes);
+    }
+    return RC_OK;
+}
+
+/* A stage that waits does so for stages that have not finished; one that is open in a run
+ * that goes on and waits for nothing has something to do. */
+static void check_waits(const struct run *run)
+{
+    for (uint32_t s = 0; s < run->row.stages; s++)
+        run->work[s] = 0;
+    for (uint32_t s = 0; s < run->row.stages; s++)
+        for (uint32_t i = 0; i < run->stages[s].target_count; i++)
+            run->work[run->stages[s].targets[i]] +=
+                !stage_state_is_final(run->stages[s].row.state);
+    for (uint32_t s = 0; s < run->row.stages; s++)
+        if (run->stages[s].row.state == STAGE_WAITING)
+            must(run->work[s] == run->stages[s].row.waits && run->work[s] > 0);
+}
+
+static void check_moves(const struct stage *stage)
+{
+    const struct stage_row *row = &stage->row;
+    uint64_t ended = row->complete + row->failed + row->stopped;
+
+    switch (row->state) {
+    case STAGE_WAITING:
+        must(row->waits > 0 && row->next == 0);
+        must(row->pending == PENDING_NONE && !row->is_resolved);
+        break;
+    case STAGE_RESOLVING:
+        must(row->waits == 0 && row->next == 0 && row->pending != PENDING_END);
+        break;
+    case STAGE_APPROVAL:
+        must(row->pending != PENDING_NONE && row->running == 0);
+        break;
+    case STAGE_QUEUED:
+    case STAGE_STARTED:
+        must(ended + row->running + row->retry_count == row->next);
+        must(row->pending == PENDING_END || ended < row->tasks);
+        break;
+    case STAGE_STOPPING:
+        must(row->running > 0 || row->pending == PENDING_END);
+        must(row->retry_count == 0);
+        break;
+    case STAGE_COMPLETE:
+    case STAGE_ERROR:
+    case STAGE_STOPPED:
+    case STAGE_SKIPPED:
+        must(row->running == 0 && row->pending == PENDING_NONE);
+        must(row->retry_count == 0 && row->ended_us > 0);
+        break;
+    case STAGE_STATE_COUNT:
+        unreachable_because("no stage is in such a state");
     }
 }
 
-static void check_stage(const struct core *core, const struct stage *stage)
+static void check_stage(const struct stage *stage)
 {
     const struct stage_row *row = &stage->row;
-    uint64_t handed_out = row->running + row->complete + row->failed + row->stopped;
 
     must(row->next <= row->tasks);
     must(stage->is_ready == (stage_available(stage) > 0));
-    must(handed_out <= row->next);
-    if (row->state == STAGE_QUEUED || row->state == STAGE_STARTED)
-        must(handed_out + row->retry_count == row->next);
-    if (stage_state_is_final(row->state))
-        must(row->running == 0 && row->pending == PENDING_NONE);
-    if (row->state == STAGE_WAITING)
-        must(row->waits > 0 && row->next == 0);
+    must(row->running + row->complete + row->failed + row->stopped <= row->next);
+    check_moves(stage);
+    if (row->pending == PENDING_END)
+        must(stage_state_is_final(row->outcome) && row->running == 0);
+    if (stage->run->row.state == RUN_STOPPING && !stage_state_is_final(row->state))
+        must(row->state == STAGE_STOPPING && row->running > 0);
     if (stage->shape.queued_max > 0)
         must(row->running <= stage->shape.queued_max);
     for (uint32_t i = 0; i < row->retry_count; i++)
         must(row->retries[i].index < row->next);
-    must(core->run_count > 0);
+}
+
+static void check_ready(const struct core *core)
+{
+    const struct stage *last = NULL;
+    uint64_t in_line = 0, ready = 0;
+
+    for (const struct stage *at = core->ready_first; at; at = at->ready_next) {
+        must(at->is_ready && at->ready_prev == last);
+        last = at;
+        in_line++;
+    }
+    must(core->ready_last == last);
+    for (uint32_t i = 0; i < core->run_capacity; i++)
+        for (uint32_t s = 0; core->runs[i] && s < core->runs[i]->row.stages; s++)
+            ready += core->runs[i]->stages[s].is_ready;
+    must(in_line == ready);
 }
 
 static void check_attempts(const struct core *core)
@@ -122,6 +231,8 @@ static void check_attempts(const struct core *core)
         must(attempt->row.token < core->token_next);
         must(run_find(core, attempt->row.run) == attempt->owner);
         must(attempt->row.index < attempt->owner->stages[attempt->row.stage].row.next);
+        must(attempt->row.is_stopping
+             == (attempt->owner->stages[attempt->row.stage].row.state == STAGE_STOPPING));
     }
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         busy += core->nodes[i].busy;
@@ -146,10 +257,11 @@ void core_check(const struct core *core)
             continue;
         runs++;
         for (uint32_t s = 0; s < run->row.stages; s++) {
-            check_stage(core, &run->stages[s]);
+            check_stage(&run->stages[s]);
             running += run->stages[s].row.running;
             open += !stage_state_is_final(run->stages[s].row.state);
         }
+        check_waits(run);
         must(running == run->live);
         must(open == run->row.open);
         if (run_state_is_final(run->row.state))
@@ -159,4 +271,5 @@ void core_check(const struct core *core)
     }
     must(runs == core->run_count);
     check_attempts(core);
+    check_ready(core);
 }

@@ -16,7 +16,7 @@ void run_destroy(struct run *run)
     if (!run)
         return;
     for (uint32_t i = 0; run->stages && i < run->row.stages; i++)
-        free(run->stages[i].row.retries);
+        free(run->stages[i].retry_room);
     free(run->stages);
     free(run->targets);
     free(run->work);
@@ -30,8 +30,11 @@ static void link_targets(struct run *run, const struct core_edge *edges,
 {
     uint32_t at = 0;
 
-    for (size_t i = 0; i < edge_count; i++)
+    for (size_t i = 0; i < edge_count; i++) {
+        must(edges[i].source < run->row.stages && edges[i].target < run->row.stages);
+        must(edges[i].source != edges[i].target);
         run->stages[edges[i].source].target_count++;
+    }
     for (uint32_t i = 0; i < run->row.stages; i++) {
         run->stages[i].targets = run->targets + at;
         at += run->stages[i].target_count;
@@ -135,15 +138,46 @@ void run_cancel(struct core *core, const struct core_input *input,
         refuse(changes, RC_NOT_FOUND);
         return;
     }
-    if (run->row.state != RUN_STARTED) {
-        /* A run that is stopping after an error can still be cancelled: the person's word
-         * counts. */
-        if (run->row.state == RUN_STOPPING)
-            return;
+    if (run_state_is_final(run->row.state)) {
         refuse(changes, RC_CONFLICT);
         return;
     }
+    /* A run that is stopping ends anyway, and keeps the outcome that it has earned. */
     run_end(core, run, RUN_STOPPED, REASON_CANCELLED, 0, changes);
+}
+
+static void run_announce(const struct run *run, struct changes *changes)
+{
+    struct change *change = change_add(changes, CHANGE_RUN);
+
+    change->run = run->row.run;
+    change->state = run->row.state;
+    change->reason = run->row.reason;
+}
+
+/* What an open stage of a run that ends does. One that is over and waits only for the
+ * word of a person keeps its outcome: that much did happen. */
+static void stage_end(struct core *core, struct stage *stage, enum reason reason,
+                      uint32_t reason_stage, struct changes *changes)
+{
+    struct stage_row *row = &stage->row;
+    bool is_fresh = row->state == STAGE_WAITING
+                    || (row->state == STAGE_RESOLVING && row->pending == PENDING_NONE);
+
+    if (row->pending == PENDING_END) {
+        stage_set(core, stage, row->outcome, changes);
+        return;
+    }
+    if (row->reason == REASON_NONE) {
+        row->reason = reason == REASON_TASK_FAILED || reason == REASON_UNRESOLVED
+                          ? REASON_UPSTREAM
+                          : reason;
+        row->reason_stage = reason_stage;
+    }
+    if (is_fresh)
+        stage_set(core, stage, STAGE_SKIPPED, changes);
+    else
+        stage_stop(core, stage, changes);
 }
 
 void run_end(struct core *core, struct run *run, enum run_state outcome,
@@ -158,22 +192,12 @@ void run_end(struct core *core, struct run *run, enum run_state outcome,
     run->row.reason_stage = stage;
     run_touch(core, run);
     if (run->live > 0)
-        change_add(changes, CHANGE_RUN)->run = run->row.run;
+        run_announce(run, changes);
     for (uint32_t i = 0; i < run->row.stages; i++) {
         struct stage *open = &run->stages[i];
 
-        if (stage_state_is_final(open->row.state))
-            continue;
-        if (open->row.reason == REASON_NONE) {
-            open->row.reason = reason == REASON_TASK_FAILED || reason == REASON_UNRESOLVED
-                                   ? REASON_UPSTREAM
-                                   : reason;
-            open->row.reason_stage = stage;
-        }
-        if (open->row.state == STAGE_WAITING)
-            stage_set(core, open, STAGE_SKIPPED, changes);
-        else
-            stage_stop(core, open, changes);
+        if (!stage_state_is_final(open->row.state))
+            stage_end(core, open, reason, stage, changes);
     }
     run_settle(core, run, changes);
 }
@@ -189,6 +213,6 @@ void run_settle(struct core *core, struct run *run, struct changes *changes)
         run->row.state = run->row.has_failed ? RUN_ERROR : RUN_COMPLETE;
     run->row.ended_us = core->now_us;
     run_touch(core, run);
-    change_add(changes, CHANGE_RUN)->run = run->row.run;
+    run_announce(run, changes);
     must(run_state_is_final(run->row.state));
 }

@@ -27,6 +27,8 @@ void stage_set(struct core *core, struct stage *stage, enum stage_state state,
     change = change_add(changes, CHANGE_STAGE);
     change->run = stage->run->row.run;
     change->stage = stage->index;
+    change->state = state;
+    change->reason = stage->row.reason;
 }
 
 static void ask(struct stage *stage, enum change_kind kind, unsigned when,
@@ -105,9 +107,11 @@ static void stage_finish(struct core *core, struct stage *stage, enum stage_stat
         if (lets_through(stage, outcome)) {
             release_behind(core, stage, changes);
         } else if (stage->shape.on_error == ON_ERROR_STOP_NEXT) {
+            if (!run->row.has_failed) {
+                run->row.reason = stage->row.reason;
+                run->row.reason_stage = stage->index;
+            }
             run->row.has_failed = true;
-            run->row.reason = stage->row.reason;
-            run->row.reason_stage = stage->index;
             run_touch(core, run);
             skip_behind(core, stage, changes);
         } else {
@@ -127,18 +131,18 @@ static enum stage_state outcome_of(const struct stage *stage)
         return STAGE_STOPPED;
     if (stage->row.failed > 0 && !forgives)
         return STAGE_ERROR;
-    return stage->row.is_met ? STAGE_STOPPED : STAGE_COMPLETE;
+    return stage->row.is_met || stage->row.stopped > 0 ? STAGE_STOPPED : STAGE_COMPLETE;
 }
 
 void stage_settle(struct core *core, struct stage *stage, struct changes *changes)
 {
     struct stage_row *row = &stage->row;
     bool is_over = row->complete + row->failed + row->stopped == row->tasks;
+    bool goes_on = row->state == STAGE_QUEUED || row->state == STAGE_STARTED;
 
-    if (stage_state_is_final(row->state) || row->running > 0
-        || row->pending == PENDING_END)
+    if (row->pending != PENDING_NONE || row->running > 0)
         return;
-    if (!is_over && row->state != STAGE_STOPPING)
+    if (row->state != STAGE_STOPPING && !(goes_on && is_over))
         return;
 
     enum stage_state outcome = outcome_of(stage);
@@ -229,16 +233,14 @@ void stage_verdict(struct core *core, const struct core_input *input,
     struct stage *stage = &run->stages[input->stage];
     unsigned ends = (1u << THEN_STOP) | (1u << THEN_ERROR);
 
-    if (stage->row.pending == PENDING_NONE)
-        return;
+    if (stage->row.pending == PENDING_NONE || stage->row.state == STAGE_APPROVAL)
+        return; /* the run ended while the question was open, or it was answered */
+    must(run->row.state == RUN_STARTED);
     if (input->then & ends) {
         enum run_state outcome =
             input->then & (1u << THEN_ERROR) ? RUN_ERROR : RUN_STOPPED;
 
-        if (stage->row.pending == PENDING_END)
-            stage_set(core, stage, stage->row.outcome, changes);
         run_end(core, run, outcome, REASON_ACTION, stage->index, changes);
-        run_settle(core, run, changes);
         return;
     }
     if (input->then & (1u << THEN_APPROVAL)) {
@@ -272,7 +274,7 @@ void stage_stop(struct core *core, struct stage *stage, struct changes *changes)
     stage->row.retry_count = 0;
     if (stage->row.running > 0) {
         stage_set(core, stage, STAGE_STOPPING, changes);
-        attempts_stop(core, stage->run, stage, changes);
+        attempts_stop(core, stage, changes);
         return;
     }
     stage->row.state = STAGE_STOPPING;
