@@ -51,6 +51,7 @@ void node_join(struct core *core, const struct core_input *input, struct changes
     if (node->state == NODE_ONLINE && node->slots != input->slots)
         node_announce(input->node, NODE_ONLINE, changes);
     node->slots = input->slots;
+    set_state(core, input->node, NODE_ONLINE, changes);
     core->join_mark++;
     for (size_t i = 0; i < input->token_count; i++) {
         struct attempt *attempt = attempt_find(core, input->tokens[i]);
@@ -69,7 +70,6 @@ void node_join(struct core *core, const struct core_input *input, struct changes
         change->token = input->tokens[i];
     }
     lose_unnamed(core, input->node, changes);
-    set_state(core, input->node, NODE_ONLINE, changes);
 }
 
 void node_leave(struct core *core, uint32_t number, struct changes *changes)
