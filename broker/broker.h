@@ -12,7 +12,8 @@ struct broker_settings {
         *directory; /* store in <directory>/store, artifacts in <directory>/objects */
     const char *requests, *events, *bulk; /* endpoints to bind */
     uint64_t node_timeout_ms;
-    uint64_t idle_exit_ms; /* ends itself when nothing happens for so long; 0: never */
+    uint64_t events_keep_s; /* events older than this are forgotten; 0: none is */
+    uint64_t idle_exit_ms;  /* ends itself when nothing happens for so long; 0: never */
     int ready_fd; /* gets one line when the sockets are bound, then is closed; -1: none */
 };
 

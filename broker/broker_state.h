@@ -79,7 +79,7 @@ struct broker {
     uint64_t *visited; /* runs whose plan was read this turn, for the end of it */
     size_t visited_count, visited_capacity;
     int signal_fd;
-    int64_t now_us, started_at_us, active_at_us;
+    int64_t now_us, started_at_us, active_at_us, trim_at_us;
     bool is_ending; /* leave the loop after this turn */
 };
 

@@ -542,19 +542,61 @@ static bool visit_event(void *context, uint64_t number, const void *bytes, size_
     return writer->count < writer->limit && writer->bytes.size < EVENT_BYTES_MAX;
 }
 
+struct active_list {
+    uint64_t *runs;
+    size_t count, capacity;
+};
+
+static enum rc visit_active(void *context, uint64_t run, struct err *err)
+{
+    struct active_list *active = context;
+
+    (void)err;
+    if (active->count < active->capacity)
+        active->runs[active->count++] = run;
+    return RC_OK;
+}
+
+/* What somebody who missed events that are forgotten needs to know: the runs that go on.
+ */
+static enum rc write_snapshot(struct broker *broker, uint64_t first, struct buf *body,
+                              struct err *err)
+{
+    struct active_list active = { .capacity = RUNS_MAX };
+    enum rc rc;
+
+    active.runs = arena_array(broker->scratch, active.capacity, sizeof *active.runs);
+    if (!active.runs)
+        return err_set(err, RC_NO_MEMORY, "no memory for the list of active runs");
+    rc = store_active_runs(broker->store, visit_active, &active, err);
+    pack_text(body, "snapshot");
+    pack_map(body, 2);
+    field_uint(body, "first", first);
+    pack_text(body, "runs");
+    pack_list(body, active.count);
+    for (size_t i = 0; i < active.count && rc == RC_OK; i++)
+        rc = run_fields(broker, active.runs[i], body, err);
+    return rc;
+}
+
 enum rc query_events(struct broker *broker, const struct request *request,
                      struct buf *body, struct err *err)
 {
     struct event_writer writer = { .limit = request->limit && request->limit < EVENTS_MAX
                                                 ? request->limit
                                                 : EVENTS_MAX };
+    uint64_t first = store_events_first(broker->store);
+    bool is_behind = first > 0 && request->since < first - 1;
     enum rc rc = store_events(broker->store, request->since, visit_event, &writer, err);
 
-    pack_map(body, 2);
+    pack_map(body, is_behind ? 4 : 3);
     field_uint(body, "last", broker->counters.event_next - 1);
+    field_uint(body, "first", first);
     pack_text(body, "events");
     pack_list(body, writer.count);
     buf_add(body, writer.bytes.data, writer.bytes.size);
     buf_fini(&writer.bytes);
+    if (rc == RC_OK && is_behind)
+        rc = write_snapshot(broker, first, body, err);
     return rc;
 }

@@ -14,6 +14,8 @@
 enum {
     TURN_MESSAGES_MAX = 1000,
     TURN_ARENA_MAX = 512 << 20,
+    TRIM_EVENTS_MAX = 200,    /* a turn */
+    TRIM_PAUSE_US = 10000000, /* when there is nothing left to trim */
     FULL_WAIT_MS = 500, /* how long to wait before a tick is tried again on a full disk */
 };
 
@@ -116,6 +118,22 @@ static void drain(struct broker *broker)
     }
 }
 
+/* A few old events at a time, so that no turn gets long. */
+static void trim_events(struct broker *broker)
+{
+    int64_t keep_us = (int64_t)broker->settings.events_keep_s * 1000000;
+    size_t removed = 0;
+    struct err err;
+
+    if (keep_us == 0 || broker->now_us < broker->trim_at_us)
+        return;
+    batch_check(broker,
+                store_events_trim(broker->store, broker->now_us - keep_us,
+                                  TRIM_EVENTS_MAX, &removed, &err),
+                &err);
+    broker->trim_at_us = removed < TRIM_EVENTS_MAX ? broker->now_us + TRIM_PAUSE_US : 0;
+}
+
 static enum rc turn(struct broker *broker, struct err *err)
 {
     int64_t now = clock_us();
@@ -129,6 +147,8 @@ static enum rc turn(struct broker *broker, struct err *err)
     drain(broker);
     if (broker->batch.rc == RC_OK)
         broker_step(broker, &(struct core_input){ .kind = INPUT_TICK });
+    if (broker->batch.rc == RC_OK)
+        trim_events(broker);
     rc = turn_commit(broker, err);
     arena_destroy(broker->scratch);
     broker->scratch = NULL;
@@ -148,6 +168,8 @@ static int wait_ms(const struct broker *broker)
         return FULL_WAIT_MS;
     if (core_active(broker->core) == 0 && idle < until)
         until = idle;
+    if (broker->settings.events_keep_s > 0 && broker->trim_at_us < until)
+        until = broker->trim_at_us;
     if (until == INT64_MAX)
         return -1;
     if (until <= now)

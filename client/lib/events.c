@@ -26,6 +26,8 @@ struct sluice_events {
     struct reader reader; /* on the rest of the page */
     size_t left;
     bool asks; /* there may be more in the store */
+    struct bytes
+        snapshot; /* of the page: what stands for forgotten events; size 0: none */
     struct link_message live;
     struct buf topic;
 };
@@ -136,6 +138,19 @@ static bool read_event(struct sluice_events *events, struct bytes body,
     return reader_ok(&reader) && event->number > 0;
 }
 
+/* The bytes of a field's value; size 0 if the reply lacks it. */
+static struct bytes raw_field(const struct reply *reply, const char *key)
+{
+    struct reader reader = reply_field(reply, key);
+    size_t start = reader.at;
+
+    if (!reader_ok(&reader))
+        return (struct bytes){ "", 0 };
+    reader_skip(&reader);
+    return (struct bytes){ (const char *)reply->body + start,
+                           reader_ok(&reader) ? reader.at - start : 0 };
+}
+
 static enum rc ask(struct sluice_events *events, struct err *err)
 {
     struct request request = { .since = events->last, .limit = PAGE_EVENTS };
@@ -145,6 +160,7 @@ static enum rc ask(struct sluice_events *events, struct err *err)
     rc = sluice_call(events->sluice, MESSAGE_EVENTS, &request, &events->page, err);
     if (rc != RC_OK)
         return rc;
+    events->snapshot = raw_field(&events->page, "snapshot");
     events->reader = reply_field(&events->page, "events");
     events->left = reader_list(&events->reader);
     events->asks = events->left > 0;
@@ -171,6 +187,25 @@ static enum rc receive(struct sluice_events *events, struct bytes *body, struct 
     return RC_OK;
 }
 
+/* Events before the oldest kept one are gone; a picture of the present stands for them.
+ */
+static enum rc give_snapshot(struct sluice_events *events, struct sluice_event *event,
+                             struct err *err)
+{
+    struct reader reader = reply_field(&events->page, "first");
+    uint64_t first = reader_uint(&reader);
+
+    if (!reader_ok(&reader) || first == 0)
+        return err_set(err, RC_PROTOCOL, "the broker's snapshot does not decode");
+    *event = (struct sluice_event){ .number = first - 1,
+                                    .topic = "snapshot",
+                                    .body = events->snapshot.data,
+                                    .body_size = events->snapshot.size };
+    events->last = first - 1;
+    events->snapshot.size = 0;
+    return RC_OK;
+}
+
 /* One event from wherever the next one is: RC_NOT_FOUND if nothing is there now. */
 static enum rc next(struct sluice_events *events, struct sluice_event *event,
                     struct err *err)
@@ -179,6 +214,8 @@ static enum rc next(struct sluice_events *events, struct sluice_event *event,
     enum rc rc;
 
     for (;;) {
+        if (events->snapshot.size > 0)
+            return give_snapshot(events, event, err);
         if (events->left > 0) {
             events->left--;
             body = reader_bytes(&events->reader);

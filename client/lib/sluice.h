@@ -245,7 +245,10 @@ struct sluice_events;
 
 /* Every event whose number is greater than since and whose topic begins with prefix (""
  * for all), first from the stored log, then live, without a gap or a double, also over a
- * restart of the broker. since UINT64_MAX: only those to come. */
+ * restart of the broker. since UINT64_MAX: only those to come. Where the broker has
+ * forgotten the events after since, the first thing given has the topic "snapshot"
+ * (whatever the prefix), the number before that of the oldest kept event, and as body
+ * {first, runs}: the runs that go on, as in the answer to "runs". */
 int sluice_events_open(struct sluice *sluice, uint64_t since, const char *prefix,
                        struct sluice_events **events, struct sluice_error *error);
 /* Waits at most timeout_ms: SLUICE_TIMEOUT if none came. Valid until the next call. */

@@ -1,0 +1,81 @@
+/* trim.c - forgetting the oldest events. */
+#include "broker/store/tables.h"
+
+/* The field "t" of an event's body; INT64_MAX, so that it stays, if it does not decode.
+ */
+static int64_t event_time(const MDB_val *body)
+{
+    struct reader reader;
+
+    reader_init(&reader, body->mv_data, body->mv_size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
+        if (bytes_are(reader_string(&reader), "t")) {
+            int64_t time = reader_int(&reader);
+
+            return reader_ok(&reader) ? time : INT64_MAX;
+        }
+        reader_skip(&reader);
+    }
+    return INT64_MAX;
+}
+
+struct oldest {
+    uint64_t number;
+    int64_t time_us;
+    bool is_last; /* no other follows */
+};
+
+/* RC_NOT_FOUND if there are no events. */
+static enum rc read_oldest(struct store *store, struct oldest *oldest, struct err *err)
+{
+    struct view view;
+    MDB_val found, body;
+    enum rc rc = view_begin(store, &view, err);
+
+    if (rc != RC_OK)
+        return rc;
+    rc = view_seek(&view, TABLE_EVENTS, "", 0, &found, &body, err);
+    if (rc == RC_OK) {
+        oldest->number = key_number(found.mv_data, found.mv_size);
+        oldest->time_us = event_time(&body);
+        rc = view_next(&view, MDB_NEXT, &found, &body, err);
+        oldest->is_last = rc == RC_NOT_FOUND;
+        if (oldest->is_last)
+            rc = RC_OK;
+    }
+    view_end(&view);
+    return rc;
+}
+
+uint64_t store_events_first(struct store *store)
+{
+    struct oldest oldest;
+    struct err err;
+
+    return read_oldest(store, &oldest, &err) == RC_OK ? oldest.number : 0;
+}
+
+enum rc store_events_trim(struct store *store, int64_t before_us, size_t limit,
+                          size_t *removed, struct err *err)
+{
+    size_t count = 0;
+    enum rc rc = RC_OK;
+
+    while (count < limit) {
+        struct oldest oldest;
+        struct key key;
+
+        rc = read_oldest(store, &oldest, err);
+        if (rc != RC_OK || oldest.is_last || oldest.time_us >= before_us)
+            break;
+        key = key_run(oldest.number);
+        rc = db_remove(store, TABLE_EVENTS, key.bytes, key.size, err);
+        if (rc != RC_OK)
+            break;
+        count++;
+    }
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    *removed = count;
+    return RC_OK;
+}
