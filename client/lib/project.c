@@ -5,6 +5,7 @@
  * by a remembered pid. */
 #include "client/lib/client.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -83,27 +84,43 @@ static bool is_program(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
 }
 
-/* Beside this program: as built, as installed, or in the same folder; else by PATH. */
+/* Looks for the daemon around a file of ours: as built, as installed, or in its folder.
+ */
+static bool find_around(const char *file, const char *name, const char *built,
+                        char path[PATH_ROOM])
+{
+    const char *const places[] = { "", built, "../sbin/", "../../sbin/" };
+    const char *slash = strrchr(file, '/');
+    int size = slash ? (int)(slash + 1 - file) : 0;
+
+    for (size_t i = 0; size > 0 && i < COUNT_OF(places); i++)
+        if (snprintf(path, PATH_ROOM, "%.*s%s%s", size, file, places[i], name) < PATH_ROOM
+            && is_program(path))
+            return true;
+    return false;
+}
+
+/* Around the program, around the library that it uses, where this was to be installed;
+ * else by PATH. */
 static void find_program(const char *variable, const char *name, const char *built,
                          char path[PATH_ROOM])
 {
+    static const char here; /* any address of this library */
     const char *named = getenv(variable);
-    const char *const places[] = { "", built, "../sbin/" };
     char self[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    Dl_info library;
 
     if (named && *named) {
         snprintf(path, PATH_ROOM, "%s", named);
         return;
     }
-    if (size > 0) {
-        self[size] = '\0';
-        *(strrchr(self, '/') + 1) = '\0';
-        for (size_t i = 0; i < COUNT_OF(places); i++)
-            if (snprintf(path, PATH_ROOM, "%s%s%s", self, places[i], name) < PATH_ROOM
-                && is_program(path))
-                return;
-    }
+    self[size > 0 ? size : 0] = '\0';
+    if (find_around(self, name, built, path)
+        || (dladdr(&here, &library) != 0
+            && find_around(library.dli_fname, name, built, path))
+        || find_around(SLUICE_SBINDIR, name, "", path))
+        return;
     snprintf(path, PATH_ROOM, "%s", name);
 }
 

@@ -18,6 +18,11 @@
 extern "C" {
 #endif
 
+/* The library is built with everything hidden but what stands here. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 enum sluice_code {
     SLUICE_OK,
     SLUICE_NO_MEMORY,
@@ -53,8 +58,9 @@ int sluice_connect(const char *endpoint, uint32_t timeout_ms, struct sluice **sl
 void sluice_close(struct sluice *sluice);
 
 /* The private broker and node of a project: those under <project>/.sluice/, started when
- * none is running and start is true (else SLUICE_UNREACHABLE). The daemons are found
- * beside the running program, in SLUICE_BROKERD / SLUICE_NODED, or in PATH. Two callers
+ * none is running and start is true (else SLUICE_UNREACHABLE). The daemons are those that
+ * SLUICE_BROKERD and SLUICE_NODED name, else those installed with the running program or
+ * with this library, else those in PATH. Two callers
  * at once get the same broker. */
 int sluice_open_project(const char *project, bool start, struct sluice **sluice,
                         struct sluice_error *error);
@@ -258,6 +264,10 @@ int sluice_events_next(struct sluice_events *events, uint32_t timeout_ms,
  * 0 until it says SLUICE_TIMEOUT. */
 int sluice_events_fd(struct sluice_events *events);
 void sluice_events_close(struct sluice_events *events);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
