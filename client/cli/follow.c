@@ -24,7 +24,8 @@ enum {
     FAILURES_SHOWN = 10, /* tasks of a stage whose failure is told */
     TASKS_LOOKED_AT = 10000,
     TAIL_LINES = 5,
-    WHY_BYTES = 200
+    WHY_BYTES = 200,
+    RESTARTS_MAX = 3
 };
 
 struct failures {
@@ -46,6 +47,7 @@ struct follow {
     int signals;
     int64_t looked_us;
     size_t note_count; /* told so far */
+    unsigned restarts; /* of a broker that was lost */
     bool is_cancelling;
 };
 
@@ -154,15 +156,47 @@ static void tell_notes(struct follow *self, const struct sluice_view *view)
         cli_note(self->cli, "%s", view->notes[self->note_count]);
 }
 
+/* Opens the stream of the run's events behind the last picture. */
+static int open_events(struct follow *self)
+{
+    scoped_buf topic = { 0 };
+
+    buf_printf(&topic, "run/%" PRIu64 "/", self->run);
+    if (sluice_events_open(self->cli->sluice, self->view->event, buf_string(&topic),
+                           &self->events, &self->cli->error))
+        return cli_fail_last(self->cli);
+    return EXIT_GO_ON;
+}
+
+/* A call failed. When a private broker died, its tasks go on: it is started again and
+ * the run followed from the last picture. */
+static int lost_broker(struct follow *self)
+{
+    struct cli *cli = self->cli;
+    bool is_away =
+        cli->error.code == SLUICE_UNREACHABLE || cli->error.code == SLUICE_TIMEOUT;
+
+    live_leave(&self->live);
+    if (!is_away || cli->broker || !self->view || self->restarts++ == RESTARTS_MAX)
+        return cli_fail_last(cli);
+    cli_note(cli, "the broker does not answer; looking for it again");
+    sluice_events_close(self->events);
+    self->events = NULL;
+    sluice_close(cli->sluice);
+    cli->sluice = NULL;
+
+    int end = cli_connect(cli, CONNECT_START);
+
+    return end == EXIT_GO_ON ? open_events(self) : end;
+}
+
 /* Fetches the picture and tells what is new in it. */
 static int look(struct follow *self)
 {
     struct sluice_view *view;
 
-    if (sluice_view(self->cli->sluice, self->run, &view, &self->cli->error)) {
-        live_leave(&self->live);
-        return cli_fail_last(self->cli);
-    }
+    if (sluice_view(self->cli->sluice, self->run, &view, &self->cli->error))
+        return lost_broker(self);
     if (!self->failures)
         self->failures = calloc(view->stage_count + 1, sizeof *self->failures);
     tell_notes(self, view);
@@ -235,8 +269,7 @@ static int take_events(struct follow *self, bool *news, bool *is_end)
     }
     if (code == SLUICE_TIMEOUT)
         return EXIT_GO_ON;
-    live_leave(&self->live);
-    return cli_fail_last(self->cli);
+    return lost_broker(self);
 }
 
 static int wait_for_news(struct follow *self, bool has_news)
@@ -337,16 +370,12 @@ static void print_summary(const struct follow *self)
 
 static int follow_to_end(struct follow *self)
 {
-    scoped_buf topic = { 0 };
     int end = look(self);
 
-    if (end != EXIT_GO_ON)
-        return end;
-    buf_printf(&topic, "run/%" PRIu64 "/", self->run);
-    if (sluice_events_open(self->cli->sluice, self->view->event, buf_string(&topic),
-                           &self->events, &self->cli->error))
-        return cli_fail_last(self->cli);
-    end = follow_loop(self);
+    if (end == EXIT_GO_ON)
+        end = open_events(self);
+    if (end == EXIT_GO_ON)
+        end = follow_loop(self);
     if (end != EXIT_GO_ON)
         return end;
     print_summary(self);
