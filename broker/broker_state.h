@@ -155,5 +155,8 @@ NODISCARD enum rc plan_shapes(const struct plan *plan, struct arena *arena,
                               struct stage_shape **shapes, struct core_edge **edges);
 struct stage_row stage_row_of(struct broker *broker, uint64_t run, uint32_t stage,
                               struct arena *arena);
+/* Tasks that were stopped, with those that the end of their stage kept from starting: no
+ * row is written for the latter. */
+uint64_t stage_stopped(const struct stage_row *row);
 void run_totals(struct broker *broker, uint64_t run, uint32_t stages, struct arena *arena,
                 struct run_totals *totals, uint64_t *running);

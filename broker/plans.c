@@ -151,6 +151,14 @@ struct stage_row stage_row_of(struct broker *broker, uint64_t run, uint32_t stag
     return row;
 }
 
+uint64_t stage_stopped(const struct stage_row *row)
+{
+    if (!row->is_resolved || !stage_state_is_final(row->state))
+        return row->stopped;
+    must(row->tasks >= row->complete + row->failed);
+    return row->tasks - row->complete - row->failed;
+}
+
 void run_totals(struct broker *broker, uint64_t run, uint32_t stages, struct arena *arena,
                 struct run_totals *totals, uint64_t *running)
 {
@@ -162,7 +170,7 @@ void run_totals(struct broker *broker, uint64_t run, uint32_t stages, struct are
         totals->tasks += row.tasks;
         totals->complete += row.complete;
         totals->failed += row.failed;
-        totals->stopped += row.stopped;
+        totals->stopped += stage_stopped(&row);
         *running += row.running;
     }
 }

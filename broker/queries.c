@@ -252,7 +252,7 @@ static void stage_fields(struct broker *broker, struct run_plan *plan, uint64_t 
     field_uint(body, "running", row.running);
     field_uint(body, "complete", row.complete);
     field_uint(body, "failed", row.failed);
-    field_uint(body, "stopped", row.stopped);
+    field_uint(body, "stopped", stage_stopped(&row));
     field_int(body, "started", row.started_us);
     field_int(body, "ended", row.ended_us);
 }
@@ -350,6 +350,7 @@ struct task_writer {
     struct broker *broker;
     struct buf *body;
     uint64_t at, end; /* the next index to write, and the one to stop before */
+    bool is_over;     /* the stage has ended: what still waits will not start */
 };
 
 static void write_task(struct task_writer *writer, uint64_t index,
@@ -358,10 +359,12 @@ static void write_task(struct task_writer *writer, uint64_t index,
     const char *node = row->attempts && row->node < writer->broker->peer_count
                            ? writer->broker->peers[row->node].name
                            : "";
+    enum task_state state =
+        row->state == TASK_QUEUED && writer->is_over ? TASK_STOPPED : row->state;
 
     pack_list(writer->body, 10);
     pack_uint(writer->body, index);
-    pack_text(writer->body, task_state_name(row->state));
+    pack_text(writer->body, task_state_name(state));
     pack_uint(writer->body, row->attempts);
     pack_uint(writer->body, row->token);
     pack_text(writer->body, node);
@@ -372,7 +375,7 @@ static void write_task(struct task_writer *writer, uint64_t index,
     pack_int(writer->body, row->ended_us);
 }
 
-/* Tasks that were never handed out have no row: they are queued. */
+/* Tasks that were never handed out have no row. */
 static void write_queued(struct task_writer *writer, uint64_t until)
 {
     for (; writer->at < until; writer->at++)
@@ -405,7 +408,8 @@ enum rc query_tasks(struct broker *broker, const struct request *request,
     struct stage_row row = stage_row_of(broker, request->run, stage, broker->scratch);
     uint64_t first = request->first < row.tasks ? request->first : row.tasks;
     uint64_t end = row.tasks - first < limit ? row.tasks : first + limit;
-    struct task_writer writer = { broker, body, first, end };
+    struct task_writer writer = { broker, body, first, end,
+                                  stage_state_is_final(row.state) };
 
     pack_map(body, 2);
     field_uint(body, "total", row.tasks);
