@@ -1,0 +1,141 @@
+# lib.sh - what the system tests share: a project of their own in a temporary folder, and
+# words to say what is expected. Read by test_*.sh, which run the real programs.
+#
+# From the environment (CMakeLists.txt sets it): SLUICE, the program; TOOLS, the folder of
+# `json` and `subscriber`. A test goes on after a failed expectation, so that one run shows
+# all of them; the trap at its end stops the daemons, reads their logs for reports of
+# sanitizers, and gives the exit status.
+# shellcheck shell=sh
+
+set -u
+: "${SLUICE:?the path of sluice}" "${TOOLS:?the folder of the test programs}"
+unset SLUICE_BROKER NO_COLOR VH_JOB_ID 2>/dev/null || true
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test.XXXXXX") || exit 1
+project=$scratch/p
+out=$scratch/out
+err=$scratch/err
+failures=0
+case_name=start
+mkdir "$project" && cd "$project" || exit 1
+
+# Stops the daemons of a project and waits until both are gone.
+stop_daemons() { # PROJECT
+    "$SLUICE" stop --force -C "$1" >/dev/null 2>&1
+    [ ! -f "$1/.sluice/node/lock" ] || flock -w 60 "$1/.sluice/node/lock" true ||
+        fail "the node of $1 did not end"
+}
+
+look_for_reports() { # PROJECT
+    for log in "$1"/.sluice/*.log; do
+        if [ -f "$log" ] && grep -q 'Sanitizer\|runtime error:\|bug:.*must hold' "$log"; then
+            fail "$log has a report:"
+            sed 's/^/    /' "$log" | head -n 60
+        fi
+    done
+}
+
+finish() {
+    status=$?
+    trap - EXIT INT TERM HUP
+    for folder in "$scratch"/*/.sluice; do
+        if [ -d "$folder" ]; then
+            stop_daemons "${folder%/.sluice}"
+            look_for_reports "${folder%/.sluice}"
+        fi
+    done
+    cd /
+    [ $status -eq 0 ] || failures=$((failures + 1))
+    if [ -z "${KEEP-}" ]; then
+        chmod -R u+w "$scratch" && rm -rf "$scratch"
+    fi
+    [ $failures -eq 0 ] || { echo "$failures failures"; exit 1; }
+    exit 0
+}
+trap finish EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Names what is looked at next; failures are told under this name.
+it() {
+    case_name=$*
+    echo "- $*"
+}
+
+fail() {
+    failures=$((failures + 1))
+    printf '  FAILED (%s): %s\n' "$case_name" "$*"
+}
+
+show_output() {
+    head -c 2000 "$out" | sed 's/^/    out: /'
+    head -c 2000 "$err" | sed 's/^/    err: /'
+}
+
+# Runs a command, keeping what it prints in $out and $err, and expects its exit status.
+exits() { # STATUS COMMAND...
+    wanted=$1
+    shift
+    "$@" >"$out" 2>"$err" </dev/null
+    status=$?
+    if [ $status -ne "$wanted" ]; then
+        fail "exit $status instead of $wanted: $*"
+        show_output
+    fi
+}
+
+sluice_exits() { # STATUS ARGUMENT...
+    wanted=$1
+    shift
+    exits "$wanted" "$SLUICE" "$@"
+}
+
+same() { # EXPECTED ACTUAL [WHAT]
+    if [ "$1" != "$2" ]; then
+        fail "${3-value}"
+        printf '%s\n' "$1" | sed 's/^/    expected: /'
+        printf '%s\n' "$2" | sed 's/^/    actual:   /'
+    fi
+}
+
+# The text stands somewhere in the file ($out unless named).
+has() { # TEXT [FILE]
+    if ! grep -qF -e "$1" "${2-$out}"; then
+        fail "\"$1\" is not in ${2-the output}"
+        head -c 3000 "${2-$out}" | sed 's/^/    /'
+    fi
+}
+
+has_not() { # TEXT [FILE]
+    if grep -qF -e "$1" "${2-$out}"; then
+        fail "\"$1\" is in ${2-the output}"
+        head -c 3000 "${2-$out}" | sed 's/^/    /'
+    fi
+}
+
+same_file() { # EXPECTED ACTUAL
+    cmp "$1" "$2" >"$scratch/cmp" 2>&1 || fail "files differ: $(cat "$scratch/cmp")"
+}
+
+# Standard output of a task, byte by byte.
+stdout_of() { # RUN/STAGE[/N]
+    "$SLUICE" logs --stdout "$1"
+}
+
+# One value of a verb's JSON: value PATH VERB...
+value() { # PATH ARGUMENT...
+    path=$1
+    shift
+    "$SLUICE" "$@" --json </dev/null 2>&1 | "$TOOLS/json" "$path"
+}
+
+last_run() {
+    value runs.0.number ls -n 1
+}
+
+# Waits until an event with this topic has been published; gives up after two minutes.
+await_event() { # TOPIC-SUFFIX
+    timeout 120 "$SLUICE" watch --since 0 --json 2>/dev/null |
+        "$TOOLS/json" --until "$1" topic ||
+        fail "no event $1 came"
+}
