@@ -116,7 +116,8 @@ static void apply_assign(struct broker *broker, const struct change *change)
                                     .index = change->index,
                                     .count = change->count,
                                     .token = change->token,
-                                    .number = change->number });
+                                    .number = change->number,
+                                    .gpus = change->gpus });
     announce(broker, &(struct announcement){
                          .kind = "attempt",
                          .run = change->run,
@@ -254,18 +255,18 @@ static void apply_lost(struct broker *broker, const struct change *change)
 
 static void apply_node(struct broker *broker, const struct change *change)
 {
-    uint32_t slots, busy;
+    struct node_view view = { 0 };
     struct peer *peer = &broker->peers[change->node];
     struct node_record record = { peer->name, peer->version, 0, broker->now_us };
     struct err err;
 
-    core_node(broker->core, change->node, &slots, &busy);
-    record.slots = slots;
+    if (core_node(broker->core, change->node, &view))
+        record.slots = view.cpu_milli / 1000;
     batch_check(broker, store_node_put(broker->store, change->node, &record, &err), &err);
     announce(broker, &(struct announcement){
                          .kind = "node",
                          .name = peer->name,
-                         .count = slots,
+                         .count = record.slots,
                          .state = node_state_name((enum node_state)change->state) });
 }
 

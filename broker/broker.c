@@ -122,6 +122,7 @@ void broker_destroy(struct broker *broker)
     changes_fini(&broker->changes);
     plans_fini(broker);
     peers_fini(broker);
+    labels_fini(broker);
     outbox_fini(&broker->outbox);
     objects_destroy(broker->objects);
     store_destroy(broker->store);

@@ -71,6 +71,8 @@ struct broker {
     struct bytes result_bytes;
     int64_t started_us; /* of the input in hand */
     struct submission *submitting;
+    char **labels; /* environments that were named, by number - 1 */
+    uint32_t label_count, label_capacity;
     struct peer *peers;
     uint32_t peer_count, peer_capacity;
     struct table plan_slots; /* run -> slot */
@@ -151,8 +153,11 @@ void plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan); /* t
 void plan_drop(struct broker *broker, uint64_t run);
 void plans_leave(struct broker *broker); /* drops what was read of runs that are over */
 void plans_fini(struct broker *broker);
-NODISCARD enum rc plan_shapes(const struct plan *plan, struct arena *arena,
-                              struct stage_shape **shapes, struct core_edge **edges);
+uint32_t label_number(struct broker *broker, const char *label); /* never 0 */
+void labels_fini(struct broker *broker);
+NODISCARD enum rc plan_shapes(struct broker *broker, const struct plan *plan,
+                              struct arena *arena, struct stage_shape **shapes,
+                              struct core_edge **edges);
 struct stage_row stage_row_of(struct broker *broker, uint64_t run, uint32_t stage,
                               struct arena *arena);
 /* Tasks that were stopped, with those that the end of their stage kept from starting: no

@@ -62,12 +62,28 @@ static void welcome(struct broker *broker, uint32_t node)
     peer_send(broker, node, MESSAGE_WELCOME, &body);
 }
 
+static struct offer offer_of(struct broker *broker, const struct node_hello *hello)
+{
+    uint32_t *labels = arena_array(broker->scratch, hello->label_count, sizeof *labels);
+    struct offer offer = { .cpu_milli = hello->cpu_milli,
+                           .memory_mb = hello->memory_mb,
+                           .gpus = hello->gpus,
+                           .labels = labels,
+                           .label_count = labels ? hello->label_count : 0,
+                           .takes_any_label = hello->takes_any_label };
+
+    for (size_t i = 0; i < offer.label_count; i++)
+        labels[i] = label_number(broker, hello->labels[i]);
+    return offer;
+}
+
 static void on_join(struct broker *broker, const char *identity,
                     const struct link_frame *body)
 {
     struct node_hello hello;
     struct err err;
-    uint32_t number, slots, busy;
+    struct node_view view;
+    uint32_t number;
 
     if (node_hello_decode(body->data, body->size, broker->scratch, &hello, &err) != RC_OK
         || strcmp(hello.name, identity) != 0) {
@@ -88,7 +104,7 @@ static void on_join(struct broker *broker, const char *identity,
     }
     welcome(broker, number);
     if (peer->has_joined && hello.session <= peer->session
-        && core_node(broker->core, number, &slots, &busy) == NODE_ONLINE)
+        && core_node(broker->core, number, &view) && view.state == NODE_ONLINE)
         return; /* a repeat that crossed our answer: what it lists may be out of date */
     peer->has_joined = true;
     peer->session = hello.session;
@@ -96,7 +112,7 @@ static void on_join(struct broker *broker, const char *identity,
     table_fini(&peer->classes);
     broker_step(broker, &(struct core_input){ .kind = INPUT_JOIN,
                                               .node = number,
-                                              .slots = hello.slots,
+                                              .offer = offer_of(broker, &hello),
                                               .tokens = hello.tokens,
                                               .token_count = hello.token_count });
 }
@@ -225,15 +241,16 @@ static void rejoin(struct broker *broker, const char *identity)
 void node_message(struct broker *broker, const char *identity, enum message_type type,
                   const struct link_frame *body)
 {
-    uint32_t number = 0, slots, busy;
+    struct node_view view;
+    uint32_t number = 0;
     struct peer *peer = peer_by_name(broker, identity, &number);
 
     if (type == MESSAGE_JOIN) {
         on_join(broker, identity, body);
         return;
     }
-    if (!peer || !peer->has_joined
-        || core_node(broker->core, number, &slots, &busy) != NODE_ONLINE) {
+    if (!peer || !peer->has_joined || !core_node(broker->core, number, &view)
+        || view.state != NODE_ONLINE) {
         rejoin(broker, identity);
         return;
     }

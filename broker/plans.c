@@ -2,7 +2,9 @@
  * on. */
 #include "broker/broker_state.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PLAN_ARENA_MAX = 1 << 30 };
 
@@ -112,7 +114,58 @@ struct run_plan *plan_of(struct broker *broker, uint64_t run)
     return &broker->plans[slot];
 }
 
-enum rc plan_shapes(const struct plan *plan, struct arena *arena,
+uint32_t label_number(struct broker *broker, const char *label)
+{
+    for (uint32_t i = 0; i < broker->label_count; i++)
+        if (strcmp(broker->labels[i], label) == 0)
+            return i + 1;
+    if (broker->label_count == broker->label_capacity) {
+        broker->label_capacity = broker->label_capacity ? broker->label_capacity * 2 : 16;
+        broker->labels =
+            reallocarray(broker->labels, broker->label_capacity, sizeof(char *));
+        must(broker->labels != NULL);
+    }
+    broker->labels[broker->label_count] = strdup(label);
+    must(broker->labels[broker->label_count] != NULL);
+    return ++broker->label_count;
+}
+
+void labels_fini(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->label_count; i++)
+        free(broker->labels[i]);
+    free(broker->labels);
+}
+
+/* Rounded up, so that requests that hardly differ share a queue. */
+static uint32_t amount_of(double amount, double unit, uint32_t step)
+{
+    double steps = ceil(amount * unit / step);
+
+    return steps <= 0           ? 0
+           : steps > 1e9 / step ? UINT32_MAX / step * step
+                                : (uint32_t)steps * step;
+}
+
+static int32_t priority_of(const struct plan *plan)
+{
+    if (!(plan->priority > PLAN_PRIORITY_MIN))
+        return plan->priority <= PLAN_PRIORITY_MIN ? PLAN_PRIORITY_MIN : 0;
+    return plan->priority > PLAN_PRIORITY_MAX ? PLAN_PRIORITY_MAX
+                                              : (int32_t)plan->priority;
+}
+
+static struct demand demand_of(struct broker *broker, const struct plan_stage *stage)
+{
+    return (struct demand){ .cpu_milli = amount_of(stage->cpu_min, 1000, 10),
+                            .memory_mb = amount_of(stage->memory_min_mb, 1, 1),
+                            .gpus = amount_of(stage->gpus, 1, 1),
+                            .label = stage->environment && stage->environment[0]
+                                         ? label_number(broker, stage->environment)
+                                         : 0 };
+}
+
+enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena *arena,
                     struct stage_shape **shapes, struct core_edge **edges)
 {
     struct stage_shape *made = arena_array(arena, plan->stage_count, sizeof *made);
@@ -126,7 +179,9 @@ enum rc plan_shapes(const struct plan *plan, struct arena *arena,
         made[i] = (struct stage_shape){ .is_task = stage->kind == STAGE_TASK,
                                         .on_error = stage->on_error,
                                         .on_child_error = stage->on_child_error,
-                                        .queued_max = stage->queued_max };
+                                        .queued_max = stage->queued_max,
+                                        .demand = demand_of(broker, stage),
+                                        .priority = priority_of(plan) };
         for (size_t a = 0; a < stage->action_count; a++)
             made[i].actions |= stage->actions[a].when;
     }

@@ -62,12 +62,13 @@ enum rc stage_by_name(struct broker *broker, const struct request *request,
 enum rc query_status(struct broker *broker, const struct request *request,
                      struct buf *body, struct err *err)
 {
-    uint32_t online = 0, slots, busy;
+    struct node_view view;
+    uint32_t online = 0;
 
     (void)request;
     (void)err;
     for (uint32_t i = 0; i < broker->peer_count; i++)
-        online += core_node(broker->core, i, &slots, &busy) == NODE_ONLINE;
+        online += core_node(broker->core, i, &view) && view.state == NODE_ONLINE;
     pack_map(body, 11);
     field_text(body, "version", SLUICE_VERSION);
     field_text(body, "store", store_id(broker->store));
@@ -113,6 +114,24 @@ enum rc query_find(struct broker *broker, const struct request *request, struct 
     return RC_OK;
 }
 
+/* What one task of a stage asks of a node. */
+static const char *demand_text(struct broker *broker, const struct plan_stage *stage)
+{
+    scoped_buf text = { 0 };
+
+    buf_printf(&text, "%g CPU", stage->cpu_min > 0 ? stage->cpu_min : 1);
+    if (stage->memory_min_mb > 0)
+        buf_printf(&text, ", %g MB of memory", stage->memory_min_mb);
+    if (stage->gpus > 0)
+        buf_printf(&text, ", %g GPU", stage->gpus);
+    if (stage->environment && stage->environment[0])
+        buf_printf(&text, ", environment %s", stage->environment);
+
+    const char *kept = arena_text(broker->scratch, buf_string(&text));
+
+    return kept ? kept : "";
+}
+
 static const char *reason_text(struct broker *broker, struct run_plan *plan,
                                enum reason reason, uint32_t stage)
 {
@@ -139,6 +158,12 @@ static const char *reason_text(struct broker *broker, struct run_plan *plan,
     case REASON_ACTION:
         format = "an action of stage %s ended the run";
         break;
+    case REASON_UNFIT:
+        return arena_printf(broker->scratch, "no node has what stage %s asks for: %s",
+                            name,
+                            stage < plan->plan->stage_count
+                                ? demand_text(broker, &plan->plan->stages[stage])
+                                : "?");
     case REASON_REJECTED:
         format = "stage %s was rejected";
         break;
@@ -514,19 +539,24 @@ enum rc query_nodes(struct broker *broker, const struct request *request,
     pack_text(body, "nodes");
     pack_list(body, broker->peer_count);
     for (uint32_t i = 0; i < broker->peer_count; i++) {
-        uint32_t slots, busy;
-        enum node_state state = core_node(broker->core, i, &slots, &busy);
+        struct node_view view = { 0 };
         struct node_record record = { 0 };
 
+        (void)core_node(broker->core, i, &view);
         if (store_node(broker->store, i, broker->scratch, &record, err) != RC_OK)
             record = (struct node_record){ 0 };
-        pack_map(body, 6);
+        pack_map(body, 10);
         field_text(body, "name", broker->peers[i].name);
-        field_text(body, "state", node_state_name(state));
+        field_text(body, "state", node_state_name(view.state));
         field_text(body, "version", broker->peers[i].version);
-        field_uint(body, "slots", slots);
-        field_uint(body, "busy", busy);
-        field_int(body, "seen", state == NODE_ONLINE ? broker->now_us : record.seen_us);
+        field_uint(body, "slots", view.cpu_milli / 1000);
+        field_uint(body, "busy", view.attempts);
+        field_int(body, "seen",
+                  view.state == NODE_ONLINE ? broker->now_us : record.seen_us);
+        field_uint(body, "memory", view.memory_mb);
+        field_uint(body, "gpus", (uint64_t)__builtin_popcountll(view.gpus));
+        field_int(body, "cpu_free", view.cpu_free);
+        field_uint(body, "gpus_free", (uint64_t)__builtin_popcountll(view.gpus_free));
     }
     return RC_OK;
 }

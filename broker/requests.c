@@ -86,7 +86,8 @@ enum rc request_submit(struct broker *broker, const struct request *request,
     rc = submission_open(request, &submission, err);
     if (rc != RC_OK)
         return rc;
-    if (plan_shapes(submission.plan.plan, broker->scratch, &shapes, &edges) != RC_OK) {
+    if (plan_shapes(broker, submission.plan.plan, broker->scratch, &shapes, &edges)
+        != RC_OK) {
         arena_destroy(submission.plan.arena);
         return err_set(err, RC_NO_MEMORY, "no memory for the run's stages");
     }

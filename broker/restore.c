@@ -33,7 +33,7 @@ static enum rc restore_run(void *context, uint64_t run, struct err *err)
 
     struct stage_row *stages = arena_array(arena, row.stages, sizeof *stages);
 
-    if (!stages || plan_shapes(plan->plan, arena, &shapes, &edges) != RC_OK)
+    if (!stages || plan_shapes(broker, plan->plan, arena, &shapes, &edges) != RC_OK)
         return err_set(err, RC_NO_MEMORY, "run %lu", (unsigned long)run);
     for (uint32_t i = 0; rc == RC_OK && i < row.stages; i++)
         rc = store_stage(broker->store, run, i, arena, &stages[i], err);

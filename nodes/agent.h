@@ -13,7 +13,12 @@ struct agent_settings {
     const char *directory;       /* of the node, absolute */
     const char *name;            /* of the node; its socket identity */
     const char *requests, *bulk; /* the broker's endpoints */
-    uint32_t slots;              /* attempts at once */
+    uint32_t slots;              /* CPUs offered: as many attempts of one CPU at once */
+    uint32_t memory_mb;          /* offered; 0: not limited */
+    uint64_t gpus;               /* bit i: device i is offered */
+    const char **labels;         /* environments that the node serves */
+    size_t label_count;
+    bool takes_any_label;
     uint64_t idle_exit_ms; /* ends when it heard no broker for so long and runs nothing;
                               0: never */
     int channel_fd;        /* to the supervisor */

@@ -30,12 +30,18 @@ void broker_join(struct agent *agent)
     must(tokens != NULL);
     for (uint32_t i = 0; i < count; i++)
         tokens[i] = agent_at(agent->core, i)->token;
-    node_hello_encode(&body, &(struct node_hello){ .name = agent->settings.name,
-                                                   .version = SLUICE_VERSION,
-                                                   .slots = agent->settings.slots,
-                                                   .session = agent->session,
-                                                   .tokens = tokens,
-                                                   .token_count = count });
+    node_hello_encode(
+        &body, &(struct node_hello){ .name = agent->settings.name,
+                                     .version = SLUICE_VERSION,
+                                     .cpu_milli = agent->settings.slots * 1000,
+                                     .memory_mb = agent->settings.memory_mb,
+                                     .gpus = agent->settings.gpus,
+                                     .labels = agent->settings.labels,
+                                     .label_count = agent->settings.label_count,
+                                     .takes_any_label = agent->settings.takes_any_label,
+                                     .session = agent->session,
+                                     .tokens = tokens,
+                                     .token_count = count });
     broker_send(agent, MESSAGE_JOIN, &body);
     agent->next_join_us = agent->now_us + JOIN_REPEAT_US;
 }
@@ -59,6 +65,7 @@ static void on_assign(struct agent *agent, const struct link_frame *body,
                             .stage = items[i].stage,
                             .index = items[i].index + n,
                             .number = items[i].number,
+                            .gpus = items[i].gpus,
                             .has_class = class_find(agent, items[i].run, items[i].stage)
                                          != NULL });
 }

@@ -21,8 +21,8 @@ static uint64_t *token_add(uint64_t *tokens, uint32_t *count, uint32_t *capacity
 }
 
 /* What the attempt is, for the in-task contract. */
-static void identify(struct hand *hand, const struct work_class *class,
-                     const struct agent_attempt *attempt)
+static void identify(const struct agent *agent, struct hand *hand,
+                     const struct work_class *class, const struct agent_attempt *attempt)
 {
     char *execution = arena_alloc(hand->arena, UUID_TEXT_SIZE);
     char *project = arena_alloc(hand->arena, UUID_TEXT_SIZE);
@@ -38,6 +38,8 @@ static void identify(struct hand *hand, const struct work_class *class,
         .task_index = attempt->index,
         .task_count = plan_stage_task_count(class->stage),
         .execution_counter = attempt->token,
+        .gpus = attempt->gpus,
+        .has_devices = agent->settings.gpus != 0,
         .attempt_number = attempt->number,
         .run_id = class->head.run_id,
         .execution_id = execution,
@@ -60,7 +62,7 @@ static void do_prepare(struct agent *agent, uint64_t token)
     class->uses++;
     hand->class = class;
     hand->stage = class->stage;
-    identify(hand, class, attempt);
+    identify(agent, hand, class, attempt);
     hand->job = (struct job){ .kind = JOB_PREPARE,
                               .token = token,
                               .identity = &hand->identity,

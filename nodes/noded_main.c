@@ -23,7 +23,7 @@ static const char usage[] =
     "  --name NAME          of the node (default: the host's name)\n"
     "  --slots N            tasks at once (default: the number of CPUs)\n"
     "  --idle-exit SECONDS  ends when it heard no broker for so long and runs nothing "
-    "(default 900)\n"
+    "(default 10)\n"
     "  --version, --help\n";
 
 struct options {
@@ -108,6 +108,7 @@ static int run_agent(const struct options *options, const char *directory)
                                        .requests = requests,
                                        .bulk = bulk,
                                        .slots = (uint32_t)options->slots,
+                                       .takes_any_label = true,
                                        .idle_exit_ms = options->idle_exit_s * 1000,
                                        .channel_fd = SUPERVISOR_CHANNEL_FD };
 
@@ -160,7 +161,7 @@ int main(int argc, char **argv)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     struct options options = { .slots = cpus > 0 ? (uint64_t)cpus : 1,
-                               .idle_exit_s = 900 };
+                               .idle_exit_s = 10 };
     int status = read_options(argc, argv, &options);
     char path[PATH_MAX + 8], directory[PATH_MAX];
 

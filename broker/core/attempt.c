@@ -1,7 +1,4 @@
-/* attempt.c - the tries of tasks on nodes, and the line of stages that could hand out
- * more.
- *
- * Invariant: a stage is in the ready line exactly when stage_available is above 0. */
+/* attempt.c - the tries of tasks on nodes: begun, ended, lost. */
 #include "broker/core/core_state.h"
 
 #include <string.h>
@@ -44,7 +41,11 @@ struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
     core->attempt_count++;
     run->live++;
     run->stages[row->stage].row.running++;
-    node_at(core, row->node)->busy++;
+
+    struct node *node = node_at(core, row->node);
+
+    node->busy++;
+    node_take(node, &run->stages[row->stage].shape.demand, row->gpus);
     return &core->attempts[slot];
 }
 
@@ -57,6 +58,7 @@ static void attempt_remove(struct core *core, struct attempt *attempt)
     must(node->busy > 0);
     stage->row.running--;
     node->busy--;
+    node_give(node, &stage->shape.demand, attempt->row.gpus);
     attempt->owner->live--;
     core->attempt_count--;
     table_remove(&core->attempt_slots, attempt->row.token);
@@ -83,47 +85,9 @@ uint64_t stage_available(const struct stage *stage)
     return left;
 }
 
-static void ready_unlink(struct core *core, struct stage *stage)
-{
-    if (stage->ready_prev)
-        stage->ready_prev->ready_next = stage->ready_next;
-    else
-        core->ready_first = stage->ready_next;
-    if (stage->ready_next)
-        stage->ready_next->ready_prev = stage->ready_prev;
-    else
-        core->ready_last = stage->ready_prev;
-    stage->ready_next = stage->ready_prev = NULL;
-    stage->is_ready = false;
-}
-
-static void ready_append(struct core *core, struct stage *stage)
-{
-    stage->ready_prev = core->ready_last;
-    stage->ready_next = NULL;
-    if (core->ready_last)
-        core->ready_last->ready_next = stage;
-    else
-        core->ready_first = stage;
-    core->ready_last = stage;
-    stage->is_ready = true;
-}
-
-void ready_update(struct core *core, struct stage *stage)
-{
-    bool is_ready = stage_available(stage) > 0;
-
-    if (is_ready == stage->is_ready)
-        return;
-    if (is_ready)
-        ready_append(core, stage);
-    else
-        ready_unlink(core, stage);
-}
-
 /* Fills a change with what the attempt is. */
-static struct change *change_of(struct changes *changes, enum change_kind kind,
-                                const struct attempt_row *row)
+struct change *change_of(struct changes *changes, enum change_kind kind,
+                         const struct attempt_row *row)
 {
     struct change *change = change_add(changes, kind);
 
@@ -277,79 +241,5 @@ void attempts_stop(struct core *core, const struct stage *stage, struct changes 
             continue;
         attempt->row.is_stopping = true;
         change_of(changes, CHANGE_STOP, &attempt->row);
-    }
-}
-
-/* The online node with the most room, or NULL. */
-static struct node *roomiest(struct core *core, uint32_t *number)
-{
-    struct node *best = NULL;
-    uint32_t best_room = 0;
-
-    for (uint32_t i = 0; i < core->node_capacity; i++) {
-        struct node *node = &core->nodes[i];
-
-        if (node->state != NODE_ONLINE || node->busy >= node->slots
-            || node->slots - node->busy <= best_room)
-            continue;
-        best = node;
-        best_room = node->slots - node->busy;
-        *number = i;
-    }
-    return best;
-}
-
-/* Hands out one waiting retry or a range of fresh tasks of the stage to the node. */
-static void hand_out(struct core *core, struct stage *stage, uint32_t node, uint32_t room,
-                     struct changes *changes)
-{
-    struct stage_row *row = &stage->row;
-    uint64_t count = stage_available(stage);
-    struct attempt_row first = { .token = core->token_next,
-                                 .run = stage->run->row.run,
-                                 .stage = stage->index,
-                                 .node = node,
-                                 .number = 1 };
-
-    must(count > 0);
-    if (row->retry_count > 0) {
-        first.index = row->retries[0].index;
-        first.number = row->retries[0].attempts + 1;
-        first.failures = row->retries[0].failures;
-        first.losses = row->retries[0].losses;
-        row->retries++;
-        row->retry_count--;
-        count = 1;
-    } else {
-        count = count < room ? count : room;
-        first.index = row->next;
-        row->next += count;
-    }
-
-    struct change *change = change_of(changes, CHANGE_ASSIGN, &first);
-
-    change->count = count;
-    for (uint64_t i = 0; i < count; i++) {
-        attempt_add(core, &first, stage->run);
-        first.index++;
-        first.token++;
-    }
-    core->token_next = first.token;
-    stage_touch(core, stage);
-    must(row->next <= row->tasks);
-}
-
-void assign(struct core *core, struct changes *changes)
-{
-    while (core->ready_first) {
-        struct stage *stage = core->ready_first;
-        uint32_t number = 0;
-        struct node *node = roomiest(core, &number);
-
-        if (!node)
-            return;
-        hand_out(core, stage, number, node->slots - node->busy, changes);
-        ready_unlink(core, stage); /* to the end of the line: every run gets its turn */
-        ready_update(core, stage);
     }
 }

@@ -84,6 +84,7 @@ void core_destroy(struct core *core)
     free(core->nodes);
     free(core->changed);
     free(core->changed_runs);
+    lines_fini(core);
     table_fini(&core->run_slots);
     table_fini(&core->attempt_slots);
     free(core);

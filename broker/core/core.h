@@ -20,6 +20,11 @@
 #include "codecs/wire/state.h"
 
 enum {
+    CORE_CPU_DEFAULT = 1000, /* thousandths: a task that says nothing gets one CPU */
+    CORE_GPUS_MAX = 64,      /* of one node */
+    CORE_LABELS_MAX = 64,    /* of one node */
+    CORE_PATIENCE_US =
+        5000000,         /* then a request that others pass gets a node held for it */
     CORE_TRIES_MAX = 3,  /* attempts of a task whose stage says on-error: retry */
     CORE_LOSSES_MAX = 3, /* a task that loses this many nodes is given up */
     CORE_STAGES_MAX = PLAN_STAGES_MAX,
@@ -50,12 +55,29 @@ struct retry { /* a task that was handed out before and waits to be handed out a
     uint8_t failures, losses;
 };
 
+struct demand {         /* what one task of a stage needs of a node */
+    uint32_t cpu_milli; /* thousandths of a CPU; 0: CORE_CPU_DEFAULT */
+    uint32_t memory_mb; /* 0: not asked for */
+    uint32_t gpus;      /* whole devices */
+    uint32_t label;     /* number of the label that the node must have; 0: none */
+};
+
+struct offer {                     /* what a node has */
+    uint32_t cpu_milli, memory_mb; /* memory 0: not limited */
+    uint64_t gpus;                 /* bit i: device i is there */
+    const uint32_t *labels;        /* borrowed until the step returns */
+    size_t label_count;
+    bool takes_any_label; /* a private node is every environment */
+};
+
 struct stage_shape { /* what the plan fixes */
     bool is_task;
     enum on_error on_error;
     enum on_child_error on_child_error;
     unsigned actions;    /* WHEN_ bits that have actions */
     uint64_t queued_max; /* 0: no limit */
+    struct demand demand;
+    int32_t priority; /* higher goes first, everywhere */
 };
 
 struct stage_row {
@@ -88,6 +110,7 @@ struct attempt_row {
     uint32_t stage, node, number; /* number: 1 for the first attempt */
     uint8_t failures, losses;     /* of the task before this attempt */
     bool has_started, is_stopping;
+    uint64_t gpus; /* devices of the node that are its own */
 };
 
 /* ---- Inputs
@@ -101,7 +124,7 @@ enum input_kind {
     INPUT_RESOLVED,   /* run, stage, tasks: answer to CHANGE_RESOLVE */
     INPUT_UNRESOLVED, /* run, stage: answer to CHANGE_RESOLVE */
     INPUT_VERDICT,    /* run, stage, then: answer to CHANGE_EVALUATE */
-    INPUT_JOIN,     /* node, slots, tokens: a node says hello and which attempts it has */
+    INPUT_JOIN,     /* node, offer, tokens: a node says hello and which attempts it has */
     INPUT_LEAVE,    /* node: it says goodbye; its attempts are lost */
     INPUT_BEAT,     /* node: it lives */
     INPUT_STARTED,  /* node, token */
@@ -119,7 +142,8 @@ struct core_input {
     enum input_kind kind;
     int64_t now_us; /* never decreases */
     uint64_t run;
-    uint32_t stage, node, slots;
+    uint32_t stage, node;
+    struct offer offer;
     uint64_t token, tasks;
     bool yes;
     unsigned then; /* bits 1 << enum then */
@@ -171,6 +195,7 @@ struct change {
         state; /* enum run_state, stage_state or node_state; the row may be further */
     unsigned when;
     bool will_retry, is_late;
+    uint64_t gpus; /* CHANGE_ASSIGN */
 };
 
 struct changes { /* grows as needed; the caller clears it */
@@ -205,8 +230,37 @@ uint64_t core_run_next(const struct core *core); /* number that the next run wil
 uint64_t core_token_next(
     const struct core *core);                  /* token that the next attempt will get */
 uint32_t core_active(const struct core *core); /* unfinished runs */
-enum node_state core_node(const struct core *core, uint32_t node, uint32_t *slots,
-                          uint32_t *busy);
+struct node_view {
+    enum node_state state;
+    uint32_t attempts; /* live ones */
+    uint32_t cpu_milli, memory_mb;
+    int64_t cpu_free, memory_free; /* thousandths, MB */
+    uint64_t gpus, gpus_free;
+    bool has_offered; /* since this core was made */
+};
+/* False: no such node. */
+bool core_node(const struct core *core, uint32_t node, struct node_view *view);
+
+enum why {               /* the one thing that a stage or task waits for */
+           WHY_NOTHING,  /* it has ended, or runs */
+           WHY_UPSTREAM, /* other stages */
+           WHY_APPROVAL, /* a person */
+           WHY_LIMIT,   /* maximum-queued-executions: so many may be unfinished at once */
+           WHY_NO_NODE, /* no node is online */
+           WHY_UNFIT,   /* no node that is known has what it asks for */
+           WHY_AWAY,    /* a node that could run it is away */
+           WHY_BUSY,    /* nodes that could run it have too little free */
+           WHY_HELD,    /* nodes with room are held for a request that waited longer */
+           WHY_TURN,    /* it is next in line */
+           WHY_COUNT
+};
+struct why_view {
+    enum why why;
+    uint32_t fit_nodes; /* nodes that could run it if they were empty */
+};
+/* Why nothing more of the stage runs now. */
+void core_why(const struct core *core, uint64_t run, uint32_t stage,
+              struct why_view *view);
 
 /* Restoring, before the first step: counters, then each active run with its stages, then
  * attempts, then core_restored, which puts what is ready in line and gives nodes with

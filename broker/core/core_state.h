@@ -21,8 +21,29 @@ struct stage {
     uint32_t retry_capacity;
     const uint32_t *targets; /* stages that wait for this one; in run->targets */
     uint32_t target_count;
-    bool is_ready, is_changed;
-    struct stage *ready_next, *ready_prev;
+    bool is_changed;
+    struct lane *lane; /* while it is ready, else NULL */
+    struct stage *lane_next, *lane_prev;
+};
+
+struct lane { /* ready stages of one run that ask for the same */
+    struct queue *queue;
+    struct run *run;
+    struct stage *first, *last; /* the next to be served first */
+    struct lane *next, *prev;   /* in the queue, while it has stages */
+    struct lane *sibling;       /* of the same run */
+};
+
+struct queue { /* all that is ready and asks for the same, at one priority */
+    struct demand demand;
+    int32_t priority;
+    struct lane *first, *last; /* the run to be served next first */
+    uint32_t lane_count;
+    struct queue *next, *prev; /* among the queues that have lanes */
+    int64_t blocked_us;        /* since when nothing of it fits anywhere; 0: it does */
+    uint64_t served;           /* turn at which it was served last */
+    uint64_t skipped_in;       /* the round in which it was found not to fit */
+    struct node *held;         /* kept free for it, or NULL */
 };
 
 struct run {
@@ -32,6 +53,7 @@ struct run {
     uint32_t *work;    /* room for one entry a stage, for walks without recursion */
     uint32_t slot;
     uint32_t live; /* live attempts */
+    struct lane *lanes;
     bool is_changed;
 };
 
@@ -45,7 +67,13 @@ struct attempt {
 struct node {
     bool is_known;
     enum node_state state;
-    uint32_t slots, busy;
+    uint32_t busy;      /* live attempts */
+    struct offer offer; /* labels points to own */
+    uint32_t labels[CORE_LABELS_MAX];
+    bool has_offered;
+    int64_t cpu_free, memory_free; /* below 0 when the node shrank */
+    uint64_t gpus_free;
+    struct queue *held_for;
     int64_t seen_us;
 };
 
@@ -63,7 +91,11 @@ struct core {
     struct node *nodes;
     uint32_t node_capacity;
     uint32_t join_mark;
-    struct stage *ready_first, *ready_last;
+    struct queue **queues; /* every one there has been */
+    uint32_t queue_count, queue_capacity;
+    struct table queue_slots;               /* hash of request and priority -> slot */
+    struct queue *queue_first, *queue_last; /* those with ready stages */
+    uint64_t turn, round;
     struct stage **changed; /* stages with is_changed */
     uint32_t changed_count, changed_capacity;
     struct run **changed_runs;
@@ -107,11 +139,11 @@ void stage_approve(struct core *core, const struct core_input *input,
                    struct changes *changes);
 void stage_stop(struct core *core, struct stage *stage, struct changes *changes);
 void stage_settle(struct core *core, struct stage *stage, struct changes *changes);
+void stage_unfit(struct core *core, struct stage *stage, struct changes *changes);
 
 /* attempt.c */
 uint64_t stage_available(
     const struct stage *stage); /* tasks that could be handed out now */
-void ready_update(struct core *core, struct stage *stage);
 void retry_add(struct stage *stage, const struct retry *retry);
 void attempt_started(struct core *core, const struct core_input *input,
                      struct changes *changes);
@@ -123,6 +155,24 @@ struct attempt *attempt_find(const struct core *core, uint64_t token);
 struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
                             struct run *run);
 void assign(struct core *core, struct changes *changes);
+
+struct change *change_of(struct changes *changes, enum change_kind kind,
+                         const struct attempt_row *row);
+
+/* line.c */
+void ready_update(struct core *core, struct stage *stage);
+void line_rotate(
+    struct stage *stage); /* to the end of its lane, the lane to the end of its queue */
+void lines_fini(struct core *core);
+void lanes_fini(struct run *run);
+
+/* place.c */
+bool demand_fits_node(const struct demand *demand,
+                      const struct node *node); /* an empty one */
+void node_take(struct node *node, const struct demand *demand, uint64_t gpus);
+void node_give(struct node *node, const struct demand *demand, uint64_t gpus);
+void node_offer(struct core *core, uint32_t number, const struct offer *offer);
+void queue_release(struct queue *queue); /* gives the node back that is held for it */
 
 /* node.c */
 struct node *node_at(struct core *core, uint32_t number); /* makes it known */

@@ -47,10 +47,14 @@ void node_join(struct core *core, const struct core_input *input, struct changes
 {
     struct node *node = node_at(core, input->node);
 
+    bool has_changed = node->offer.cpu_milli != input->offer.cpu_milli
+                       || node->offer.memory_mb != input->offer.memory_mb
+                       || node->offer.gpus != input->offer.gpus;
+
     node->seen_us = core->now_us;
-    if (node->state == NODE_ONLINE && node->slots != input->slots)
+    if (node->state == NODE_ONLINE && has_changed)
         node_announce(input->node, NODE_ONLINE, changes);
-    node->slots = input->slots;
+    node_offer(core, input->node, &input->offer);
     set_state(core, input->node, NODE_ONLINE, changes);
     core->join_mark++;
     for (size_t i = 0; i < input->token_count; i++) {
@@ -77,6 +81,8 @@ void node_leave(struct core *core, uint32_t number, struct changes *changes)
     if (number >= core->node_capacity || !core->nodes[number].is_known)
         return;
     core->join_mark++;
+    if (core->nodes[number].held_for)
+        queue_release(core->nodes[number].held_for);
     set_state(core, number, NODE_AWAY, changes);
     lose_unnamed(core, number, changes);
     must(core->nodes[number].busy == 0);
@@ -120,14 +126,21 @@ int64_t core_deadline_us(const struct core *core)
     return first;
 }
 
-enum node_state core_node(const struct core *core, uint32_t number, uint32_t *slots,
-                          uint32_t *busy)
+bool core_node(const struct core *core, uint32_t number, struct node_view *view)
 {
-    if (number >= core->node_capacity) {
-        *slots = *busy = 0;
-        return NODE_AWAY;
-    }
-    *slots = core->nodes[number].slots;
-    *busy = core->nodes[number].busy;
-    return core->nodes[number].state;
+    if (number >= core->node_capacity || !core->nodes[number].is_known)
+        return false;
+
+    const struct node *node = &core->nodes[number];
+
+    *view = (struct node_view){ .state = node->state,
+                                .attempts = node->busy,
+                                .cpu_milli = node->offer.cpu_milli,
+                                .memory_mb = node->offer.memory_mb,
+                                .cpu_free = node->cpu_free,
+                                .memory_free = node->memory_free,
+                                .gpus = node->offer.gpus,
+                                .gpus_free = node->gpus_free,
+                                .has_offered = node->has_offered };
+    return true;
 }

@@ -187,7 +187,7 @@ static void check_stage(const struct stage *stage)
     const struct stage_row *row = &stage->row;
 
     must(row->next <= row->tasks);
-    must(stage->is_ready == (stage_available(stage) > 0));
+    must((stage->lane != NULL) == (stage_available(stage) > 0));
     must(row->running + row->complete + row->failed + row->stopped <= row->next);
     check_moves(stage);
     if (row->pending == PENDING_END)
@@ -200,21 +200,74 @@ static void check_stage(const struct stage *stage)
         must(row->retries[i].index < row->next);
 }
 
-static void check_ready(const struct core *core)
+static uint64_t check_lane(const struct lane *lane)
 {
     const struct stage *last = NULL;
+    uint64_t count = 0;
+
+    must(lane->first != NULL);
+    for (const struct stage *at = lane->first; at; at = at->lane_next) {
+        must(at->lane == lane && at->lane_prev == last && at->run == lane->run);
+        last = at;
+        count++;
+    }
+    must(lane->last == last);
+    return count;
+}
+
+static uint64_t check_queue(const struct queue *queue)
+{
+    uint64_t stages = 0, lanes = 0;
+
+    for (const struct lane *lane = queue->first; lane; lane = lane->next) {
+        must(lane->queue == queue);
+        stages += check_lane(lane);
+        lanes++;
+    }
+    must(lanes == queue->lane_count && lanes > 0);
+    must(!queue->held || queue->held->held_for == queue);
+    return stages;
+}
+
+static void check_ready(const struct core *core)
+{
     uint64_t in_line = 0, ready = 0;
 
-    for (const struct stage *at = core->ready_first; at; at = at->ready_next) {
-        must(at->is_ready && at->ready_prev == last);
-        last = at;
-        in_line++;
-    }
-    must(core->ready_last == last);
+    for (const struct queue *queue = core->queue_first; queue; queue = queue->next)
+        in_line += check_queue(queue);
     for (uint32_t i = 0; i < core->run_capacity; i++)
         for (uint32_t s = 0; core->runs[i] && s < core->runs[i]->row.stages; s++)
-            ready += core->runs[i]->stages[s].is_ready;
+            ready += core->runs[i]->stages[s].lane != NULL;
     must(in_line == ready);
+}
+
+/* What is free of a node and what its attempts hold is what it offers; no device is held
+ * twice. */
+static void check_resources(const struct core *core, uint32_t number)
+{
+    const struct node *node = &core->nodes[number];
+    int64_t cpu = node->cpu_free, memory = node->memory_free;
+    uint64_t gpus = node->gpus_free;
+
+    if (!node->has_offered)
+        return;
+    for (uint32_t i = 0; i < core->attempt_capacity; i++) {
+        const struct attempt *attempt = &core->attempts[i];
+
+        if (attempt->row.token == 0 || attempt->row.node != number)
+            continue;
+
+        const struct demand *demand =
+            &attempt->owner->stages[attempt->row.stage].shape.demand;
+
+        cpu += demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
+        memory += demand->memory_mb;
+        must((gpus & attempt->row.gpus) == 0);
+        gpus |= attempt->row.gpus;
+    }
+    must(cpu == node->offer.cpu_milli && memory == node->offer.memory_mb);
+    must((node->offer.gpus & ~gpus) == 0);
+    must(!node->held_for || node->held_for->held == node);
 }
 
 static void check_attempts(const struct core *core)
@@ -236,6 +289,7 @@ static void check_attempts(const struct core *core)
     }
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         busy += core->nodes[i].busy;
+        check_resources(core, i);
         if (core->nodes[i].state == NODE_AWAY)
             continue;
         must(core->nodes[i].is_known);

@@ -18,6 +18,7 @@ void run_destroy(struct run *run)
     for (uint32_t i = 0; run->stages && i < run->row.stages; i++)
         free(run->stages[i].retry_room);
     free(run->stages);
+    lanes_fini(run);
     free(run->targets);
     free(run->work);
     free(run);
@@ -96,7 +97,7 @@ void run_remove(struct core *core, struct run *run)
     must(run->live == 0);
     must(core->runs[run->slot] == run);
     for (uint32_t i = 0; i < run->row.stages; i++)
-        must(!run->stages[i].is_ready);
+        must(!run->stages[i].lane);
     core->runs[run->slot] = NULL;
     table_remove(&core->run_slots, run->row.run);
     core->run_count--;

@@ -282,3 +282,18 @@ void stage_stop(struct core *core, struct stage *stage, struct changes *changes)
     ready_update(core, stage);
     stage_settle(core, stage, changes);
 }
+
+/* No node could ever run its tasks: it fails before any is handed out. */
+void stage_unfit(struct core *core, struct stage *stage, struct changes *changes)
+{
+    must(stage->lane != NULL);
+    stage->row.reason = REASON_UNFIT;
+    stage->row.reason_stage = stage->index;
+    if (stage->row.running == 0) {
+        stage_finish(core, stage, STAGE_ERROR, changes);
+        return;
+    }
+    /* Nodes that could have gone away; what runs on the others may end. */
+    stage->row.failed++;
+    stage_stop(core, stage, changes);
+}

@@ -148,7 +148,7 @@ enum rc store_attempt_put(struct store *store, const struct attempt_row *row,
     scoped_buf record = { 0 };
     struct key key = key_run(row->token);
 
-    record_begin(&record, 9);
+    record_begin(&record, 10);
     pack_uint(&record, row->run);
     pack_uint(&record, row->stage);
     pack_uint(&record, row->index);
@@ -158,6 +158,7 @@ enum rc store_attempt_put(struct store *store, const struct attempt_row *row,
     pack_uint(&record, row->losses);
     pack_bool(&record, row->has_started);
     pack_bool(&record, row->is_stopping);
+    pack_uint(&record, row->gpus);
     return db_put_buf(store, TABLE_ATTEMPTS, &key, &record, err);
 }
 
@@ -186,6 +187,7 @@ static enum rc read_attempt(const MDB_val *found, const MDB_val *data,
     row->losses = (uint8_t)reader_uint_max(&reader, UINT8_MAX);
     row->has_started = reader_bool(&reader);
     row->is_stopping = reader_bool(&reader);
+    row->gpus = reader_uint(&reader);
     return record_close(&reader, TABLE_ATTEMPTS, err);
 }
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,6 +326,24 @@ static void await_exit(uint32_t pid)
         poll(&item, 1, GOODBYE_WAIT_MS);
 }
 
+/* The node ends with its broker; one that did not hear of it in time is told by signal.
+ * Its lock says that the number in it is still its own. */
+static void end_node(const char *folder)
+{
+    char path[PATH_ROOM], text[24] = "";
+
+    snprintf(path, sizeof path, "%s/node/lock", folder);
+
+    scoped_fd int fd = open(path, O_RDWR | O_CLOEXEC);
+    ssize_t got = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, 0);
+    long pid = got > 0 ? strtol(text, NULL, 10) : 0;
+
+    if (pid <= 1 || !is_locked(path))
+        return;
+    kill((pid_t)pid, SIGTERM);
+    await_exit((uint32_t)pid);
+}
+
 int sluice_shutdown(struct sluice *sluice, bool force, struct sluice_error *error)
 {
     struct err own;
@@ -339,7 +358,9 @@ int sluice_shutdown(struct sluice *sluice, bool force, struct sluice_error *erro
     enum rc rc = sluice_call(sluice, MESSAGE_SHUTDOWN,
                              &(struct request){ .force = force }, &reply, err);
 
-    if (rc == RC_OK && sluice->folder)
+    if (rc == RC_OK && sluice->folder) {
         await_exit(info.pid);
+        end_node(sluice->folder);
+    }
     return (int)rc;
 }

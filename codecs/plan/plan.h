@@ -18,6 +18,8 @@ enum {
     PLAN_TASKS_MAX = 100000000, /* of one stage */
     PLAN_TEXT_MAX = 16 << 20,   /* bytes of one text */
     PLAN_NAME_MAX = 4096,
+    PLAN_PRIORITY_MIN = -1000,
+    PLAN_PRIORITY_MAX = 1000,
 };
 
 struct plan_source {  /* one file, or a URI that may stand for several */
@@ -127,6 +129,7 @@ struct plan {
     const char *project; /* the project's name */
     const char *title;   /* pipeline or step name */
     bool is_pipeline;    /* false: an ad-hoc run of one step */
+    double priority;     /* PLAN_PRIORITY_MIN to _MAX; higher goes first; 0 by default */
     struct plan_code code;
     struct plan_stage *stages;
     size_t stage_count;

@@ -168,6 +168,7 @@ static const struct field plan_fields[] = {
     TEXT(plan, project),
     TEXT(plan, title),
     BOOL(plan, is_pipeline),
+    FLOAT(plan, priority),
     { AT(plan, code), .kind = FIELD_STRUCT, .shape = &code_shape },
     STRUCTS(plan, stages, stage_count, PLAN_STAGES_MAX, plan_stage_shape),
     STRUCTS(plan, edges, edge_count, PLAN_EDGES_MAX, edge_shape),

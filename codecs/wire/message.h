@@ -88,11 +88,21 @@ NODISCARD enum rc request_decode(const void *bytes, size_t size, struct arena *a
 /* ---- Bodies between node and broker
  * -------------------------------------------------------------- */
 
-enum { NODE_NAME_MAX = 64, NODE_TOKENS_MAX = 1000000, NODE_SLOTS_MAX = 1000000 };
+enum {
+    NODE_NAME_MAX = 64,
+    NODE_TOKENS_MAX = 1000000,
+    NODE_SLOTS_MAX = 1000000,
+    NODE_LABELS_MAX = 64
+};
 
 struct node_hello {
     const char *name, *version; /* name: 1 to NODE_NAME_MAX of letters, digits and ._- */
-    uint32_t slots;
+    uint32_t cpu_milli;         /* thousandths of CPUs offered */
+    uint32_t memory_mb;         /* 0: not limited */
+    uint64_t gpus;              /* bit i: device i is offered */
+    const char **labels;        /* environments that the node serves */
+    size_t label_count;
+    bool takes_any_label; /* serves every environment: the node of a private broker */
     uint64_t
         session; /* grows with every join that means a new beginning; repeats keep it */
     uint64_t *tokens; /* attempts the node has: running, or ended and not yet taken */
@@ -110,6 +120,7 @@ NODISCARD enum rc tokens_decode(const void *bytes, size_t size, struct arena *ar
 struct assignment { /* count tasks of one stage: indexes and tokens go up together */
     uint64_t run, index, count, token;
     uint32_t stage, number; /* number: which attempt of the task this is, from 1 */
+    uint64_t gpus; /* bit i: device i is its own; a task with devices comes alone */
 };
 void assignments_encode(struct buf *buf, const struct assignment *items, size_t count);
 NODISCARD enum rc assignments_decode(const void *bytes, size_t size, struct arena *arena,

@@ -43,19 +43,76 @@ static uint64_t *read_tokens(struct reader *reader, struct arena *arena, size_t 
     return tokens;
 }
 
+static void pack_labels(struct buf *buf, const struct node_hello *hello)
+{
+    pack_list(buf, hello->label_count);
+    for (size_t i = 0; i < hello->label_count; i++)
+        pack_text(buf, hello->labels[i]);
+}
+
+static void read_labels(struct reader *reader, struct arena *arena,
+                        struct node_hello *hello)
+{
+    size_t count = reader_list(reader);
+
+    hello->labels = count <= NODE_LABELS_MAX
+                        ? arena_array(arena, count, sizeof *hello->labels)
+                        : NULL;
+    if (!hello->labels) {
+        reader_fail(reader);
+        return;
+    }
+    hello->label_count = count;
+    for (size_t i = 0; i < count; i++)
+        hello->labels[i] = reader_text(reader, arena, PLAN_NAME_MAX);
+}
+
 void node_hello_encode(struct buf *buf, const struct node_hello *hello)
 {
-    pack_map(buf, 5);
+    pack_map(buf, 9);
     pack_text(buf, "session");
     pack_uint(buf, hello->session);
     pack_text(buf, "name");
     pack_text(buf, hello->name);
     pack_text(buf, "version");
     pack_text(buf, hello->version);
-    pack_text(buf, "slots");
-    pack_uint(buf, hello->slots);
+    pack_text(buf, "cpu");
+    pack_uint(buf, hello->cpu_milli);
+    pack_text(buf, "memory");
+    pack_uint(buf, hello->memory_mb);
+    pack_text(buf, "gpus");
+    pack_uint(buf, hello->gpus);
+    pack_text(buf, "labels");
+    pack_labels(buf, hello);
+    pack_text(buf, "any");
+    pack_bool(buf, hello->takes_any_label);
     pack_text(buf, "tokens");
     pack_tokens(buf, hello->tokens, hello->token_count);
+}
+
+static void hello_field(struct reader *reader, struct arena *arena, struct bytes key,
+                        struct node_hello *hello)
+{
+    if (bytes_are(key, "name"))
+        hello->name = reader_text(reader, arena, NODE_NAME_MAX);
+    else if (bytes_are(key, "version"))
+        hello->version = reader_text(reader, arena, NODE_NAME_MAX);
+    else if (bytes_are(key, "session"))
+        hello->session = reader_uint(reader);
+    else if (bytes_are(key, "cpu"))
+        hello->cpu_milli = (uint32_t)reader_uint_max(reader, NODE_SLOTS_MAX * 1000ull);
+    else if (bytes_are(key, "memory"))
+        hello->memory_mb = (uint32_t)reader_uint_max(reader, UINT32_MAX);
+    else if (bytes_are(key, "gpus"))
+        hello->gpus = reader_uint(reader);
+    else if (bytes_are(key, "labels"))
+        read_labels(reader, arena, hello);
+    else if (bytes_are(key, "any"))
+        hello->takes_any_label = reader_bool(reader);
+    else if (bytes_are(key, "tokens"))
+        hello->tokens = read_tokens(reader, arena, &hello->token_count);
+    else
+        reader_skip(reader);
 }
 
 enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
@@ -65,22 +122,8 @@ enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
     struct node_hello read = { .version = "" };
 
     reader_init(&reader, bytes, size);
-    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
-        struct bytes key = reader_string(&reader);
-
-        if (bytes_are(key, "name"))
-            read.name = reader_text(&reader, arena, NODE_NAME_MAX);
-        else if (bytes_are(key, "version"))
-            read.version = reader_text(&reader, arena, NODE_NAME_MAX);
-        else if (bytes_are(key, "session"))
-            read.session = reader_uint(&reader);
-        else if (bytes_are(key, "slots"))
-            read.slots = (uint32_t)reader_uint_max(&reader, NODE_SLOTS_MAX);
-        else if (bytes_are(key, "tokens"))
-            read.tokens = read_tokens(&reader, arena, &read.token_count);
-        else
-            reader_skip(&reader);
-    }
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--)
+        hello_field(&reader, arena, reader_string(&reader), &read);
     if (!reader_at_end(&reader))
         return undecodable(err, "join", &reader);
     if (!read.name || !node_name_is_valid(read.name))
@@ -166,13 +209,14 @@ void assignments_encode(struct buf *buf, const struct assignment *items, size_t 
     pack_text(buf, "tasks");
     pack_list(buf, count);
     for (size_t i = 0; i < count; i++) {
-        pack_list(buf, 6);
+        pack_list(buf, 7);
         pack_uint(buf, items[i].run);
         pack_uint(buf, items[i].stage);
         pack_uint(buf, items[i].index);
         pack_uint(buf, items[i].count);
         pack_uint(buf, items[i].token);
         pack_uint(buf, items[i].number);
+        pack_uint(buf, items[i].gpus);
     }
 }
 
@@ -195,6 +239,10 @@ enum rc assignments_decode(const void *bytes, size_t size, struct arena *arena,
         read[i].count = reader_uint_max(&reader, NODE_SLOTS_MAX);
         read[i].token = reader_uint(&reader);
         read[i].number = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
+        if (extra > 0) {
+            read[i].gpus = reader_uint(&reader);
+            extra--;
+        }
         row_end(&reader, extra);
     }
     if (!read || !reader_ok(&reader))

@@ -34,6 +34,7 @@ const char *reason_name(enum reason reason)
         [REASON_ACTION] = "action",
         [REASON_CANCELLED] = "cancelled",
         [REASON_REJECTED] = "rejected",
+        [REASON_UNFIT] = "unfit",
     };
     return (unsigned)reason < REASON_COUNT ? names[reason] : "unknown";
 }

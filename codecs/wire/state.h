@@ -39,6 +39,7 @@ enum reason { /* of a stage's or run's state */
               REASON_ACTION,     /* stop-pipeline or error-pipeline */
               REASON_CANCELLED,
               REASON_REJECTED,
+              REASON_UNFIT, /* no node has what its tasks ask for */
               REASON_COUNT
 };
 

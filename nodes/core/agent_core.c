@@ -90,6 +90,7 @@ static struct agent_attempt *add(struct agent_core *core, const struct agent_inp
     *attempt = (struct agent_attempt){ .token = input->token,
                                        .run = input->run,
                                        .index = input->index,
+                                       .gpus = input->gpus,
                                        .stage = input->stage,
                                        .number = input->number,
                                        .state = state,

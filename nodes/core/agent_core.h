@@ -32,6 +32,7 @@ enum agent_state {
 
 struct agent_attempt {
     uint64_t token, run, index;
+    uint64_t gpus; /* devices that are its own */
     uint32_t stage, number;
     enum agent_state state;
     bool is_dropped; /* nobody wants its result */
@@ -69,7 +70,7 @@ enum agent_input_kind {
 struct agent_input {
     enum agent_input_kind kind;
     int64_t now_us;
-    uint64_t token, run, index;
+    uint64_t token, run, index, gpus;
     uint32_t stage, number;
     bool has_class, is_good;
     enum cause cause;

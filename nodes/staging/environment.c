@@ -199,6 +199,28 @@ static enum rc add_identity(struct variables *variables,
     return rc;
 }
 
+/* The devices that the attempt may use, by index, as CUDA and ROCm programs expect them.
+ * A node that hands out devices hides the others. */
+static enum rc add_devices(struct variables *variables,
+                           const struct attempt_identity *identity, struct err *err)
+{
+    static const char *const names[] = { "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
+                                         "ROCR_VISIBLE_DEVICES" };
+    char list[256] = "";
+    size_t used = 0;
+    enum rc rc = RC_OK;
+
+    if (!identity->has_devices)
+        return RC_OK;
+    for (unsigned i = 0; i < 64; i++)
+        if (identity->gpus >> i & 1)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%u",
+                                     used ? "," : "", i);
+    for (size_t i = 0; rc == RC_OK && i < COUNT_OF(names); i++)
+        rc = variables_set(variables, names[i], list, err);
+    return rc;
+}
+
 static enum rc add_step(struct variables *variables, const struct plan_stage *stage,
                         struct err *err)
 {
@@ -232,6 +254,8 @@ enum rc environment_build(const struct staging *staging,
         rc = add_folders(&built, staging, identity->token, err);
     if (rc == RC_OK)
         rc = add_identity(&built, identity, stage, err);
+    if (rc == RC_OK)
+        rc = add_devices(&built, identity, err);
     if (rc == RC_OK)
         rc = add_step(&built, stage, err);
     if (rc == RC_OK)

@@ -43,7 +43,9 @@ struct staging {
 struct attempt_identity {
     uint64_t token; /* names the folder */
     uint64_t run_number, task_index, task_count, execution_counter;
-    uint32_t attempt_number;                        /* 1 for the first try */
+    uint64_t gpus;           /* bit i: device i of the node is its own */
+    bool has_devices;        /* the node hands out devices: it may see no others */
+    uint32_t attempt_number; /* 1 for the first try */
     const char *run_id, *execution_id, *project_id; /* UUID text */
     const char *project, *title;                    /* pipeline or step name */
     bool is_pipeline;

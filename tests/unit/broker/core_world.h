@@ -228,7 +228,7 @@ static inline void join(struct world *self, uint32_t node, uint32_t slots,
 {
     move(self, (struct core_input){ .kind = INPUT_JOIN,
                                     .node = node,
-                                    .slots = slots,
+                                    .offer = { .cpu_milli = slots * 1000 },
                                     .tokens = tokens,
                                     .token_count = token_count });
 }

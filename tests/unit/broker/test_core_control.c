@@ -311,7 +311,7 @@ static void test_a_node_that_comes_back_keeps_the_attempts_it_names(void **state
 static void test_a_silent_node_is_away_at_the_deadline_and_not_before(void **state)
 {
     struct world *world = *state;
-    uint32_t slots, busy;
+    struct node_view view;
 
     assert_true(core_deadline_us(world->core) == INT64_MAX);
     one_stage(world, plain, 1, 1);
@@ -324,13 +324,15 @@ static void test_a_silent_node_is_away_at_the_deadline_and_not_before(void **sta
     world->now_us = core_deadline_us(world->core) - 2;
     tick(world);
     expect(world, "");
-    assert_int_equal(core_node(world->core, 1, &slots, &busy), NODE_ONLINE);
-    assert_int_equal(busy, 1);
+    assert_true(core_node(world->core, 1, &view));
+    assert_int_equal(view.state, NODE_ONLINE);
+    assert_int_equal((int)view.attempts, 1);
     tick(world);
     expect(world, "node 1 away; lost 1/0/0 t1 retry");
-    assert_int_equal(core_node(world->core, 1, &slots, &busy), NODE_AWAY);
-    assert_int_equal(busy, 0);
-    assert_int_equal(core_node(world->core, 4000, &slots, &busy), NODE_AWAY);
+    assert_true(core_node(world->core, 1, &view));
+    assert_int_equal(view.state, NODE_AWAY);
+    assert_int_equal((int)view.attempts, 0);
+    assert_false(core_node(world->core, 4000, &view));
     assert_true(core_deadline_us(world->core) == INT64_MAX);
 }
 

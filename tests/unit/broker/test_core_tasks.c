@@ -82,8 +82,8 @@ static void test_runs_and_stages_take_turns(void **state)
         world->changes.count = 0;
     }
     tick(world);
-    expect(world, "assign 1/0 0+1 t1 n0 #1; assign 1/1 0+1 t2 n1 #1; "
-                  "assign 2/0 0+1 t3 n2 #1; assign 2/1 0+1 t4 n3 #1; "
+    expect(world, "assign 1/0 0+1 t1 n0 #1; assign 2/0 0+1 t2 n1 #1; "
+                  "assign 1/1 0+1 t3 n2 #1; assign 2/1 0+1 t4 n3 #1; "
                   "assign 1/0 1+1 t5 n4 #1; assign 2/0 1+1 t6 n5 #1");
 }
 

@@ -343,8 +343,11 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
     scoped_buf join = { 0 }, note = { 0 }, started = { 0 }, results = { 0 }, want = { 0 };
     char *section = section_of_message(state, MESSAGE_WANT);
 
-    node_hello_encode(&join,
-                      &(struct node_hello){ "n", "v", 1, 1, (uint64_t *)tokens, 2 });
+    node_hello_encode(&join, &(struct node_hello){ .name = "n",
+                                                   .version = "v",
+                                                   .cpu_milli = 1000,
+                                                   .tokens = (uint64_t *)tokens,
+                                                   .token_count = 2 });
     assert_message(state, MESSAGE_JOIN, decode_join, &join);
     note_encode(&note, &(struct note){ 1, 1, "t" });
     assert_message(state, MESSAGE_NOTE, decode_note, &note);

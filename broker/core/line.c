@@ -1,0 +1,179 @@
+/* line.c - who could hand out a task now, in the order of their turns.
+ *
+ * Queues group what asks for the same at one priority; in a queue each run has a lane, so
+ * that a run with many ready stages gets no more turns than one with few; in a lane
+ * stages take turns.
+ *
+ * Invariant: a stage is in a lane exactly when stage_available is above 0; a lane is in
+ * its queue exactly when it has stages; a queue is listed exactly when it has lanes. */
+#include "broker/core/core_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+static bool is_queue_for(const struct queue *queue, const struct stage_shape *shape)
+{
+    return queue->priority == shape->priority
+           && queue->demand.cpu_milli == shape->demand.cpu_milli
+           && queue->demand.memory_mb == shape->demand.memory_mb
+           && queue->demand.gpus == shape->demand.gpus
+           && queue->demand.label == shape->demand.label;
+}
+
+static struct queue *queue_for(struct core *core, const struct stage_shape *shape)
+{
+    uint64_t key =
+        mix(mix(mix(mix(mix(1, shape->demand.cpu_milli), shape->demand.memory_mb),
+                    shape->demand.gpus),
+                shape->demand.label),
+            (uint32_t)shape->priority)
+        | 1;
+    uint32_t slot;
+
+    while (table_find(&core->queue_slots, key, &slot)) {
+        if (is_queue_for(core->queues[slot], shape))
+            return core->queues[slot];
+        key += 2; /* two requests of one hash */
+    }
+
+    struct queue *queue = calloc(1, sizeof *queue);
+
+    must(queue != NULL);
+    queue->demand = shape->demand;
+    queue->priority = shape->priority;
+    if (core->queue_count == core->queue_capacity)
+        core->queues = grown(core->queues, &core->queue_capacity, sizeof(struct queue *));
+    table_put(&core->queue_slots, key, core->queue_count);
+    core->queues[core->queue_count++] = queue;
+    return queue;
+}
+
+static struct lane *lane_for(struct core *core, struct stage *stage)
+{
+    struct queue *queue = queue_for(core, &stage->shape);
+    struct lane *lane = stage->run->lanes;
+
+    while (lane && lane->queue != queue)
+        lane = lane->sibling;
+    if (lane)
+        return lane;
+    lane = calloc(1, sizeof *lane);
+    must(lane != NULL);
+    lane->queue = queue;
+    lane->run = stage->run;
+    lane->sibling = stage->run->lanes;
+    stage->run->lanes = lane;
+    return lane;
+}
+
+void lanes_fini(struct run *run)
+{
+    while (run->lanes) {
+        struct lane *next = run->lanes->sibling;
+
+        free(run->lanes);
+        run->lanes = next;
+    }
+}
+
+void lines_fini(struct core *core)
+{
+    for (uint32_t i = 0; i < core->queue_count; i++)
+        free(core->queues[i]);
+    free(core->queues);
+    table_fini(&core->queue_slots);
+}
+
+/* Doubly linked lists with the ends in first and last. */
+#define LIST_APPEND(list, item, next_in, prev_in, first_in, last_in)                     \
+    do {                                                                                 \
+        (item)->prev_in = (list)->last_in;                                               \
+        (item)->next_in = NULL;                                                          \
+        if ((list)->last_in)                                                             \
+            (list)->last_in->next_in = (item);                                           \
+        else                                                                             \
+            (list)->first_in = (item);                                                   \
+        (list)->last_in = (item);                                                        \
+    } while (0)
+#define LIST_REMOVE(list, item, next_in, prev_in, first_in, last_in)                     \
+    do {                                                                                 \
+        if ((item)->prev_in)                                                             \
+            (item)->prev_in->next_in = (item)->next_in;                                  \
+        else                                                                             \
+            (list)->first_in = (item)->next_in;                                          \
+        if ((item)->next_in)                                                             \
+            (item)->next_in->prev_in = (item)->prev_in;                                  \
+        else                                                                             \
+            (list)->last_in = (item)->prev_in;                                           \
+        (item)->next_in = (item)->prev_in = NULL;                                        \
+    } while (0)
+
+static void lane_enter(struct core *core, struct lane *lane)
+{
+    struct queue *queue = lane->queue;
+
+    if (queue->lane_count++ == 0) {
+        queue->blocked_us = 0;
+        LIST_APPEND(core, queue, next, prev, queue_first, queue_last);
+    }
+    LIST_APPEND(queue, lane, next, prev, first, last);
+}
+
+static void lane_leave(struct core *core, struct lane *lane)
+{
+    struct queue *queue = lane->queue;
+
+    LIST_REMOVE(queue, lane, next, prev, first, last);
+    if (--queue->lane_count == 0) {
+        LIST_REMOVE(core, queue, next, prev, queue_first, queue_last);
+        queue_release(queue);
+    }
+}
+
+static void stage_enter(struct core *core, struct stage *stage)
+{
+    struct lane *lane = lane_for(core, stage);
+
+    if (!lane->first)
+        lane_enter(core, lane);
+    LIST_APPEND(lane, stage, lane_next, lane_prev, first, last);
+    stage->lane = lane;
+}
+
+static void stage_leave(struct core *core, struct stage *stage)
+{
+    struct lane *lane = stage->lane;
+
+    LIST_REMOVE(lane, stage, lane_next, lane_prev, first, last);
+    stage->lane = NULL;
+    if (!lane->first)
+        lane_leave(core, lane);
+}
+
+void ready_update(struct core *core, struct stage *stage)
+{
+    bool is_ready = stage_available(stage) > 0;
+
+    if (is_ready && !stage->lane)
+        stage_enter(core, stage);
+    else if (!is_ready && stage->lane)
+        stage_leave(core, stage);
+}
+
+void line_rotate(struct stage *stage)
+{
+    struct lane *lane = stage->lane;
+
+    if (!lane)
+        return;
+    LIST_REMOVE(lane, stage, lane_next, lane_prev, first, last);
+    LIST_APPEND(lane, stage, lane_next, lane_prev, first, last);
+    LIST_REMOVE(lane->queue, lane, next, prev, first, last);
+    LIST_APPEND(lane->queue, lane, next, prev, first, last);
+}

@@ -1,0 +1,376 @@
+/* place.c - which node takes what: resources, priorities, turns, and nobody left waiting
+ * for ever.
+ *
+ * Each round serves the queue of the highest priority whose next run has the fewest live
+ * attempts, until nothing that is ready fits anywhere. A demand that fits no node at the
+ * moment does not hold up smaller ones; but when they have passed it for
+ * CORE_PATIENCE_US, the node with the most room among those that could ever run it is
+ * held for it: nothing of the same or a lower priority is placed there until it fits. A
+ * demand that no known node could ever satisfy fails its stage at once. */
+#include "broker/core/core_state.h"
+
+#include <string.h>
+
+static uint32_t cpu_of(const struct demand *demand)
+{
+    return demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
+}
+
+static uint32_t bits_of(uint64_t mask)
+{
+    return (uint32_t)__builtin_popcountll(mask);
+}
+
+static bool has_label(const struct node *node, uint32_t label)
+{
+    if (label == 0 || node->offer.takes_any_label)
+        return true;
+    for (size_t i = 0; i < node->offer.label_count; i++)
+        if (node->labels[i] == label)
+            return true;
+    return false;
+}
+
+bool demand_fits_node(const struct demand *demand, const struct node *node)
+{
+    return cpu_of(demand) <= node->offer.cpu_milli
+           && (node->offer.memory_mb == 0 || demand->memory_mb <= node->offer.memory_mb)
+           && demand->gpus <= bits_of(node->offer.gpus) && has_label(node, demand->label);
+}
+
+/* How many tasks of the demand fit into what is free of the node. */
+static uint64_t room_for(const struct demand *demand, const struct node *node)
+{
+    uint64_t room;
+
+    if (node->state != NODE_ONLINE || node->cpu_free < (int64_t)cpu_of(demand)
+        || !has_label(node, demand->label))
+        return 0;
+    room = (uint64_t)node->cpu_free / cpu_of(demand);
+    if (demand->memory_mb > 0 && node->offer.memory_mb > 0) {
+        uint64_t by_memory =
+            node->memory_free > 0 ? (uint64_t)node->memory_free / demand->memory_mb : 0;
+
+        room = by_memory < room ? by_memory : room;
+    }
+    if (demand->gpus > 0) {
+        uint64_t by_gpus = bits_of(node->gpus_free) / demand->gpus;
+
+        room = by_gpus < room ? by_gpus : room;
+    }
+    return room;
+}
+
+void node_take(struct node *node, const struct demand *demand, uint64_t gpus)
+{
+    must((gpus & ~node->gpus_free) == 0 || !node->has_offered);
+    node->cpu_free -= cpu_of(demand);
+    node->memory_free -= demand->memory_mb;
+    node->gpus_free &= ~gpus;
+}
+
+void node_give(struct node *node, const struct demand *demand, uint64_t gpus)
+{
+    node->cpu_free += cpu_of(demand);
+    node->memory_free += demand->memory_mb;
+    node->gpus_free |= gpus & node->offer.gpus;
+}
+
+/* What is free follows from what is offered and what runs there. */
+void node_offer(struct core *core, uint32_t number, const struct offer *offer)
+{
+    struct node *node = node_at(core, number);
+    size_t labels =
+        offer->label_count < CORE_LABELS_MAX ? offer->label_count : CORE_LABELS_MAX;
+
+    node->offer = *offer;
+    node->offer.labels = NULL;
+    node->offer.label_count = labels;
+    if (labels > 0)
+        memcpy(node->labels, offer->labels, labels * sizeof *node->labels);
+    node->has_offered = true;
+    node->cpu_free = offer->cpu_milli;
+    node->memory_free = offer->memory_mb;
+    node->gpus_free = offer->gpus;
+    for (uint32_t i = 0; i < core->attempt_capacity; i++) {
+        const struct attempt *attempt = &core->attempts[i];
+
+        if (attempt->row.token == 0 || attempt->row.node != number)
+            continue;
+        node->cpu_free -=
+            cpu_of(&attempt->owner->stages[attempt->row.stage].shape.demand);
+        node->memory_free -=
+            attempt->owner->stages[attempt->row.stage].shape.demand.memory_mb;
+        node->gpus_free &= ~attempt->row.gpus;
+    }
+}
+
+void queue_release(struct queue *queue)
+{
+    if (!queue->held)
+        return;
+    must(queue->held->held_for == queue);
+    queue->held->held_for = NULL;
+    queue->held = NULL;
+}
+
+/* Whether the queue may use what is free of the node although somebody holds it. */
+static bool may_use(const struct queue *queue, const struct node *node)
+{
+    return !node->held_for || node->held_for == queue
+           || node->held_for->priority < queue->priority;
+}
+
+/* Devices are dear: work that needs none goes where there are none, if it can. Then the
+ * emptier. */
+static bool is_better(const struct queue *queue, const struct node *node,
+                      const struct node *best)
+{
+    uint32_t gpus = bits_of(node->gpus_free), best_gpus = bits_of(best->gpus_free);
+
+    if (queue->demand.gpus == 0 && (gpus > 0) != (best_gpus > 0))
+        return gpus == 0;
+    return node->cpu_free > best->cpu_free;
+}
+
+static struct node *find_node(struct core *core, const struct queue *queue,
+                              uint32_t *number)
+{
+    struct node *best = NULL;
+
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        struct node *node = &core->nodes[i];
+
+        if (room_for(&queue->demand, node) == 0 || !may_use(queue, node))
+            continue;
+        if (best && !is_better(queue, node, best))
+            continue;
+        best = node;
+        *number = i;
+    }
+    return best;
+}
+
+/* Whether some node that is known, or has not said yet what it has, could run the
+ * demand. */
+static bool could_fit(const struct core *core, const struct demand *demand,
+                      bool *is_any_online)
+{
+    bool fits = false;
+
+    *is_any_online = false;
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        const struct node *node = &core->nodes[i];
+
+        *is_any_online |= node->state == NODE_ONLINE;
+        if (node->is_known && (!node->has_offered || demand_fits_node(demand, node)))
+            fits = true;
+    }
+    return fits;
+}
+
+/* Keeps the roomiest node that could run it free for a queue that was passed for too
+ * long. */
+static void hold_node(struct core *core, struct queue *queue)
+{
+    struct node *best = NULL;
+
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        struct node *node = &core->nodes[i];
+
+        if (node->state == NODE_ONLINE && !node->held_for
+            && demand_fits_node(&queue->demand, node)
+            && (!best || node->cpu_free > best->cpu_free))
+            best = node;
+    }
+    if (!best)
+        return;
+    best->held_for = queue;
+    queue->held = best;
+}
+
+/* Nothing of the queue fits anywhere now. */
+static void queue_blocked(struct core *core, struct queue *queue, struct changes *changes)
+{
+    bool is_any_online;
+
+    queue->skipped_in = core->round;
+    if (queue->blocked_us == 0)
+        queue->blocked_us = core->now_us;
+    if (!could_fit(core, &queue->demand, &is_any_online) && is_any_online) {
+        while (queue->first)
+            stage_unfit(core, queue->first->first, changes);
+        return;
+    }
+    if (!queue->held && core->now_us - queue->blocked_us >= CORE_PATIENCE_US)
+        hold_node(core, queue);
+}
+
+/* The queue to be served next, of those that were not skipped in this round. */
+static struct queue *next_queue(const struct core *core)
+{
+    struct queue *best = NULL;
+
+    for (struct queue *queue = core->queue_first; queue; queue = queue->next) {
+        if (queue->skipped_in == core->round)
+            continue;
+        if (best && queue->priority != best->priority) {
+            if (queue->priority > best->priority)
+                best = queue;
+            continue;
+        }
+        if (!best || queue->first->run->live < best->first->run->live
+            || (queue->first->run->live == best->first->run->live
+                && queue->served < best->served))
+            best = queue;
+    }
+    return best;
+}
+
+static uint64_t lowest_bits(uint64_t mask, uint32_t count)
+{
+    uint64_t taken = 0;
+
+    for (; count > 0; count--) {
+        uint64_t bit = mask & -mask;
+
+        taken |= bit;
+        mask &= ~bit;
+    }
+    return taken;
+}
+
+/* The next attempt of the stage: a waiting retry, else the first fresh task. */
+static struct attempt_row next_attempt(struct core *core, struct stage *stage,
+                                       uint32_t node)
+{
+    struct stage_row *row = &stage->row;
+    struct attempt_row next = { .token = core->token_next,
+                                .run = stage->run->row.run,
+                                .stage = stage->index,
+                                .node = node,
+                                .number = 1,
+                                .index = row->next };
+
+    if (row->retry_count > 0) {
+        next.index = row->retries[0].index;
+        next.number = row->retries[0].attempts + 1;
+        next.failures = row->retries[0].failures;
+        next.losses = row->retries[0].losses;
+    }
+    next.gpus = lowest_bits(node_at(core, node)->gpus_free, stage->shape.demand.gpus);
+    return next;
+}
+
+/* Hands out up to count tasks: fresh ones without devices as one range, others one by
+ * one. */
+static void hand_out(struct core *core, struct stage *stage, uint32_t node,
+                     uint64_t count, struct changes *changes)
+{
+    struct stage_row *row = &stage->row;
+    struct attempt_row next = next_attempt(core, stage, node);
+    bool is_retry = row->retry_count > 0;
+    uint64_t available = stage_available(stage);
+
+    must(available > 0 && count > 0);
+    count = count < available ? count : available;
+    if (is_retry) {
+        row->retries++;
+        row->retry_count--;
+        count = 1;
+    } else {
+        count = next.gpus ? 1 : count;
+        row->next += count;
+    }
+
+    struct change *change = change_of(changes, CHANGE_ASSIGN, &next);
+
+    change->count = count;
+    change->gpus = next.gpus;
+    for (uint64_t i = 0; i < count; i++) {
+        attempt_add(core, &next, stage->run);
+        next.index++;
+        next.token++;
+    }
+    core->token_next = next.token;
+    stage_touch(core, stage);
+    must(row->next <= row->tasks);
+}
+
+static void queue_serve(struct core *core, struct queue *queue, struct changes *changes)
+{
+    struct stage *stage = queue->first->first;
+    uint32_t number = 0;
+    struct node *node = find_node(core, queue, &number);
+    uint64_t room;
+
+    if (!node) {
+        queue_blocked(core, queue, changes);
+        return;
+    }
+    /* Others that wait for the same get their part of what is free. */
+    room = room_for(&queue->demand, node) / queue->lane_count;
+    queue->blocked_us = 0;
+    queue_release(queue);
+    queue->served = ++core->turn;
+    hand_out(core, stage, number, room ? room : 1, changes);
+    line_rotate(stage);
+    ready_update(core, stage);
+}
+
+void assign(struct core *core, struct changes *changes)
+{
+    struct queue *queue;
+
+    core->round++;
+    while ((queue = next_queue(core)) != NULL)
+        queue_serve(core, queue, changes);
+}
+
+static enum why why_blocked(const struct core *core, const struct queue *queue,
+                            struct why_view *view)
+{
+    bool is_online = false, is_away = false, has_room = false;
+
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        const struct node *node = &core->nodes[i];
+
+        if (!node->is_known)
+            continue;
+        is_online |= node->state == NODE_ONLINE;
+        if (node->has_offered && !demand_fits_node(&queue->demand, node))
+            continue;
+        view->fit_nodes++;
+        is_away |= node->state == NODE_AWAY;
+        has_room |= room_for(&queue->demand, node) > 0;
+    }
+    if (has_room)
+        return queue->held ? WHY_TURN : WHY_HELD;
+    if (view->fit_nodes == 0)
+        return is_online ? WHY_UNFIT : WHY_NO_NODE;
+    if (!is_online)
+        return WHY_NO_NODE;
+    return is_away && view->fit_nodes == 1 ? WHY_AWAY : WHY_BUSY;
+}
+
+void core_why(const struct core *core, uint64_t number, uint32_t index,
+              struct why_view *view)
+{
+    const struct run *run = run_find(core, number);
+    const struct stage *stage =
+        run && index < run->row.stages ? &run->stages[index] : NULL;
+
+    *view = (struct why_view){ .why = WHY_NOTHING };
+    if (!stage || stage_state_is_final(stage->row.state))
+        return;
+    if (stage->row.state == STAGE_WAITING)
+        view->why = WHY_UPSTREAM;
+    else if (stage->row.state == STAGE_APPROVAL)
+        view->why = WHY_APPROVAL;
+    else if (stage->lane)
+        view->why = stage->lane->queue->skipped_in == core->round
+                        ? why_blocked(core, stage->lane->queue, view)
+                        : WHY_TURN;
+    else if (stage->shape.queued_max > 0 && stage->row.running >= stage->shape.queued_max)
+        view->why = WHY_LIMIT;
+}
