@@ -174,6 +174,7 @@ static void stage_end(struct core *core, struct stage *stage, enum reason reason
                           ? REASON_UPSTREAM
                           : reason;
         row->reason_stage = reason_stage;
+        stage_touch(core, stage); /* one that is stopping already keeps its state */
     }
     if (is_fresh)
         stage_set(core, stage, STAGE_SKIPPED, changes);

@@ -210,10 +210,15 @@ static void on_started(struct agent_core *core, struct agent_attempt *attempt,
 }
 
 static void on_ended(struct agent_core *core, struct agent_attempt *attempt,
-                     struct agent_effects *effects)
+                     bool is_unstarted, struct agent_effects *effects)
 {
-    if (attempt->state == AGENT_RUNNING || attempt->state == AGENT_STARTING)
-        collect(core, attempt, effects);
+    if (attempt->state != AGENT_RUNNING && attempt->state != AGENT_STARTING)
+        return;
+    if (is_unstarted && !attempt->has_cause) {
+        attempt->has_cause = true;
+        attempt->cause = CAUSE_START_FAILED;
+    }
+    collect(core, attempt, effects);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -324,14 +329,8 @@ static void step_attempt(struct agent_core *core, struct agent_attempt *attempt,
         on_started(core, attempt, input, effects);
         break;
     case AGENT_IN_UNSTARTED:
-        if (!attempt->has_cause) {
-            attempt->has_cause = true;
-            attempt->cause = CAUSE_START_FAILED;
-        }
-        on_ended(core, attempt, effects);
-        break;
     case AGENT_IN_EXITED:
-        on_ended(core, attempt, effects);
+        on_ended(core, attempt, input->kind == AGENT_IN_UNSTARTED, effects);
         break;
     case AGENT_IN_OUTPUT:
         attempt->last_output_us = input->now_us;
@@ -348,9 +347,12 @@ static void step_attempt(struct agent_core *core, struct agent_attempt *attempt,
     case AGENT_IN_DROP:
         on_drop(core, attempt, input->now_us, effects);
         break;
-    case AGENT_IN_LOST:
+    case AGENT_IN_LOST: /* an exit that was seen before counts */
+        if (attempt->state == AGENT_RUNNING || attempt->state == AGENT_STARTING)
+            drop(core, attempt, effects);
+        break;
     case AGENT_IN_TAKEN:
-        if (attempt->state == AGENT_DONE || input->kind == AGENT_IN_LOST)
+        if (attempt->state == AGENT_DONE)
             drop(core, attempt, effects);
         break;
     case AGENT_IN_ASSIGN:
@@ -382,7 +384,8 @@ void agent_step(struct agent_core *core, const struct agent_input *input,
         return;
     case AGENT_IN_ADOPT:
         if (!find(core, input->token))
-            add(core, input, input->state);
+            /* What it wrote while nobody looked is not known: it gets its time anew. */
+            add(core, input, input->state)->last_output_us = input->now_us;
         return;
     case AGENT_IN_PREPARED:
     case AGENT_IN_STARTED:

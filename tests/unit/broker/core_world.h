@@ -45,11 +45,6 @@ static inline int world_teardown(void **state)
     return unread == 0 ? 0 : -1;
 }
 
-static inline const char *status_text(enum result_status status)
-{
-    return result_status_name(status);
-}
-
 static inline void say_task(struct buf *out, const struct change *change,
                             const char *what)
 {
@@ -81,10 +76,25 @@ static inline void say_attempt(struct buf *out, const struct change *change)
     } else {
         say_task(out, change, change->kind == CHANGE_ENDED ? "ended" : "lost");
         if (change->kind == CHANGE_ENDED || !change->will_retry)
-            buf_printf(out, " %s", status_text(change->status));
+            buf_printf(out, " %s", result_status_name(change->status));
         if (change->will_retry)
             buf_text(out, " retry");
     }
+}
+
+static inline void say_node(struct buf *out, const struct change *change)
+{
+    unsigned long token = (unsigned long)change->token;
+
+    if (change->kind == CHANGE_NODE)
+        buf_printf(out, "node %u %s", change->node,
+                   node_state_name((enum node_state)change->state));
+    else
+        buf_printf(out, "%s n%u t%lu%s",
+                   change->kind == CHANGE_TAKEN  ? "taken"
+                   : change->kind == CHANGE_STOP ? "stop"
+                                                 : "drop",
+                   change->node, token, change->is_late ? " late" : "");
 }
 
 static inline void say(struct buf *out, const struct change *change)
@@ -93,7 +103,6 @@ static inline void say(struct buf *out, const struct change *change)
         [WHEN_STARTING] = "starting", [WHEN_COMPLETE] = "complete", [WHEN_ERROR] = "error"
     };
     unsigned long run = (unsigned long)change->run;
-    unsigned long token = (unsigned long)change->token;
 
     switch (change->kind) {
     case CHANGE_REFUSED:
@@ -125,18 +134,10 @@ static inline void say(struct buf *out, const struct change *change)
         say_attempt(out, change);
         break;
     case CHANGE_TAKEN:
-        buf_printf(out, "taken n%u t%lu%s", change->node, token,
-                   change->is_late ? " late" : "");
-        break;
     case CHANGE_STOP:
-        buf_printf(out, "stop n%u t%lu", change->node, token);
-        break;
     case CHANGE_DROP:
-        buf_printf(out, "drop n%u t%lu", change->node, token);
-        break;
     case CHANGE_NODE:
-        buf_printf(out, "node %u %s", change->node,
-                   node_state_name((enum node_state)change->state));
+        say_node(out, change);
         break;
     case CHANGE_RUN_ROW:
         buf_printf(out, "run-row %lu", run);
