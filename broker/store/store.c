@@ -11,9 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEYS_MAX = 511 };
-static const size_t map_first = (size_t)1 << 30; /* bytes of address space, not of disk */
-static const size_t map_margin = (size_t)1 << 28; /* free before a batch begins */
+enum { KEYS_MAX = 511 }; /* bytes; LMDB's own limit */
+enum { PROBE_BYTES = 1 << 20 };
 static const char magic[] = "sluice-store";
 
 static const char *const names[TABLE_COUNT] = {
@@ -40,7 +39,10 @@ struct store {
     MDB_dbi tables[TABLE_COUNT];
     MDB_txn *batch;  /* NULL: none is open */
     MDB_txn *reader; /* reset between uses */
-    size_t map_size;
+    struct store_map map;
+    size_t map_size, map_wanted; /* wanted: after a batch that did not fit */
+    int batch_code;              /* the first failure of the open batch */
+    bool is_suspect; /* a commit failed: LMDB is opened anew before the next use */
     int lock_fd;
     char id[37];
     char path[4096];
@@ -51,33 +53,81 @@ const char *table_name(enum table_id table)
     return names[table];
 }
 
-static enum rc failed(struct err *err, int code, const char *what)
+/* LMDB calls a short write of a full disk EIO, as it calls an error of the device. Who is
+ * right shows when as much is written as a file of this size would next get. */
+static bool is_disk_full(const struct store *store)
 {
+    char path[4200];
+    struct stat info;
+    void *bytes = calloc(1, PROBE_BYTES);
+    ssize_t written = -1;
+    int code = ENOMEM;
+
+    snprintf(path, sizeof path, "%s/data.mdb", store->path);
+    if (!bytes || stat(path, &info) < 0)
+        info.st_size = 0;
+    snprintf(path, sizeof path, "%s/probe", store->path);
+
+    scoped_fd int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd >= 0 && bytes) {
+        written = pwrite(fd, bytes, PROBE_BYTES, info.st_size);
+        code = written < 0 ? errno : 0;
+    }
+    unlink(path);
+    free(bytes);
+    return written < PROBE_BYTES
+           && (written >= 0 || code == ENOSPC || code == EDQUOT || code == EFBIG);
+}
+
+static enum rc failed(struct store *store, struct err *err, int code, const char *what)
+{
+    enum rc rc = RC_IO;
+
+    if (store->batch && store->batch_code == 0)
+        store->batch_code = code;
+    if (code == MDB_BAD_TXN && store->batch_code != 0)
+        code = store->batch_code; /* what came after the failure that matters */
     switch (code) {
     case MDB_MAP_FULL:
+        store->map_wanted = store->map_size * 2;
+        rc = RC_FULL;
+        break;
     case MDB_TXN_FULL:
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-    case EIO: /* LMDB reports a short write of a full disk so */
-        err_set(err, RC_FULL, "store: %s: %s: free disk space; nothing was lost", what,
-                mdb_strerror(code));
+        rc = RC_FULL;
+        break;
+    case EIO:
+        rc = is_disk_full(store) ? RC_FULL : RC_IO;
         break;
     case ENOMEM:
-        err_set(err, RC_NO_MEMORY, "store: %s: out of memory", what);
+        rc = RC_NO_MEMORY;
+        break;
+    case EACCES:
+    case EROFS:
+        rc = RC_DENIED;
+        break;
+    case MDB_VERSION_MISMATCH:
+    case MDB_BAD_VALSIZE:
+        rc = RC_INVALID;
         break;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
-        err_set(err, RC_CORRUPT, "store: %s: %s: restore a backup", what,
-                mdb_strerror(code));
+        rc = RC_CORRUPT;
         break;
     default:
-        err_set(err, RC_IO, "store: %s: %s", what, mdb_strerror(code));
         break;
     }
-    err->sys = code;
-    return err->rc;
+    err_set(err, rc, "store %s: %s: %s%s", store->path, what, mdb_strerror(code),
+            rc == RC_FULL      ? "; nothing of the batch was stored: free disk space"
+            : rc == RC_CORRUPT ? "; restore a backup"
+                               : "");
+    if (err)
+        err->sys = code;
+    return rc;
 }
 
 static enum rc take_lock(struct store *store, const char *directory, struct err *err)
@@ -127,18 +177,17 @@ static enum rc open_env(struct store *store, const char *directory, struct err *
     char path[4200];
 
     if (code)
-        return failed(err, code, "create");
+        return failed(store, err, code, "create");
     snprintf(path, sizeof path, "%s/data.mdb", directory);
-    store->map_size = map_first;
-    while (stat(path, &info) == 0 && (size_t)info.st_size + map_margin > store->map_size)
+    if (store->map_size == 0)
+        store->map_size = store->map.first;
+    while (stat(path, &info) == 0
+           && (size_t)info.st_size + store->map.margin > store->map_size)
         store->map_size *= 2;
     mdb_env_set_mapsize(store->env, store->map_size);
     mdb_env_set_maxdbs(store->env, TABLE_COUNT);
     code = mdb_env_open(store->env, directory, MDB_NOTLS | MDB_NORDAHEAD, 0600);
-    if (code == EACCES || code == EROFS)
-        return err_set_sys(err, RC_DENIED, code, "cannot write the store in %s",
-                           directory);
-    return code ? failed(err, code, directory) : RC_OK;
+    return code ? failed(store, err, code, "open") : RC_OK;
 }
 
 static void new_uuid(char text[37])
@@ -210,7 +259,57 @@ static enum rc write_format(struct store *store, MDB_txn *txn, MDB_dbi meta,
 
     int code = mdb_put(txn, meta, &key, &data, 0);
 
-    return code ? failed(err, code, "meta") : RC_OK;
+    return code ? failed(store, err, code, "meta") : RC_OK;
+}
+
+/* A file in which LMDB is right but the content is not ours must not be touched: it is
+ * looked at without its lock file, before the folder gets one of ours. */
+static enum rc check_stranger(struct store *store, const char *directory, struct err *err)
+{
+    MDB_txn *txn = NULL;
+    struct stat info;
+    char path[4200];
+    enum rc rc = RC_OK;
+    int code;
+
+    snprintf(path, sizeof path, "%s/lock.owner", directory);
+    if (access(path, F_OK) == 0)
+        return RC_OK; /* ours, and perhaps in use: read with its locks only */
+    snprintf(path, sizeof path, "%s/data.mdb", directory);
+    if (stat(path, &info) < 0 || info.st_size == 0)
+        return RC_OK;
+    code = mdb_env_create(&store->env);
+    if (code == 0)
+        code = mdb_env_set_maxdbs(store->env, TABLE_COUNT);
+    if (code == 0)
+        code = mdb_env_open(store->env, directory, MDB_RDONLY | MDB_NOLOCK, 0600);
+    if (code == 0)
+        code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (code == 0)
+        rc = read_format(store, txn, directory, err);
+    else
+        rc = failed(store, err, code, "open");
+    if (txn)
+        mdb_txn_abort(txn);
+    mdb_env_close(store->env);
+    store->env = NULL;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* The files' names are on disk before anything in them is acknowledged. */
+static enum rc sync_folders(const char *directory, struct err *err)
+{
+    char parent[4200];
+
+    snprintf(parent, sizeof parent, "%s/..", directory);
+
+    scoped_fd int inner = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scoped_fd int outer = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (inner < 0 || fsync(inner) < 0 || outer < 0 || fsync(outer) < 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot sync the folder %s",
+                           directory);
+    return RC_OK;
 }
 
 static enum rc open_tables(struct store *store, const char *directory, struct err *err)
@@ -219,7 +318,7 @@ static enum rc open_tables(struct store *store, const char *directory, struct er
     int code = mdb_txn_begin(store->env, NULL, 0, &txn);
 
     if (code)
-        return failed(err, code, "begin");
+        return failed(store, err, code, "begin");
 
     enum rc rc = read_format(store, txn, directory, err);
     bool is_new = rc == RC_NOT_FOUND;
@@ -230,52 +329,86 @@ static enum rc open_tables(struct store *store, const char *directory, struct er
         rc = code ? RC_OK : write_format(store, txn, store->tables[TABLE_META], err);
     if (rc == RC_OK && code == 0) {
         code = mdb_txn_commit(txn);
-        return code ? failed(err, code, directory) : RC_OK;
+        if (code == 0 && is_new)
+            return sync_folders(directory, err);
+        return code ? failed(store, err, code, "commit") : RC_OK;
     }
     mdb_txn_abort(txn);
-    return code ? failed(err, code, directory) : rc;
+    return code ? failed(store, err, code, "tables") : rc;
 }
 
-enum rc store_open(const char *directory, struct store **store, struct err *err)
+static enum rc open_all(struct store *store, struct err *err)
 {
-    scoped(store) made = calloc(1, sizeof *made);
+    enum rc rc = open_env(store, store->path, err);
     int code;
-    enum rc rc;
 
-    if (!made)
-        return err_set(err, RC_NO_MEMORY, "no memory for the store");
-    made->lock_fd = -1;
-    snprintf(made->path, sizeof made->path, "%s", directory);
-    if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-        return err_set_sys(err, rc_of_errno(errno), errno, "cannot make the folder %s",
-                           directory);
-    rc = check_foreign(directory, err);
     if (rc == RC_OK)
-        rc = take_lock(made, directory, err);
-    if (rc == RC_OK)
-        rc = open_env(made, directory, err);
-    if (rc == RC_OK)
-        rc = open_tables(made, directory, err);
+        rc = open_tables(store, store->path, err);
     if (rc != RC_OK)
         return rc;
-    code = mdb_txn_begin(made->env, NULL, MDB_RDONLY, &made->reader);
+    code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader);
     if (code)
-        return failed(err, code, "begin");
-    mdb_txn_reset(made->reader);
-    *store = steal(&made);
+        return failed(store, err, code, "begin");
+    mdb_txn_reset(store->reader);
     return RC_OK;
 }
 
-void store_destroy(struct store *store)
+static void close_all(struct store *store)
 {
-    if (!store)
-        return;
     if (store->batch)
         mdb_txn_abort(store->batch);
     if (store->reader)
         mdb_txn_abort(store->reader);
     if (store->env)
         mdb_env_close(store->env);
+    store->batch = store->reader = NULL;
+    store->env = NULL;
+}
+
+enum rc store_open_sized(const char *directory, const struct store_map *map,
+                         struct store **store, struct err *err)
+{
+    scoped(store) made = calloc(1, sizeof *made);
+    enum rc rc;
+
+    if (!made)
+        return err_set(err, RC_NO_MEMORY, "no memory for the store");
+    made->lock_fd = -1;
+    made->map = *map;
+    if ((size_t)snprintf(made->path, sizeof made->path, "%s", directory)
+        >= sizeof made->path)
+        return err_set(err, RC_INVALID, "the store's path is longer than %zu bytes",
+                       sizeof made->path - 1);
+    if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot make the folder %s",
+                           directory);
+    rc = check_foreign(directory, err);
+    if (rc == RC_OK)
+        rc = check_stranger(made, directory, err);
+    if (rc == RC_OK)
+        rc = take_lock(made, directory, err);
+    if (rc == RC_OK)
+        rc = open_all(made, err);
+    if (rc != RC_OK)
+        return rc;
+    *store = steal(&made);
+    return RC_OK;
+}
+
+enum rc store_open(const char *directory, struct store **store, struct err *err)
+{
+    /* Address space, not disk. */
+    static const struct store_map map = { .first = (size_t)1 << 30,
+                                          .margin = (size_t)1 << 28 };
+
+    return store_open_sized(directory, &map, store, err);
+}
+
+void store_destroy(struct store *store)
+{
+    if (!store)
+        return;
+    close_all(store);
     if (store->lock_fd >= 0)
         close(store->lock_fd);
     free(store);
@@ -303,23 +436,45 @@ static void grow_map(struct store *store)
     size_t used = (info.me_last_pgno + 1) * stat.ms_psize;
     size_t size = store->map_size;
 
-    while (used + map_margin > size || used > size / 4 * 3)
+    while (used + store->map.margin > size || used > size / 4 * 3
+           || size < store->map_wanted)
         size *= 2;
     if (size != store->map_size && mdb_env_set_mapsize(store->env, size) == 0)
         store->map_size = size;
 }
 
+/* A commit that failed may leave LMDB refusing all further work: what is on disk is read
+ * anew. */
+static enum rc revive(struct store *store, struct err *err)
+{
+    enum rc rc = RC_OK;
+
+    if (store->is_suspect) {
+        close_all(store);
+        rc = open_all(store, err);
+        if (rc != RC_OK)
+            close_all(store);
+        store->is_suspect = rc != RC_OK;
+    }
+    return rc;
+}
+
 static enum rc batch_begin(struct store *store, struct err *err)
 {
+    enum rc rc;
     int code;
 
     if (store->batch)
         return RC_OK;
+    rc = revive(store, err);
+    if (rc != RC_OK)
+        return rc;
     grow_map(store);
+    store->batch_code = 0;
     code = mdb_txn_begin(store->env, NULL, 0, &store->batch);
     if (code) {
         store->batch = NULL;
-        return failed(err, code, "begin");
+        return failed(store, err, code, "begin");
     }
     return RC_OK;
 }
@@ -333,7 +488,10 @@ enum rc store_commit(struct store *store, struct err *err)
         return RC_OK;
     store->batch = NULL;
     code = mdb_txn_commit(batch);
-    return code ? failed(err, code, "commit") : RC_OK;
+    if (code == 0)
+        return RC_OK;
+    store->is_suspect = true;
+    return failed(store, err, code, "commit");
 }
 
 void store_abort(struct store *store)
@@ -341,6 +499,15 @@ void store_abort(struct store *store)
     if (store->batch)
         mdb_txn_abort(store->batch);
     store->batch = NULL;
+}
+
+/* Keys that are texts come from other programs. */
+static enum rc check_key(enum table_id table, size_t size, struct err *err)
+{
+    if (size > 0 && size <= KEYS_MAX)
+        return RC_OK;
+    return err_set(err, RC_INVALID, "store: a key of %s has 1 to %d bytes, not %zu",
+                   names[table], KEYS_MAX, size);
 }
 
 enum rc db_put(struct store *store, enum table_id table, const void *key, size_t key_size,
@@ -351,14 +518,15 @@ enum rc db_put(struct store *store, enum table_id table, const void *key, size_t
     enum rc rc = batch_begin(store, err);
     int code;
 
-    must(key_size <= KEYS_MAX);
+    if (rc == RC_OK)
+        rc = check_key(table, key_size, err);
     if (rc != RC_OK)
         return rc;
     code =
         mdb_put(store->batch, store->tables[table], &k, &d, is_append ? MDB_APPEND : 0);
     if (code == MDB_KEYEXIST)
         code = mdb_put(store->batch, store->tables[table], &k, &d, 0);
-    return code ? failed(err, code, names[table]) : RC_OK;
+    return code ? failed(store, err, code, names[table]) : RC_OK;
 }
 
 enum rc db_put_buf(struct store *store, enum table_id table, const struct key *key,
@@ -381,7 +549,7 @@ enum rc db_remove(struct store *store, enum table_id table, const void *key,
     if (rc != RC_OK)
         return rc;
     code = mdb_del(store->batch, store->tables[table], &k, NULL);
-    return code && code != MDB_NOTFOUND ? failed(err, code, names[table]) : RC_OK;
+    return code && code != MDB_NOTFOUND ? failed(store, err, code, names[table]) : RC_OK;
 }
 
 enum rc view_begin(struct store *store, struct view *view, struct err *err)
@@ -390,10 +558,15 @@ enum rc view_begin(struct store *store, struct view *view, struct err *err)
     if (view->txn)
         return RC_OK;
 
+    enum rc rc = revive(store, err);
+
+    if (rc != RC_OK)
+        return rc;
+
     int code = mdb_txn_renew(store->reader);
 
     if (code)
-        return failed(err, code, "read");
+        return failed(store, err, code, "read");
     view->txn = store->reader;
     return RC_OK;
 }
@@ -412,11 +585,16 @@ enum rc view_get(struct view *view, enum table_id table, const void *key, size_t
                  MDB_val *data, struct err *err)
 {
     MDB_val k = { key_size, (void *)(uintptr_t)key };
-    int code = mdb_get(view->txn, view->store->tables[table], &k, data);
+    enum rc rc = check_key(table, key_size, err);
+    int code;
+
+    if (rc != RC_OK)
+        return rc;
+    code = mdb_get(view->txn, view->store->tables[table], &k, data);
 
     if (code == MDB_NOTFOUND)
         return err_set(err, RC_NOT_FOUND, "store: %s has no such record", names[table]);
-    return code ? failed(err, code, names[table]) : RC_OK;
+    return code ? failed(view->store, err, code, names[table]) : RC_OK;
 }
 
 enum rc view_next(struct view *view, MDB_cursor_op move, MDB_val *found, MDB_val *data,
@@ -426,7 +604,7 @@ enum rc view_next(struct view *view, MDB_cursor_op move, MDB_val *found, MDB_val
 
     if (code == MDB_NOTFOUND)
         return RC_NOT_FOUND;
-    return code ? failed(err, code, "read") : RC_OK;
+    return code ? failed(view->store, err, code, "read") : RC_OK;
 }
 
 enum rc view_seek(struct view *view, enum table_id table, const void *key,
@@ -435,7 +613,7 @@ enum rc view_seek(struct view *view, enum table_id table, const void *key,
     int code = mdb_cursor_open(view->txn, view->store->tables[table], &view->cursor);
 
     if (code)
-        return failed(err, code, names[table]);
+        return failed(view->store, err, code, names[table]);
     *found = (MDB_val){ key_size, (void *)(uintptr_t)key };
     return view_next(view, key_size ? MDB_SET_RANGE : MDB_FIRST, found, data, err);
 }

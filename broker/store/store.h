@@ -6,9 +6,9 @@
  * so that what is read together lies together and events, tasks and results are appended.
  * Format: docs/store.md.
  *
- * Reads see what the open batch has written. Failures: RC_FULL (disk or map), RC_IO
- * (doubt about durability: stop the daemon), RC_CORRUPT (a record does not decode; names
- * table and key). */
+ * Reads see what the open batch has written. What visits rows must not use the store.
+ * Failures: RC_FULL (disk or map), RC_IO (doubt about durability: stop the daemon),
+ * RC_CORRUPT (a record does not decode; names table and key). */
 #pragma once
 
 #include "broker/core/core.h"
@@ -28,7 +28,8 @@ const char *store_id(const struct store *store); /* UUID made with the store */
 
 /* A batch begins with the first write. commit makes all of it durable, or nothing: after
  * a failure the batch is dropped and reads see the last commit. The map is grown ahead of
- * need. */
+ * need; a batch that did not fit (RC_FULL) finds twice the room when it is tried again.
+ */
 NODISCARD enum rc store_commit(struct store *store, struct err *err);
 void store_abort(struct store *store);
 bool store_is_dirty(const struct store *store);

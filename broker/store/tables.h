@@ -29,6 +29,13 @@ enum table_id {
 
 enum { RECORD_VERSION = 1 };
 
+/* store_open with a map of another size; margin is what is free before a batch begins. */
+struct store_map {
+    size_t first, margin; /* bytes */
+};
+NODISCARD enum rc store_open_sized(const char *directory, const struct store_map *map,
+                                   struct store **store, struct err *err);
+
 struct key { /* big-endian numbers, so that LMDB's order is theirs */
     unsigned char bytes[32];
     size_t size;
