@@ -155,7 +155,7 @@ static inline void assert_stage_equal(const struct stage *a, const struct stage 
         assert_int_equal(x->retries[i].failures, y->retries[i].failures);
         assert_int_equal(x->retries[i].losses, y->retries[i].losses);
     }
-    assert_int_equal(a->is_ready, b->is_ready);
+    assert_int_equal(a->lane != NULL, b->lane != NULL);
     assert_int_equal(stage_available(a), stage_available(b));
 }
 
@@ -202,5 +202,6 @@ static inline void assert_core_equal(const struct core *a, const struct core *b)
         assert_int_equal(x->losses, y.losses);
         assert_int_equal(x->has_started, y.has_started);
         assert_int_equal(x->is_stopping, y.is_stopping);
+        assert_int_equal(x->gpus, y.gpus);
     }
 }

@@ -186,6 +186,8 @@ static void submit(struct walk *walk)
             .on_child_error = (enum on_child_error)draw(walk, 4),
             .actions = draw(walk, 3) ? 0 : draw(walk, 8),
             .queued_max = draw(walk, 3),
+            .demand = { .gpus = draw(walk, 4) == 0 },
+            .priority = (int32_t)draw(walk, 2),
         };
     for (uint32_t i = 0; count > 1 && i < draw(walk, ROWS_EDGES); i++) {
         uint32_t target = 1 + draw(walk, count - 1);
@@ -207,11 +209,12 @@ static void come(struct walk *walk, uint32_t node)
     for (size_t i = 0; i < walk->held_count[node]; i++)
         tokens[i] = walk->held[node][i].token;
     walk->is_here[node] = true;
-    step(walk, (struct core_input){ .kind = INPUT_JOIN,
-                                    .node = node,
-                                    .slots = 1 + draw(walk, 4),
-                                    .tokens = tokens,
-                                    .token_count = walk->held_count[node] });
+    step(walk, (struct core_input){
+                   .kind = INPUT_JOIN,
+                   .node = node,
+                   .offer = { .cpu_milli = 1000 + draw(walk, 4) * 1000, .gpus = 3 },
+                   .tokens = tokens,
+                   .token_count = walk->held_count[node] });
 }
 
 static void work(struct walk *walk, uint32_t node)
