@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { JOIN_REPEAT_US = 2000000, SCRATCH_MAX = 256 << 20 };
 
@@ -222,6 +223,12 @@ void broker_timers(struct agent *agent)
     }
     if (agent->next_beat_us > agent->now_us)
         return;
+    if (access(agent->settings.directory, W_OK) < 0) {
+        /* Somebody removed the project: whatever we did from here on would go wrong. */
+        fprintf(stderr, "noded: %s is gone, and so are we\n", agent->settings.directory);
+        agent->is_ending = true;
+        return;
+    }
     broker_send(agent, MESSAGE_BEAT, &empty);
     agent->next_beat_us = agent->now_us + (int64_t)agent->timeout_ms * 1000 / 4;
 }
