@@ -1,0 +1,60 @@
+/* limits.c - see limits.h. */
+#include "bench/limits.h"
+
+#include "bench/measure.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+double limit_spawn_ms(void)
+{
+    return run_ms(NULL, (const char *const[]){ "/bin/true", NULL });
+}
+
+double limit_sync_ms(const char *folder)
+{
+    static const char bytes[4096];
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/synced", folder);
+
+    double start = now_ms();
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes
+        || fsync(fd) < 0)
+        fail("cannot write and sync %s", path);
+    close(fd);
+
+    double took = now_ms() - start;
+
+    unlink(path);
+    return took;
+}
+
+double limit_spawn_loop_ms(size_t count, size_t slots)
+{
+    char program[] = "/bin/true";
+    char *arguments[] = { program, NULL };
+    double start = now_ms();
+    size_t started = 0, ended = 0;
+
+    while (ended < count) {
+        pid_t pid;
+
+        while (started < count && started - ended < slots) {
+            if (posix_spawn(&pid, program, NULL, NULL, arguments, environ) != 0)
+                fail("cannot start %s", program);
+            started++;
+        }
+        if (wait(NULL) < 0)
+            fail("cannot wait for %s", program);
+        ended++;
+    }
+    return now_ms() - start;
+}

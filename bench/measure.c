@@ -1,0 +1,91 @@
+/* measure.c - see measure.h. */
+#include "bench/measure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+extern char **environ;
+
+void fail(const char *format, ...)
+{
+    va_list list;
+
+    fputs("bench: ", stderr);
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+double now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+double run_ms(const char *directory, const char *const arguments[])
+{
+    posix_spawn_file_actions_t actions;
+    double start = now_ms();
+    pid_t pid;
+    int status, code;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    if (directory)
+        posix_spawn_file_actions_addchdir_np(&actions, directory);
+    code = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *)arguments,
+                       environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (code != 0)
+        fail("cannot start %s: %s", arguments[0], strerror(code));
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            fail("cannot wait for %s: %s", arguments[0], strerror(errno));
+    if (status != 0)
+        fail("%s %s failed (wait status %d)", arguments[0],
+             arguments[1] ? arguments[1] : "", status);
+    return now_ms() - start;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double *one = a, *other = b;
+
+    return (*one > *other) - (*one < *other);
+}
+
+double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, by_size);
+    return count % 2 ? values[count / 2]
+                     : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+void metric_print(const struct metric *metric, bool as_json)
+{
+    if (as_json) {
+        printf("{\"workload\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\", "
+               "\"ours\": %.3f, \"limit\": %.3f, \"ratio\": %.3f, \"target\": %.3f}\n",
+               metric->workload, metric->name, metric->unit, metric->ours, metric->limit,
+               metric->ours / metric->limit, metric->target);
+    } else {
+        printf("%-8s %-10s %10.2f %-3s  limit %10.2f %-3s  ratio %7.2f", metric->workload,
+               metric->name, metric->ours, metric->unit, metric->limit, metric->unit,
+               metric->ours / metric->limit);
+        if (metric->target > 0)
+            printf("  target %g %s", metric->target, metric->unit);
+        putchar('\n');
+    }
+    fflush(stdout);
+}

@@ -1,0 +1,23 @@
+/* measure.h - what every workload needs: a clock, programs started and waited for,
+ * medians, and the line that a metric is printed on. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+double now_ms(void); /* monotonic */
+
+/* Runs a program with its output thrown away; from its start to its end in ms. Ends the
+ * benchmark when the program cannot be started or fails. directory NULL: this one. */
+double run_ms(const char *directory, const char *const arguments[]);
+
+double median(double *values, size_t count); /* sorts them */
+
+struct metric {
+    const char *workload, *name, *unit; /* unit "ms" or "/s" */
+    double ours, limit, target;         /* target 0: none; the limit is of this machine */
+};
+void metric_print(const struct metric *metric, bool as_json);
+
+void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
