@@ -144,6 +144,11 @@ static enum rc file_publish(struct object_writer *self, const char *digest,
     must(object_name(digest, name));
     if (fchmod(self->fd, OBJECT_MODE) != 0 || fsync(self->fd) != 0)
         return writer_failed(self, err, errno, "sync");
+
+    enum rc rc = objects_make_shard(self->objects, name, err);
+
+    if (rc != RC_OK)
+        return rc;
     if (renameat(self->objects->tmp_fd, self->name, self->objects->fd, name) != 0)
         return writer_failed(self, err, errno, "rename");
     self->name[0] = '\0';

@@ -100,13 +100,53 @@ static void leftovers_remove(int tmp_fd)
     closedir(folder);
 }
 
-/* All at once: one by one, each would cost its first object another fsync. They are
- * synced even if nothing was made: another process may not have come to it. */
-static enum rc shards_make(const struct objects *self, struct err *err)
+static int hex_value(char digit)
+{
+    return digit >= '0' && digit <= '9'   ? digit - '0'
+           : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+                                          : -1;
+}
+
+/* The number of a folder of objects, -1 for another name. */
+static int shard_number(const char *name)
+{
+    int high = hex_value(name[0]), low = high < 0 ? -1 : hex_value(name[1]);
+
+    return low < 0 ? -1 : high * 16 + low;
+}
+
+/* Those that are there, once they are known to be on disk: another process may have made
+ * them and not have come to it. */
+static enum rc shards_find(struct objects *self, struct err *err)
+{
+    int fd = openat(self->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    bool is_there[OBJECT_SHARDS] = { false };
+    const struct dirent *entry;
+
+    if (!folder) {
+        int sys = errno;
+
+        fd_scoped(&fd);
+        return sys_failed(err, sys, "list folder", self->directory);
+    }
+    while ((entry = readdir(folder)))
+        if (strlen(entry->d_name) == 2 && shard_number(entry->d_name) >= 0)
+            is_there[shard_number(entry->d_name)] = true;
+    closedir(folder);
+
+    enum rc rc = folder_sync(self->fd, ".", self->directory, err);
+    for (size_t i = 0; rc == RC_OK && i < OBJECT_SHARDS; i++)
+        atomic_store(&self->is_shard_durable[i], is_there[i]);
+    return rc;
+}
+
+static enum rc shards_make(struct objects *self, unsigned first, unsigned end,
+                           struct err *err)
 {
     char shard[3];
 
-    for (unsigned i = 0; i < OBJECT_SHARDS; i++) {
+    for (unsigned i = first; i < end; i++) {
         snprintf(shard, sizeof shard, "%02x", i & 0xff);
         if (mkdirat(self->fd, shard, FOLDER_MODE) != 0 && errno != EEXIST) {
             int sys = errno;
@@ -115,13 +155,31 @@ static enum rc shards_make(const struct objects *self, struct err *err)
                                self->directory, shard);
         }
     }
-    return folder_sync(self->fd, ".", self->directory, err);
+
+    enum rc rc = folder_sync(self->fd, ".", self->directory, err);
+    for (unsigned i = first; rc == RC_OK && i < end; i++)
+        atomic_store(&self->is_shard_durable[i], true);
+    return rc;
+}
+
+/* The first few one by one, so that a store for a few objects is made at once; then the
+ * rest together, or each would cost its first object another fsync. */
+enum rc objects_make_shard(struct objects *objects, const char name[OBJECT_NAME_SIZE],
+                           struct err *err)
+{
+    int number = shard_number(name);
+
+    must(number >= 0);
+    if (atomic_load(&objects->is_shard_durable[number]))
+        return RC_OK;
+    if (atomic_fetch_add(&objects->shards_made, 1) >= OBJECT_SHARDS_SINGLE)
+        return shards_make(objects, 0, OBJECT_SHARDS, err);
+    return shards_make(objects, (unsigned)number, (unsigned)number + 1, err);
 }
 
 static enum rc folders_open(struct objects *self, const char *directory, struct err *err)
 {
     static const char *const inner[] = { "tmp", "bad" };
-    char path[PATH_MAX];
     enum rc rc = folder_make(directory, err);
 
     if (rc != RC_OK)
@@ -129,24 +187,19 @@ static enum rc folders_open(struct objects *self, const char *directory, struct 
     self->directory = realpath(directory, NULL);
     if (!self->directory)
         return sys_failed(err, errno, "find folder", directory);
-    for (size_t i = 0; i < COUNT_OF(inner); i++) {
-        if ((size_t)snprintf(path, sizeof path, "%s/%s", self->directory, inner[i])
-            >= sizeof path)
-            return sys_failed(err, ENAMETOOLONG, "create folder", directory);
-        rc = folder_make(path, err);
-        if (rc != RC_OK)
-            return rc;
-    }
-
     self->fd = open(self->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (self->fd < 0)
         return sys_failed(err, errno, "open folder", directory);
+    for (size_t i = 0; i < COUNT_OF(inner); i++)
+        if (mkdirat(self->fd, inner[i], FOLDER_MODE) != 0 && errno != EEXIST)
+            return err_set_sys(err, rc_of_errno(errno), errno, "create folder %s/%s",
+                               self->directory, inner[i]);
     self->tmp_fd = openat(self->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (self->tmp_fd < 0)
         return sys_failed(err, errno, "open folder tmp of", directory);
     if (faccessat(self->tmp_fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
         return sys_failed(err, errno, "write into folder tmp of", directory);
-    return shards_make(self, err);
+    return shards_find(self, err);
 }
 
 enum rc objects_open(const char *directory, struct objects **objects, struct err *err)

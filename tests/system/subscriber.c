@@ -51,7 +51,7 @@ static int read_events(void *socket, const char *last)
         int more = 0;
         size_t size = sizeof more;
         int topic_size = zmq_recv(socket, topic, sizeof topic - 1, 0);
-        uint64_t number;
+        uint64_t number = 0;
 
         if (topic_size < 0 || topic_size >= TOPIC_MAX)
             return 1;
