@@ -372,7 +372,7 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
         link_bind_bounded(zmq_context, ZMQ_ROUTER, endpoint, bounds, &self->socket, err);
     if (rc != RC_OK)
         return rc;
-    rc = pump_create(zmq_context, self->socket, calls, self, &self->pump, err);
+    rc = pump_create(self->socket, calls, self, &self->pump, err);
     if (rc != RC_OK) {
         link_close(self->socket);
         return rc;

@@ -6,13 +6,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <zmq.h>
 
-enum { BURST_MAX = 64 }; /* messages between two looks at the stop socket */
+enum { BURST_MAX = 64 }; /* messages between two looks at stop_fd */
 
 struct pump {
-    void *socket, *stop_here, *stop_there; /* there: the thread's end */
+    void *socket;
+    int stop_fd; /* an eventfd, written to once */
     struct pump_calls calls;
     void *context;
     pthread_t thread;
@@ -49,7 +51,7 @@ static void *pump_run(void *context)
 {
     struct pump *self = context;
     zmq_pollitem_t items[2] = {
-        { .socket = self->stop_there, .events = ZMQ_POLLIN },
+        { .fd = self->stop_fd, .events = ZMQ_POLLIN },
         { .socket = self->socket, .events = ZMQ_POLLIN },
     };
     uint64_t tick_ms = pump_now_ms() + PUMP_TICK_MS;
@@ -85,24 +87,22 @@ static enum rc thread_start(struct pump *self, struct err *err)
     return RC_OK;
 }
 
-enum rc pump_create(void *zmq_context, void *socket, struct pump_calls calls,
-                    void *context, struct pump **pump, struct err *err)
+enum rc pump_create(void *socket, struct pump_calls calls, void *context,
+                    struct pump **pump, struct err *err)
 {
     scoped(pump) self = calloc(1, sizeof *self);
-    char endpoint[64];
 
     if (!self)
         return err_set(err, RC_NO_MEMORY, "start a thread");
-    snprintf(endpoint, sizeof endpoint, "inproc://pump-%p", (void *)self);
     self->calls = calls;
     self->context = context;
-    enum rc rc = link_bind(zmq_context, ZMQ_PAIR, endpoint, &self->stop_there, err);
-    if (rc == RC_OK)
-        rc = link_connect(zmq_context, ZMQ_PAIR, endpoint, NULL, &self->stop_here, err);
-    if (rc != RC_OK)
-        return rc;
+    self->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (self->stop_fd < 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "eventfd");
     self->socket = socket;
-    rc = thread_start(self, err);
+
+    enum rc rc = thread_start(self, err);
+
     if (rc != RC_OK) {
         self->socket = NULL;
         return rc;
@@ -113,20 +113,13 @@ enum rc pump_create(void *zmq_context, void *socket, struct pump_calls calls,
 
 void pump_destroy(struct pump *pump)
 {
-    struct link_frame stop = { "", 0 };
-    struct err err;
-
     if (!pump)
         return;
     if (pump->is_running) {
-        /* Fails only when the context is ending, and then the thread ends by itself. */
-        enum rc rc = link_send(pump->stop_here, &stop, 1, &err);
-
-        must(rc == RC_OK || rc == RC_CANCELLED);
+        must(eventfd_write(pump->stop_fd, 1) == 0);
         pthread_join(pump->thread, NULL);
     }
-    link_close(pump->stop_here);
-    link_close(pump->stop_there);
+    fd_scoped(&pump->stop_fd);
     link_close(pump->socket);
     free(pump);
 }

@@ -1,7 +1,7 @@
 /* pump.h - a thread that owns one socket and hands its messages to a function.
  *
- * Stopped through a socket of its own, so it ends at once and never while a message is
- * being worked on. */
+ * Stopped through a descriptor of its own, so it ends at once and never while a message
+ * is being worked on. */
 #pragma once
 
 #include "broker/link/link.h"
@@ -18,9 +18,9 @@ struct pump_calls {
     void (*tick)(void *context, uint64_t now_ms);
 };
 
-/* Takes socket on success. zmq_context is borrowed. */
-NODISCARD enum rc pump_create(void *zmq_context, void *socket, struct pump_calls calls,
-                              void *context, struct pump **pump, struct err *err);
+/* Takes socket on success. */
+NODISCARD enum rc pump_create(void *socket, struct pump_calls calls, void *context,
+                              struct pump **pump, struct err *err);
 void pump_destroy(struct pump *pump); /* waits for the thread; closes the socket */
 SCOPED(pump)
 

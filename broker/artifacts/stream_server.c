@@ -73,7 +73,7 @@ enum rc stream_server_create(void *zmq_context, const char *endpoint, const char
                                       &self->socket, err);
     if (rc != RC_OK)
         return rc;
-    rc = pump_create(zmq_context, self->socket, calls, self, &self->pump, err);
+    rc = pump_create(self->socket, calls, self, &self->pump, err);
     if (rc != RC_OK) {
         link_close(self->socket);
         return rc;
