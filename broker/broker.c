@@ -84,6 +84,7 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
     made->settings = *settings;
     made->signal_fd = -1;
     made->now_us = made->started_at_us = made->active_at_us = clock_us();
+    made->monotonic_us = monotonic_us();
     outbox_init(&made->outbox);
     rc = catch_signals(made, err);
     if (rc == RC_OK)

@@ -82,11 +82,13 @@ struct broker {
     size_t visited_count, visited_capacity;
     int signal_fd;
     int64_t now_us, started_at_us, active_at_us, trim_at_us;
-    bool is_ending; /* leave the loop after this turn */
+    int64_t monotonic_us; /* of the moment that now_us names */
+    bool is_ending;       /* leave the loop after this turn */
 };
 
 /* turn.c */
 int64_t clock_us(void);
+int64_t monotonic_us(void);
 void broker_step(struct broker *broker, const struct core_input *input); /* and applies */
 
 /* restore.c */

@@ -31,6 +31,9 @@ static void client_message(struct broker *broker, const struct link_message *mes
     struct request request;
     struct err err;
     scoped_buf body = { 0 };
+
+    broker->active_at_us = broker->now_us;
+
     enum rc rc = request_decode(message->frames[2].data, message->frames[2].size,
                                 broker->scratch, &request, &err);
 

@@ -16,6 +16,7 @@ enum {
     TURN_ARENA_MAX = 512 << 20,
     TRIM_EVENTS_MAX = 200,    /* a turn */
     TRIM_PAUSE_US = 10000000, /* when there is nothing left to trim */
+    CLOCK_JUMP_US = 1000000,
     FULL_WAIT_MS = 500, /* how long to wait before a tick is tried again on a full disk */
 };
 
@@ -134,16 +135,47 @@ static void trim_events(struct broker *broker)
     broker->trim_at_us = removed < TRIM_EVENTS_MAX ? broker->now_us + TRIM_PAUSE_US : 0;
 }
 
+int64_t monotonic_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* The present on the broker's clock: wall time at the start, going on with the monotonic
+ * clock, so that it never goes back. */
+static int64_t present_us(const struct broker *broker)
+{
+    return broker->now_us + monotonic_us() - broker->monotonic_us;
+}
+
+/* Wall time that ran ahead means that the machine slept or that its clock was set: then
+ * no node was silent, we were away. */
+static void advance_clock(struct broker *broker)
+{
+    int64_t wall = clock_us(), present = present_us(broker);
+    struct node_view view;
+
+    broker->monotonic_us += present - broker->now_us;
+    broker->now_us = present;
+    if (wall - present < CLOCK_JUMP_US)
+        return;
+    broker->now_us = wall;
+    for (uint32_t i = 0; i < broker->peer_count; i++)
+        if (core_node(broker->core, i, &view) && view.state == NODE_ONLINE)
+            broker_step(broker, &(struct core_input){ .kind = INPUT_BEAT, .node = i });
+}
+
 static enum rc turn(struct broker *broker, struct err *err)
 {
-    int64_t now = clock_us();
     enum rc rc;
 
-    broker->now_us = now > broker->now_us ? now : broker->now_us;
     broker->batch = (struct err){ .rc = RC_OK };
     broker->scratch = arena_create(TURN_ARENA_MAX);
     if (!broker->scratch)
         return err_set(err, RC_NO_MEMORY, "no memory for a turn");
+    advance_clock(broker);
     drain(broker);
     if (broker->batch.rc == RC_OK)
         broker_step(broker, &(struct core_input){ .kind = INPUT_TICK });
@@ -162,7 +194,7 @@ static int wait_ms(const struct broker *broker)
         broker->settings.idle_exit_ms
             ? broker->active_at_us + (int64_t)broker->settings.idle_exit_ms * 1000
             : INT64_MAX;
-    int64_t now = clock_us();
+    int64_t now = present_us(broker);
 
     if (broker->batch.rc != RC_OK)
         return FULL_WAIT_MS;
@@ -190,7 +222,7 @@ static void quit_nodes(struct broker *broker)
 static bool is_idle(const struct broker *broker)
 {
     return broker->settings.idle_exit_ms > 0 && core_active(broker->core) == 0
-           && clock_us() - broker->active_at_us
+           && broker->now_us - broker->active_at_us
                   > (int64_t)broker->settings.idle_exit_ms * 1000;
 }
 
@@ -207,8 +239,8 @@ enum rc broker_run(struct broker *broker, struct err *err)
             return err_set_sys(err, RC_IO, errno, "waiting for messages");
         if (items[2].revents)
             break;
-        if (items[0].revents || core_active(broker->core) > 0)
-            broker->active_at_us = clock_us();
+        if (core_active(broker->core) > 0)
+            broker->active_at_us = present_us(broker);
         rc = turn(broker, err);
         if (is_idle(broker))
             break;

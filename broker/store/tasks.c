@@ -187,7 +187,7 @@ static enum rc read_attempt(const MDB_val *found, const MDB_val *data,
     row->losses = (uint8_t)reader_uint_max(&reader, UINT8_MAX);
     row->has_started = reader_bool(&reader);
     row->is_stopping = reader_bool(&reader);
-    row->gpus = reader_uint(&reader);
+    row->gpus = reader_at_end(&reader) ? 0 : reader_uint(&reader); /* came later */
     return record_close(&reader, TABLE_ATTEMPTS, err);
 }
 

@@ -143,16 +143,26 @@ void tokens_encode(struct buf *buf, const uint64_t *tokens, size_t count)
     pack_tokens(buf, tokens, count);
 }
 
-/* Moves the reader to the value of the only field that the body needs; false if it is not
- * there. */
+/* Walks over the whole map, which must be all there is, and moves the reader to the value
+ * of the only field that the body needs; false if it is not there. */
 static bool find_field(struct reader *reader, const char *name)
 {
+    struct reader found = *reader;
+    bool is_there = false;
+
     for (size_t n = reader_map(reader); n > 0 && reader_ok(reader); n--) {
-        if (bytes_are(reader_string(reader), name))
-            return true;
+        if (bytes_are(reader_string(reader), name)) {
+            found = *reader;
+            is_there = true;
+        }
         reader_skip(reader);
     }
-    return false;
+    if (!reader_at_end(reader)) {
+        reader_fail(reader);
+        return false;
+    }
+    *reader = found;
+    return is_there;
 }
 
 enum rc tokens_decode(const void *bytes, size_t size, struct arena *arena,
