@@ -2,26 +2,21 @@
  * it. */
 #include "broker/broker_state.h"
 
-#include <stdio.h>
-
-enum { TOPIC_MAX = 512 };
-
 /* run/<n>/run/<state>, run/<n>/stage/<name>/<state>,
  * run/<n>/<kind>/<stage>/<index>/<state>, node/<name>/<state>. Names with '/' keep it:
  * topics are matched by prefix only. */
-static void topic_of(const struct announcement *what, char topic[TOPIC_MAX])
+static void topic_of(const struct announcement *what, struct buf *topic)
 {
-    if (what->run == 0)
-        snprintf(topic, TOPIC_MAX, "%s/%s/%s", what->kind, what->name, what->state);
-    else if (!what->stage)
-        snprintf(topic, TOPIC_MAX, "run/%lu/%s/%s", (unsigned long)what->run, what->kind,
-                 what->state);
-    else if (!what->has_index)
-        snprintf(topic, TOPIC_MAX, "run/%lu/%s/%s/%s", (unsigned long)what->run,
-                 what->kind, what->stage, what->state);
-    else
-        snprintf(topic, TOPIC_MAX, "run/%lu/%s/%s/%lu/%s", (unsigned long)what->run,
-                 what->kind, what->stage, (unsigned long)what->index, what->state);
+    if (what->run == 0) {
+        buf_printf(topic, "%s/%s/%s", what->kind, what->name, what->state);
+        return;
+    }
+    buf_printf(topic, "run/%lu/%s/", (unsigned long)what->run, what->kind);
+    if (what->stage)
+        buf_printf(topic, "%s/", what->stage);
+    if (what->stage && what->has_index)
+        buf_printf(topic, "%lu/", (unsigned long)what->index);
+    buf_text(topic, what->state);
 }
 
 static void add_text(struct buf *body, const char *key, const char *text, size_t *count)
@@ -75,25 +70,25 @@ static size_t add_fields(struct buf *fields, const struct announcement *what)
 void announce(struct broker *broker, const struct announcement *what)
 {
     uint64_t number = broker->counters.event_next;
-    char topic[TOPIC_MAX];
+    scoped_buf topic = { 0 };
     scoped_buf fields = { 0 };
     scoped_buf body = { 0 };
     struct err err;
     size_t count = add_fields(&fields, what);
 
-    topic_of(what, topic);
+    topic_of(what, &topic);
     pack_map(&body, count + 3);
     pack_text(&body, "n");
     pack_uint(&body, number);
     pack_text(&body, "t");
     pack_int(&body, broker->now_us);
     pack_text(&body, "topic");
-    pack_text(&body, topic);
+    pack_string(&body, (const char *)topic.data, topic.size);
     buf_add(&body, fields.data, fields.size);
     must(buf_ok(&body));
     batch_check(broker,
                 store_event_put(broker->store, number, body.data, body.size, &err), &err);
     broker->counters.event_next++;
     broker->counters_changed = true;
-    outbox_event(&broker->outbox, topic, &body);
+    outbox_event(&broker->outbox, buf_string(&topic), &body);
 }

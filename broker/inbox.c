@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { MESSAGE_ARENA_MAX = 512 << 20 };
+
 static request_handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_STATUS] = query_status,       [MESSAGE_SUBMIT] = request_submit,
     [MESSAGE_CANCEL] = request_cancel,     [MESSAGE_APPROVE] = request_approve,
@@ -59,7 +61,7 @@ static bool node_identity(const struct link_frame *frame, char name[NODE_NAME_MA
     return strlen(name) == frame->size && node_name_is_valid(name);
 }
 
-void inbox_handle(struct broker *broker, const struct link_message *message)
+static void handle(struct broker *broker, const struct link_message *message)
 {
     struct message_header header = { 0 };
     char name[NODE_NAME_MAX + 1];
@@ -86,4 +88,17 @@ void inbox_handle(struct broker *broker, const struct link_message *message)
         client_message(broker, message, &header);
     else
         reply_error(broker, &message->frames[0], header.id, &err);
+}
+
+/* Each message has memory of its own, so that no number of them can use up that of the
+ * turn. */
+void inbox_handle(struct broker *broker, const struct link_message *message)
+{
+    struct arena *turn = broker->scratch;
+
+    broker->scratch = arena_create(MESSAGE_ARENA_MAX);
+    if (broker->scratch)
+        handle(broker, message);
+    arena_destroy(broker->scratch);
+    broker->scratch = turn;
 }

@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NODES_MAX = 100000, NOTES_BYTES_MAX = 1 << 16 /* of one stage */ };
+enum {
+    NODES_MAX = 100000,
+    NOTES_BYTES_MAX = 1 << 16 /* of one stage */,
+    RESULT_ARENA_MAX = 512 << 20
+};
 
 void peers_fini(struct broker *broker)
 {
@@ -84,11 +88,13 @@ static void on_join(struct broker *broker, const char *identity,
     struct err err;
     struct node_view view;
     uint32_t number;
+    enum rc rc = node_hello_decode(body->data, body->size, broker->scratch, &hello, &err);
 
-    if (node_hello_decode(body->data, body->size, broker->scratch, &hello, &err) != RC_OK
-        || strcmp(hello.name, identity) != 0) {
-        fprintf(stderr, "brokerd: a node's join is refused: %s\n",
-                strcmp(err.text, "") ? err.text : "its name is not its identity");
+    if (rc == RC_OK && strcmp(hello.name, identity) != 0)
+        rc = err_set(&err, RC_INVALID, "%s says that its name is %s", identity,
+                     hello.name);
+    if (rc != RC_OK) {
+        fprintf(stderr, "brokerd: a node's join is refused: %s\n", err.text);
         return;
     }
 
@@ -137,29 +143,57 @@ static void on_started(struct broker *broker, uint32_t node,
 
 /* A result that does not decode would be sent for ever, so it counts as a crash of the
  * attempt. */
-static struct task_result *result_or_crash(struct broker *broker, struct bytes bytes,
-                                           struct bytes *stored)
+static enum rc crash_instead(struct broker *broker, struct arena *arena,
+                             struct task_result **result, struct bytes *bytes)
 {
-    struct task_result *result;
-    struct err err;
-    scoped_buf crash = { 0 };
+    scoped_buf encoded = { 0 };
+    struct task_result *crash = arena_alloc(arena, sizeof *crash);
 
-    if (result_decode(broker->scratch, bytes.data, bytes.size, &result, &err) == RC_OK) {
-        *stored = bytes;
-        return result;
+    if (!crash)
+        return RC_NO_MEMORY;
+    *crash = (struct task_result){ .cause = CAUSE_OUTPUT_FAILED,
+                                   .exit_code = -1,
+                                   .message = "the node's result does not decode",
+                                   .ended_us = broker->now_us,
+                                   .metadata = { .kind = VALUE_MAP } };
+    result_encode(&encoded, crash);
+    bytes->data = arena_copy(arena, encoded.data, encoded.size);
+    bytes->size = encoded.size;
+    *result = crash;
+    return bytes->data ? RC_OK : RC_NO_MEMORY;
+}
+
+/* Only what a live attempt reports is looked into; the core knows what to say to the
+ * rest. */
+static void on_result(struct broker *broker, uint32_t node,
+                      const struct result_item *item)
+{
+    scoped(arena) arena = arena_create(RESULT_ARENA_MAX);
+    struct core_input input = { .kind = INPUT_FINISHED,
+                                .node = node,
+                                .token = item->token };
+    struct task_result *result = NULL;
+    struct attempt_row attempt;
+    struct err err;
+
+    if (!arena)
+        return; /* the node sends it again */
+    if (core_attempt(broker->core, item->token, &attempt) && attempt.node == node) {
+        broker->result_bytes = item->result;
+        if (result_decode(arena, item->result.data, item->result.size, &result, &err)
+            != RC_OK) {
+            arena_destroy(arena);
+            arena = arena_create(RESULT_ARENA_MAX);
+            if (!arena
+                || crash_instead(broker, arena, &result, &broker->result_bytes) != RC_OK)
+                return;
+        }
+        input.cause = result->cause;
+        input.status = result_status_of(result->cause, result->exit_code);
     }
-    result = arena_alloc(broker->scratch, sizeof *result);
-    must(result != NULL);
-    *result = (struct task_result){ .cause = CAUSE_OUTPUT_FAILED,
-                                    .exit_code = -1,
-                                    .message = "the node's result does not decode",
-                                    .ended_us = broker->now_us,
-                                    .metadata = { .kind = VALUE_MAP } };
-    result_encode(&crash, result);
-    *stored =
-        (struct bytes){ arena_copy(broker->scratch, crash.data, crash.size), crash.size };
-    must(stored->data != NULL);
-    return result;
+    broker->result = result;
+    broker_step(broker, &input);
+    broker->result = NULL;
 }
 
 static void on_results(struct broker *broker, uint32_t node,
@@ -172,20 +206,8 @@ static void on_results(struct broker *broker, uint32_t node,
     if (results_decode(body->data, body->size, broker->scratch, &items, &count, &err)
         != RC_OK)
         return;
-    for (size_t i = 0; i < count; i++) {
-        struct task_result *result =
-            result_or_crash(broker, items[i].result, &broker->result_bytes);
-
-        broker->result = result;
-        broker_step(broker,
-                    &(struct core_input){
-                        .kind = INPUT_FINISHED,
-                        .node = node,
-                        .token = items[i].token,
-                        .cause = result->cause,
-                        .status = result_status_of(result->cause, result->exit_code) });
-        broker->result = NULL;
-    }
+    for (size_t i = 0; i < count; i++)
+        on_result(broker, node, &items[i]);
 }
 
 static void on_want(struct broker *broker, uint32_t node, const struct link_frame *body)

@@ -4,7 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTBOX_BYTES_MAX = 1 << 30 };
+enum {
+    OUTBOX_BYTES_FULL = 128 << 20, /* no further message is taken in this turn */
+    OUTBOX_BYTES_MAX = 1 << 30,    /* room for what one message can still cause */
+};
+
+bool outbox_is_full(const struct outbox *outbox)
+{
+    return outbox->bytes.size >= OUTBOX_BYTES_FULL;
+}
 
 void outbox_init(struct outbox *outbox)
 {

@@ -22,6 +22,8 @@ struct outbox {
     uint64_t dropped; /* messages that a peer's full queue refused */
 };
 
+/* Whether so much waits already that nothing more should be asked for in this turn. */
+bool outbox_is_full(const struct outbox *outbox);
 void outbox_init(struct outbox *outbox);
 void outbox_fini(struct outbox *outbox);
 /* To a peer of the request socket. is_reply: answers request id. */

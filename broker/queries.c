@@ -178,37 +178,52 @@ static const char *reason_text(struct broker *broker, struct run_plan *plan,
     return text ? text : "";
 }
 
+/* Names the stage that ended the run. A plan that is read only for that is not kept,
+ * since a list may need many. */
+static const char *run_reason(struct broker *broker, const struct run_row *row)
+{
+    struct run_plan *plan;
+    const char *text;
+
+    if (row->state == RUN_COMPLETE || row->reason == REASON_NONE)
+        return "";
+    plan = plan_of(broker, row->run);
+    text = plan ? reason_text(broker, plan, row->reason, row->reason_stage) : "";
+    if (!core_run(broker->core, row->run))
+        plan_drop(broker, row->run);
+    return text;
+}
+
 static enum rc run_fields(struct broker *broker, uint64_t run, struct buf *body,
                           struct err *err)
 {
     const struct run_row *live = core_run(broker->core, run);
-    struct run_plan *plan = plan_of(broker, run);
+    struct run_head head;
     struct run_row row;
     struct run_totals totals;
     uint64_t running = 0;
-    enum rc rc;
+    enum rc rc = store_run(broker->store, run, broker->scratch, &head, err);
 
-    if (!plan)
+    if (rc == RC_NOT_FOUND)
         return no_such_run(run, err);
+    if (rc == RC_OK && !live)
+        rc = store_run_row(broker->store, run, &row, &totals, err);
+    if (rc != RC_OK)
+        return rc;
     if (live) {
         row = *live;
         run_totals(broker, run, row.stages, broker->scratch, &totals, &running);
-    } else if ((rc = store_run_row(broker->store, run, &row, &totals, err)) != RC_OK) {
-        return rc;
     }
     pack_map(body, 17);
     field_uint(body, "run", run);
-    field_text(body, "id", plan->head.id);
-    field_text(body, "title", plan->head.title);
-    field_bool(body, "pipeline", plan->head.is_pipeline);
+    field_text(body, "id", head.id);
+    field_text(body, "title", head.title);
+    field_bool(body, "pipeline", head.is_pipeline);
     field_text(body, "state", run_state_name(row.state));
-    field_text(body, "reason",
-               row.state == RUN_COMPLETE
-                   ? ""
-                   : reason_text(broker, plan, row.reason, row.reason_stage));
-    field_text(body, "commit", plan->head.commit);
-    field_bool(body, "dirty", plan->head.is_dirty);
-    field_text(body, "tree", plan->head.tree);
+    field_text(body, "reason", run_reason(broker, &row));
+    field_text(body, "commit", head.commit);
+    field_bool(body, "dirty", head.is_dirty);
+    field_text(body, "tree", head.tree);
     field_int(body, "created", row.created_us);
     field_int(body, "ended", row.ended_us);
     field_uint(body, "stages", row.stages);

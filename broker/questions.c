@@ -7,7 +7,10 @@
 
 #include <stdio.h>
 
-enum { QUESTION_ARENA_MAX = 1 << 30 };
+enum {
+    QUESTION_ARENA_MAX = 1 << 30,
+    RESOLVED_BYTES_MAX = 60 << 20, /* so that a class message has room around it */
+};
 
 struct reading {
     struct broker *broker;
@@ -115,10 +118,11 @@ static enum rc resolve(struct broker *broker, uint64_t run, uint32_t stage,
         return err_set(err, RC_INVALID,
                        "stage %s has more than %d tasks; split the sweep", resolved->name,
                        PLAN_TASKS_MAX);
+    buf_init(&bytes, RESOLVED_BYTES_MAX);
     plan_stage_encode(&bytes, resolved);
     if (!buf_ok(&bytes))
         return err_set(err, RC_INVALID, "stage %s is larger than %d bytes when resolved",
-                       resolved->name, BUF_LIMIT_DEFAULT);
+                       resolved->name, RESOLVED_BYTES_MAX);
     return store_resolved_put(broker->store, run, stage, bytes.data, bytes.size, err);
 }
 

@@ -103,7 +103,9 @@ static void drain(struct broker *broker)
     struct link_message message;
     struct err err;
 
-    for (int i = 0; i < TURN_MESSAGES_MAX && broker->batch.rc == RC_OK; i++) {
+    for (int i = 0; i < TURN_MESSAGES_MAX && broker->batch.rc == RC_OK
+                    && !outbox_is_full(&broker->outbox);
+         i++) {
         enum rc rc = link_receive(broker->requests, &message, &err);
 
         if (rc == RC_NOT_FOUND)

@@ -119,7 +119,7 @@ enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
                           struct node_hello *hello, struct err *err)
 {
     struct reader reader;
-    struct node_hello read = { .version = "" };
+    struct node_hello read = { .version = "", .cpu_milli = 1000 };
 
     reader_init(&reader, bytes, size);
     for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--)
