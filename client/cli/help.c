@@ -50,6 +50,8 @@ static const struct help helps[] = {
       "  --overwrite            replace files that are there\n"
       "\n"
       "Of several tasks, each gets a folder of its own (its number) when names collide.\n"
+      "Of several files of one name from one task the last keeps it, earlier ones get\n"
+      ".~1~, .~2~ and so on.\n"
       "\n" REFERENCE_TEXT },
     { "metadata", "sluice metadata [--series] RUN/STAGE[/N]", "print metadata",
       "  --series               every line that was printed, not only the latest values\n"

@@ -15,6 +15,7 @@ enum { OUTPUTS_MAX = 10000000 };
 
 struct output {
     uint64_t task;
+    size_t order; /* among the outputs of its task */
     const struct plan_source *source;
     const char *path; /* below the folder that is downloaded into */
 };
@@ -24,7 +25,7 @@ struct outputs {
     size_t count, capacity;
 };
 
-static bool add_output(struct outputs *outputs, uint64_t task,
+static bool add_output(struct outputs *outputs, uint64_t task, size_t order,
                        const struct plan_source *source)
 {
     if (outputs->count == outputs->capacity) {
@@ -36,8 +37,9 @@ static bool add_output(struct outputs *outputs, uint64_t task,
         outputs->items = items;
         outputs->capacity = capacity;
     }
-    outputs->items[outputs->count++] =
-        (struct output){ .task = task, .source = source, .path = source->name };
+    outputs->items[outputs->count++] = (struct output){
+        .task = task, .order = order, .source = source, .path = source->name
+    };
     return true;
 }
 
@@ -56,7 +58,7 @@ static int collect(struct cli *cli, const struct target *target, struct arena *a
             return end;
         for (size_t i = 0; result && i < result->output_count; i++)
             if (outputs->count >= OUTPUTS_MAX
-                || !add_output(outputs, task, &result->outputs[i]))
+                || !add_output(outputs, task, i, &result->outputs[i]))
                 return cli_fail(cli, EXIT_FAILED,
                                 "more outputs than fit in memory; name "
                                 "one task");
@@ -69,7 +71,38 @@ static int by_path(const void *a, const void *b)
     const struct output *x = a, *y = b;
     int order = strcmp(x->path, y->path);
 
-    return order ? order : (x->task > y->task) - (x->task < y->task);
+    if (order == 0)
+        order = (x->task > y->task) - (x->task < y->task);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static void sort(struct outputs *outputs)
+{
+    if (outputs->count)
+        qsort(outputs->items, outputs->count, sizeof *outputs->items, by_path);
+}
+
+/* A task may write a name again once its file was taken. The last file keeps the name,
+ * earlier ones get numbers, as `cp --backup=numbered` gives them. */
+static bool number_earlier(struct outputs *outputs, struct arena *arena)
+{
+    size_t number = 1;
+
+    sort(outputs);
+    for (size_t i = 1; i < outputs->count; i++) {
+        struct output *earlier = &outputs->items[i - 1], *later = &outputs->items[i];
+
+        if (earlier->task != later->task
+            || strcmp(earlier->source->name, later->source->name) != 0) {
+            number = 1;
+            continue;
+        }
+        earlier->path = arena_printf(arena, "%s.~%zu~", earlier->source->name, number++);
+        if (!earlier->path)
+            return false;
+    }
+    sort(outputs);
+    return true;
 }
 
 /* Whether two outputs cannot lie in one folder: the same name, or one the folder that the
@@ -88,19 +121,18 @@ static bool collide(const struct outputs *outputs)
 
 static int place(struct cli *cli, struct outputs *outputs, struct arena *arena)
 {
-    if (outputs->count)
-        qsort(outputs->items, outputs->count, sizeof *outputs->items, by_path);
-    if (!collide(outputs))
+    if (!number_earlier(outputs, arena))
+        return cli_fail(cli, EXIT_FAILED, "out of memory");
+    if (outputs->count == 0 || !collide(outputs))
         return EXIT_GO_ON;
     for (size_t i = 0; i < outputs->count; i++) {
         struct output *output = &outputs->items[i];
 
-        output->path =
-            arena_printf(arena, "%" PRIu64 "/%s", output->task, output->source->name);
+        output->path = arena_printf(arena, "%" PRIu64 "/%s", output->task, output->path);
         if (!output->path)
             return cli_fail(cli, EXIT_FAILED, "out of memory");
     }
-    qsort(outputs->items, outputs->count, sizeof *outputs->items, by_path);
+    sort(outputs);
     return EXIT_GO_ON;
 }
 
