@@ -67,8 +67,8 @@ static bool ends_with(const json_t *value, const char *path, const char *text)
 
 int main(int argc, char **argv)
 {
-    const size_t flags =
-        JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES;
+    const size_t flags = JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES
+                         | JSON_ALLOW_NUL;
     const char *until = argc == 4 && strcmp(argv[1], "--until") == 0 ? argv[2] : NULL;
     const char *path = argc > 1 ? argv[argc - 1] : NULL;
     bool found = !until;

@@ -133,9 +133,23 @@ last_run() {
     value runs.0.number ls -n 1
 }
 
-# Waits until an event with this topic has been published; gives up after two minutes.
-await_event() { # TOPIC-SUFFIX
-    timeout 120 "$SLUICE" watch --since 0 --json 2>/dev/null |
-        "$TOOLS/json" --until "$1" topic ||
+# Waits until there is an event with such a topic; gives up after a minute.
+await_event() { # TOPIC-END
+    mkfifo "$scratch/events"
+    "$SLUICE" watch --since 0 --json >"$scratch/events" 2>/dev/null &
+    watcher=$!
+    timeout 60 "$TOOLS/json" --until "$1" topic <"$scratch/events" ||
         fail "no event $1 came"
+    kill "$watcher" 2>/dev/null
+    wait "$watcher" 2>/dev/null
+    rm "$scratch/events"
+}
+
+# The state of a run, of a stage with RUN/STAGE, of a task with RUN/STAGE/N.
+state_of() {
+    case $1 in
+    */*/*) value task.state show "$1" ;;
+    */*) value stage.state show "$1" ;;
+    *) value run.state show "$1" ;;
+    esac
 }
