@@ -11,7 +11,10 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { GOODBYE_MS = 500 }; /* how long last answers may take to leave */
+enum {
+    GOODBYE_MS = 500,        /* how long last answers may take to leave */
+    SUBSCRIPTION_MAX = 1024, /* bytes of a topic; libzmq keeps a node of a tree a byte */
+};
 
 static enum rc open_storage(struct broker *broker, struct err *err)
 {
@@ -42,8 +45,10 @@ static enum rc open_sockets(struct broker *broker, struct err *err)
     rc = link_bind(broker->context, ZMQ_ROUTER, broker->settings.requests,
                    &broker->requests, err);
     if (rc == RC_OK)
-        rc = link_bind(broker->context, ZMQ_XPUB, broker->settings.events,
-                       &broker->events, err);
+        rc = link_bind_bounded(broker->context, ZMQ_XPUB, broker->settings.events,
+                               (struct link_bounds){ .queue_max = LINK_QUEUE_MAX,
+                                                     .message_max = SUBSCRIPTION_MAX },
+                               &broker->events, err);
     if (rc == RC_OK)
         rc = bulk_server_create(broker->context, broker->settings.bulk, broker->objects,
                                 &broker->bulk, err);

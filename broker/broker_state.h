@@ -83,7 +83,8 @@ struct broker {
     int signal_fd;
     int64_t now_us, started_at_us, active_at_us, trim_at_us;
     int64_t monotonic_us; /* of the moment that now_us names */
-    bool is_ending;       /* leave the loop after this turn */
+    uint32_t joins_refused;
+    bool is_ending; /* leave the loop after this turn */
 };
 
 /* turn.c */

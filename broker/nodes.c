@@ -8,7 +8,8 @@
 enum {
     NODES_MAX = 100000,
     NOTES_BYTES_MAX = 1 << 16 /* of one stage */,
-    RESULT_ARENA_MAX = 512 << 20
+    RESULT_ARENA_MAX = 512 << 20,
+    JOINS_TOLD_MAX = 20, /* a peer must not fill the log */
 };
 
 void peers_fini(struct broker *broker)
@@ -94,7 +95,8 @@ static void on_join(struct broker *broker, const char *identity,
         rc = err_set(&err, RC_INVALID, "%s says that its name is %s", identity,
                      hello.name);
     if (rc != RC_OK) {
-        fprintf(stderr, "brokerd: a node's join is refused: %s\n", err.text);
+        if (broker->joins_refused++ < JOINS_TOLD_MAX)
+            fprintf(stderr, "brokerd: a node's join is refused: %s\n", err.text);
         return;
     }
 

@@ -115,7 +115,9 @@ static void drain(struct broker *broker)
             link_free(&message);
         }
     }
-    while (link_receive(broker->events, &message, &err) == RC_OK) {
+    for (int i = 0;
+         i < TURN_MESSAGES_MAX && link_receive(broker->events, &message, &err) == RC_OK;
+         i++) {
         greet(broker, &message);
         link_free(&message);
     }
