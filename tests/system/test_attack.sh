@@ -1,0 +1,26 @@
+# A peer that sends anything whatever: the broker stays up, stays small, and answers others.
+# shellcheck shell=sh
+. "${SYSTEM_TESTS:?}/lib.sh"
+
+cat >valohai.yaml <<'END'
+- step: { name: t, image: none, command: "true" }
+END
+sluice_exits 0 run --step t
+
+for mode in garbage bodies headers bombs tokens results huge bulk names flood events; do
+    it "the broker withstands: $mode"
+    exits 0 timeout 120 "$TOOLS/attack" .sluice/run $mode
+    sluice_exits 0 run --step t
+done
+
+it "a client that is stopped holds nobody up"
+"$SLUICE" watch >"$scratch/watched" 2>&1 &
+watcher=$!
+kill -STOP $watcher
+sluice_exits 0 run --step t
+kill -CONT $watcher
+kill $watcher
+
+it "what was stored before is still there"
+same complete "$(value run.state show 1)"
+same 13 "$(last_run)"
