@@ -16,6 +16,7 @@ out=$scratch/out
 err=$scratch/err
 failures=0
 case_name=start
+ended=by-itself
 mkdir "$project" && cd "$project" || exit 1
 
 # Stops the daemons of a project and waits until both are gone.
@@ -44,7 +45,8 @@ finish() {
         fi
     done
     cd /
-    [ $status -eq 0 ] || failures=$((failures + 1))
+    # The shell's own errors end it with 2; other statuses are those of its last command.
+    [ "$ended" != by-signal ] && [ $status -ne 2 ] || failures=$((failures + 1))
     if [ -z "${KEEP-}" ]; then
         chmod -R u+w "$scratch" && rm -rf "$scratch"
     fi
@@ -52,9 +54,7 @@ finish() {
     exit 0
 }
 trap finish EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'ended=by-signal; exit 1' HUP INT TERM
 
 # Names what is looked at next; failures are told under this name.
 it() {
@@ -135,14 +135,14 @@ last_run() {
 
 # Waits until there is an event with such a topic; gives up after a minute.
 await_event() { # TOPIC-END
-    mkfifo "$scratch/events"
-    "$SLUICE" watch --since 0 --json >"$scratch/events" 2>/dev/null &
-    watcher=$!
-    timeout 60 "$TOOLS/json" --until "$1" topic <"$scratch/events" ||
+    mkfifo "$scratch/awaited"
+    "$SLUICE" watch --since 0 --json >"$scratch/awaited" 2>/dev/null &
+    awaiter=$!
+    timeout 60 "$TOOLS/json" --until "$1" topic <"$scratch/awaited" ||
         fail "no event $1 came"
-    kill "$watcher" 2>/dev/null
-    wait "$watcher" 2>/dev/null
-    rm "$scratch/events"
+    kill "$awaiter" 2>/dev/null
+    wait "$awaiter" 2>/dev/null
+    rm "$scratch/awaited"
 }
 
 # The state of a run, of a stage with RUN/STAGE, of a task with RUN/STAGE/N.

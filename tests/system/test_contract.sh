@@ -140,15 +140,16 @@ stdout_of last/shebang >"$out"
 has "some text"
 
 it "shows the fixed paths, where the system lets it"
-if unshare -Ur true 2>/dev/null; then
-    sluice_exits 0 run --step fixed
+"$SLUICE" run --step fixed >"$out" 2>"$err"
+if ! grep -q 'may not use namespaces' "$err"; then
+    same complete "$(value run.state show last)"
     stdout_of last/fixed >"$out"
     has data
     has '"n"'
     has data.txt
     same made "$(value 0.name outputs last/fixed)"
 else
-    echo "  user namespaces are not allowed here"
+    echo "  the system does not let it"
 fi
 
 it "records the death by a signal, and leaves no process behind"
@@ -175,4 +176,4 @@ it "says once per run that commands run on the host"
 sluice_exits 0 run pair
 same 1 "$(grep -c 'commands run on this host.*debian:12' "$err")" "how often it was said"
 has "commands run on this host" "$err"
-same 1 "$(value notes.# show last)" notes
+same 1 "$("$SLUICE" show last --json | grep -o 'commands run on this host' | grep -c .)" notes
