@@ -85,4 +85,3 @@ sluice_exits 3 status
 sluice_exits 0 stop
 sluice_exits 0 stop --json
 same false "$("$TOOLS/json" was_running <"$out")"
-sluice_exits 0 show 1
