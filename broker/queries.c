@@ -164,6 +164,9 @@ static const char *reason_text(struct broker *broker, struct run_plan *plan,
                             stage < plan->plan->stage_count
                                 ? demand_text(broker, &plan->plan->stages[stage])
                                 : "?");
+    case REASON_POISON:
+        format = "a task of stage %s lost one node after the other and was given up";
+        break;
     case REASON_REJECTED:
         format = "stage %s was rejected";
         break;

@@ -3,7 +3,12 @@
 
 #include <stdio.h>
 
-enum { STAGES_MAX = 4000000, RESTORE_ARENA_MAX = 1 << 30 };
+enum {
+    STAGES_MAX = 4000000,
+    RETRY_FIRST_US = 1000000,
+    RETRY_MAX_US = 60000000,
+    RESTORE_ARENA_MAX = 1 << 30
+};
 
 static enum rc corrupt(uint64_t run, struct err *err)
 {
@@ -71,6 +76,7 @@ static enum rc restore_nodes(struct broker *broker, struct err *err)
         struct peer *peer = peer_add(broker, i, record.name);
 
         snprintf(peer->version, sizeof peer->version, "%s", record.version);
+        core_restore_node(broker->core, i);
     }
     return RC_OK;
 }
@@ -79,7 +85,9 @@ enum rc broker_restore(struct broker *broker, struct err *err)
 {
     struct core_options options = { .node_timeout_us =
                                         broker->settings.node_timeout_ms * 1000,
-                                    .stages_max = STAGES_MAX };
+                                    .stages_max = STAGES_MAX,
+                                    .retry_first_us = RETRY_FIRST_US,
+                                    .retry_max_us = RETRY_MAX_US };
     enum rc rc;
 
     core_destroy(broker->core);

@@ -1,8 +1,6 @@
 /* attempt.c - the tries of tasks on nodes: begun, ended, lost. */
 #include "broker/core/core_state.h"
 
-#include <string.h>
-
 struct attempt *attempt_find(const struct core *core, uint64_t token)
 {
     uint32_t slot;
@@ -67,10 +65,10 @@ static void attempt_remove(struct core *core, struct attempt *attempt)
     stage_touch(core, stage);
 }
 
-uint64_t stage_available(const struct stage *stage)
+uint64_t stage_available(const struct core *core, const struct stage *stage)
 {
     const struct stage_row *row = &stage->row;
-    uint64_t left = row->tasks - row->next + row->retry_count;
+    uint64_t left = row->tasks - row->next + retry_is_due(core, stage);
 
     if ((row->state != STAGE_QUEUED && row->state != STAGE_STARTED)
         || row->pending != PENDING_NONE)
@@ -101,27 +99,6 @@ struct change *change_of(struct changes *changes, enum change_kind kind,
     return change;
 }
 
-/* The front of the room empties as retries are given out; it is used again once it is
- * half of the room, so that neither end costs more than a constant. */
-void retry_add(struct stage *stage, const struct retry *retry)
-{
-    struct stage_row *row = &stage->row;
-    uint32_t front =
-        row->retry_count > 0 ? (uint32_t)(row->retries - stage->retry_room) : 0;
-
-    if (front + row->retry_count == stage->retry_capacity) {
-        if (front > row->retry_count) {
-            memcpy(stage->retry_room, row->retries, row->retry_count * sizeof *retry);
-            front = 0;
-        } else {
-            stage->retry_room =
-                grown(stage->retry_room, &stage->retry_capacity, sizeof *retry);
-        }
-    }
-    row->retries = stage->retry_room + front;
-    row->retries[row->retry_count++] = *retry;
-}
-
 void attempt_started(struct core *core, const struct core_input *input,
                      struct changes *changes)
 {
@@ -138,7 +115,8 @@ void attempt_started(struct core *core, const struct core_input *input,
     change_of(changes, CHANGE_BEGUN, &attempt->row);
 }
 
-/* Whether a task that failed is tried again. */
+/* Whether a task that failed is tried again: only where its stage says so, and then
+ * whatever it failed of, a time limit too. Being stopped is no failure. */
 static bool tries_again(const struct stage *stage, const struct attempt_row *row)
 {
     return stage->shape.on_error == ON_ERROR_RETRY && row->failures + 1 < CORE_TRIES_MAX
@@ -190,8 +168,12 @@ void attempt_finished(struct core *core, const struct core_input *input,
     if (stage->row.state == STAGE_QUEUED)
         stage_set(core, stage, STAGE_STARTED, changes);
     if (will_retry)
-        retry_add(stage, &(struct retry){ row.index, row.number,
-                                          (uint8_t)(row.failures + 1), row.losses });
+        retry_add(stage, &(struct retry){ .index = row.index,
+                                          .attempts = row.number,
+                                          .failures = (uint8_t)(row.failures + 1),
+                                          .losses = row.losses,
+                                          .not_before_us = retry_time(
+                                              core, row.token, row.failures + 1u) });
     else if (has_failed)
         count_failure(core, stage, changes);
     else if (input->status == RESULT_STOPPED)
@@ -203,6 +185,8 @@ void attempt_finished(struct core *core, const struct core_input *input,
     run_settle(core, run, changes);
 }
 
+/* A lost node says nothing about the task, so the first loss is made good at once. One
+ * that goes on losing nodes is what kills them. */
 void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes)
 {
     struct attempt_row row = attempt->row;
@@ -213,8 +197,12 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
 
     lost->will_retry = goes_on && row.losses + 1 < CORE_LOSSES_MAX;
     if (lost->will_retry) {
-        retry_add(stage, &(struct retry){ row.index, row.number, row.failures,
-                                          (uint8_t)(row.losses + 1) });
+        retry_add(stage, &(struct retry){ .index = row.index,
+                                          .attempts = row.number,
+                                          .failures = row.failures,
+                                          .losses = (uint8_t)(row.losses + 1),
+                                          .not_before_us =
+                                              retry_time(core, row.token, row.losses) });
     } else {
         lost->status = goes_on ? RESULT_CRASHED : RESULT_STOPPED;
         lost->cause = CAUSE_LOST;
@@ -222,10 +210,13 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
     bool will_retry = lost->will_retry;
 
     attempt_remove(core, attempt);
-    if (!will_retry && goes_on)
+    if (!will_retry && goes_on) {
+        stage->row.reason = stage->row.reason ? stage->row.reason : REASON_POISON;
+        stage->row.reason_stage = stage->index;
         count_failure(core, stage, changes);
-    else if (!will_retry)
+    } else if (!will_retry) {
         stage->row.stopped++;
+    }
     ready_update(core, stage);
     stage_settle(core, stage, changes);
     run_settle(core, run, changes);

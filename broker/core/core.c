@@ -70,6 +70,7 @@ struct core *core_create(const struct core_options *options)
     core->options = *options;
     core->run_next = core->token_next = 1;
     core->attempt_free = UINT32_MAX;
+    core->nodes_changed = 1;
     return core;
 }
 
@@ -84,6 +85,7 @@ void core_destroy(struct core *core)
     free(core->nodes);
     free(core->changed);
     free(core->changed_runs);
+    free(core->sleepers);
     lines_fini(core);
     table_fini(&core->run_slots);
     table_fini(&core->attempt_slots);
@@ -134,6 +136,7 @@ void core_step(struct core *core, const struct core_input *input, struct changes
         break;
     case INPUT_TICK:
         nodes_time_out(core, changes);
+        sleepers_wake(core);
         assign(core, changes);
         break;
     case INPUT_KIND_COUNT:

@@ -26,7 +26,7 @@ enum {
     CORE_PATIENCE_US =
         5000000,         /* then a request that others pass gets a node held for it */
     CORE_TRIES_MAX = 3,  /* attempts of a task whose stage says on-error: retry */
-    CORE_LOSSES_MAX = 3, /* a task that loses this many nodes is given up */
+    CORE_LOSSES_MAX = 3, /* poisonous: a task that loses this many is given up */
     CORE_STAGES_MAX = PLAN_STAGES_MAX,
     CORE_NODES_MAX = 100000,
 };
@@ -36,6 +36,9 @@ struct core;
 struct core_options {
     uint64_t node_timeout_us; /* a node that is silent for so long is lost */
     uint64_t stages_max; /* unfinished stages of all runs together; beyond: RC_FULL */
+    /* How long a task that failed waits before it is tried again: at first, doubled with
+     * each further failure, and at most. 0: not at all. */
+    uint64_t retry_first_us, retry_max_us;
 };
 
 /* ---- Rows: what is stored
@@ -53,6 +56,7 @@ struct retry { /* a task that was handed out before and waits to be handed out a
     uint64_t index;
     uint32_t attempts; /* so far */
     uint8_t failures, losses;
+    int64_t not_before_us;
 };
 
 struct demand {         /* what one task of a stage needs of a node */
@@ -91,7 +95,7 @@ struct stage_row {
     uint64_t tasks, next;     /* tasks known once resolved; below next: handed out once */
     uint64_t running, complete, failed, stopped;
     int64_t started_us, ended_us;
-    struct retry *retries; /* oldest first */
+    struct retry *retries; /* a heap: none is due before the first */
     uint32_t retry_count;
 };
 
@@ -252,6 +256,7 @@ enum why {               /* the one thing that a stage or task waits for */
            WHY_BUSY,    /* nodes that could run it have too little free */
            WHY_HELD,    /* nodes with room are held for a request that waited longer */
            WHY_TURN,    /* it is next in line */
+           WHY_BACKOFF, /* what is left of it failed and is tried again later */
            WHY_COUNT
 };
 struct why_view {
@@ -274,6 +279,9 @@ NODISCARD enum rc core_restore_run(struct core *core, const struct run_row *row,
                                    const struct core_edge *edges, size_t edge_count);
 NODISCARD enum rc core_restore_attempt(struct core *core, const struct attempt_row *row);
 NODISCARD enum rc core_restored(struct core *core, int64_t now_us);
+/* Before core_restored: a node that was there has node_timeout to come back, until when
+ * nothing is refused for want of it. Nodes with attempts need no such call. */
+void core_restore_node(struct core *core, uint32_t node);
 
 /* Visits every live attempt; must not change the core. */
 void core_attempts(const struct core *core,

@@ -17,8 +17,8 @@ struct stage {
     struct stage_shape shape;
     struct run *run;
     uint32_t index;
-    struct retry *retry_room; /* row.retries points into it; its front is given out */
     uint32_t retry_capacity;
+    uint32_t sleep_place;    /* among the sleepers, from 1; 0: it is none */
     const uint32_t *targets; /* stages that wait for this one; in run->targets */
     uint32_t target_count;
     bool is_changed;
@@ -40,10 +40,14 @@ struct queue { /* all that is ready and asks for the same, at one priority */
     struct lane *first, *last; /* the run to be served next first */
     uint32_t lane_count;
     struct queue *next, *prev; /* among the queues that have lanes */
-    int64_t blocked_us;        /* since when nothing of it fits anywhere; 0: it does */
-    uint64_t served;           /* turn at which it was served last */
-    uint64_t skipped_in;       /* the round in which it was found not to fit */
-    struct node *held;         /* kept free for it, or NULL */
+    uint32_t user_count;       /* lanes of runs, also those without stages */
+    uint32_t slot;
+    uint64_t key;        /* in queue_slots */
+    int64_t blocked_us;  /* since when nothing of it fits anywhere; 0: it does */
+    uint64_t served;     /* turn at which it was served last */
+    uint64_t skipped_in; /* the round in which it was found not to fit */
+    uint64_t fits_as_of; /* core->nodes_changed when it was found that it could */
+    struct node *held;   /* kept free for it, or NULL */
 };
 
 struct run {
@@ -71,6 +75,7 @@ struct node {
     struct offer offer; /* labels points to own */
     uint32_t labels[CORE_LABELS_MAX];
     bool has_offered;
+    bool is_expected;              /* it was there before a restart and may come back */
     int64_t cpu_free, memory_free; /* below 0 when the node shrank */
     uint64_t gpus_free;
     struct queue *held_for;
@@ -91,11 +96,16 @@ struct core {
     struct node *nodes;
     uint32_t node_capacity;
     uint32_t join_mark;
-    struct queue **queues; /* every one there has been */
+    uint64_t nodes_changed; /* how often offers changed or a node was given up */
+    struct queue **queues;  /* those that some run uses */
     uint32_t queue_count, queue_capacity;
     struct table queue_slots;               /* hash of request and priority -> slot */
     struct queue *queue_first, *queue_last; /* those with ready stages */
+    uint32_t lane_count;                    /* in all of them */
     uint64_t turn, round;
+    struct stage **sleepers; /* a heap by the time of the first retry */
+    uint32_t sleeper_count, sleeper_capacity;
+    int64_t woken_us;       /* retries up to here are due */
     struct stage **changed; /* stages with is_changed */
     uint32_t changed_count, changed_capacity;
     struct run **changed_runs;
@@ -142,9 +152,8 @@ void stage_settle(struct core *core, struct stage *stage, struct changes *change
 void stage_unfit(struct core *core, struct stage *stage, struct changes *changes);
 
 /* attempt.c */
-uint64_t stage_available(
-    const struct stage *stage); /* tasks that could be handed out now */
-void retry_add(struct stage *stage, const struct retry *retry);
+/* Above 0 when a task could be handed out now; at most so many may be. */
+uint64_t stage_available(const struct core *core, const struct stage *stage);
 void attempt_started(struct core *core, const struct core_input *input,
                      struct changes *changes);
 void attempt_finished(struct core *core, const struct core_input *input,
@@ -159,11 +168,22 @@ void assign(struct core *core, struct changes *changes);
 struct change *change_of(struct changes *changes, enum change_kind kind,
                          const struct attempt_row *row);
 
+/* retry.c */
+void retry_add(struct stage *stage, const struct retry *retry);
+void retry_remove_first(struct stage *stage);
+bool retry_is_due(const struct core *core, const struct stage *stage); /* the first */
+int64_t retry_time(const struct core *core, uint64_t token, uint32_t failures);
+void retries_limit(const struct core *core, struct stage *stage);
+void sleep_update(struct core *core, struct stage *stage); /* ready_update calls it */
+void sleepers_wake(struct core *core);
+int64_t sleepers_deadline_us(const struct core *core);
+
 /* line.c */
 void ready_update(struct core *core, struct stage *stage);
 void line_rotate(
     struct stage *stage); /* to the end of its lane, the lane to the end of its queue */
 void lines_fini(struct core *core);
+void lanes_leave(struct core *core, struct run *run); /* before its end */
 void lanes_fini(struct run *run);
 
 /* place.c */

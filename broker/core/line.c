@@ -39,12 +39,14 @@ static struct queue *queue_for(struct core *core, const struct stage_shape *shap
     while (table_find(&core->queue_slots, key, &slot)) {
         if (is_queue_for(core->queues[slot], shape))
             return core->queues[slot];
-        key += 2; /* two requests of one hash */
+        key += 2; /* two requests of one hash; both may be there twice, in time */
     }
 
     struct queue *queue = calloc(1, sizeof *queue);
 
     must(queue != NULL);
+    queue->key = key;
+    queue->slot = core->queue_count;
     queue->demand = shape->demand;
     queue->priority = shape->priority;
     if (core->queue_count == core->queue_capacity)
@@ -66,10 +68,33 @@ static struct lane *lane_for(struct core *core, struct stage *stage)
     lane = calloc(1, sizeof *lane);
     must(lane != NULL);
     lane->queue = queue;
+    queue->user_count++;
     lane->run = stage->run;
     lane->sibling = stage->run->lanes;
     stage->run->lanes = lane;
     return lane;
+}
+
+static void queue_drop(struct core *core, struct queue *queue)
+{
+    struct queue *last = core->queues[--core->queue_count];
+
+    must(queue->lane_count == 0 && !queue->held);
+    table_remove(&core->queue_slots, queue->key);
+    if (last != queue) {
+        table_remove(&core->queue_slots, last->key);
+        last->slot = queue->slot;
+        core->queues[last->slot] = last;
+        table_put(&core->queue_slots, last->key, last->slot);
+    }
+    free(queue);
+}
+
+void lanes_leave(struct core *core, struct run *run)
+{
+    for (struct lane *lane = run->lanes; lane; lane = lane->sibling)
+        if (--lane->queue->user_count == 0)
+            queue_drop(core, lane->queue);
 }
 
 void lanes_fini(struct run *run)
@@ -118,6 +143,7 @@ static void lane_enter(struct core *core, struct lane *lane)
 {
     struct queue *queue = lane->queue;
 
+    core->lane_count++;
     if (queue->lane_count++ == 0) {
         queue->blocked_us = 0;
         LIST_APPEND(core, queue, next, prev, queue_first, queue_last);
@@ -130,6 +156,7 @@ static void lane_leave(struct core *core, struct lane *lane)
     struct queue *queue = lane->queue;
 
     LIST_REMOVE(queue, lane, next, prev, first, last);
+    core->lane_count--;
     if (--queue->lane_count == 0) {
         LIST_REMOVE(core, queue, next, prev, queue_first, queue_last);
         queue_release(queue);
@@ -158,12 +185,13 @@ static void stage_leave(struct core *core, struct stage *stage)
 
 void ready_update(struct core *core, struct stage *stage)
 {
-    bool is_ready = stage_available(stage) > 0;
+    bool is_ready = stage_available(core, stage) > 0;
 
     if (is_ready && !stage->lane)
         stage_enter(core, stage);
     else if (!is_ready && stage->lane)
         stage_leave(core, stage);
+    sleep_update(core, stage);
 }
 
 void line_rotate(struct stage *stage)

@@ -54,6 +54,7 @@ void node_join(struct core *core, const struct core_input *input, struct changes
     node->seen_us = core->now_us;
     if (node->state == NODE_ONLINE && has_changed)
         node_announce(input->node, NODE_ONLINE, changes);
+    node->is_expected = false;
     node_offer(core, input->node, &input->offer);
     set_state(core, input->node, NODE_ONLINE, changes);
     core->join_mark++;
@@ -81,6 +82,8 @@ void node_leave(struct core *core, uint32_t number, struct changes *changes)
     if (number >= core->node_capacity || !core->nodes[number].is_known)
         return;
     core->join_mark++;
+    core->nodes[number].is_expected = false;
+    core->nodes_changed++;
     if (core->nodes[number].held_for)
         queue_release(core->nodes[number].held_for);
     set_state(core, number, NODE_AWAY, changes);
@@ -98,7 +101,8 @@ void node_beat(struct core *core, uint32_t number)
  * back. */
 static bool is_watched(const struct node *node)
 {
-    return node->is_known && (node->state == NODE_ONLINE || node->busy > 0);
+    return node->is_known
+           && (node->state == NODE_ONLINE || node->busy > 0 || node->is_expected);
 }
 
 void nodes_time_out(struct core *core, struct changes *changes)
@@ -114,7 +118,7 @@ void nodes_time_out(struct core *core, struct changes *changes)
 
 int64_t core_deadline_us(const struct core *core)
 {
-    int64_t first = INT64_MAX;
+    int64_t first = sleepers_deadline_us(core);
 
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         const struct node *node = &core->nodes[i];

@@ -89,6 +89,7 @@ void node_offer(struct core *core, uint32_t number, const struct offer *offer)
     if (labels > 0)
         memcpy(node->labels, offer->labels, labels * sizeof *node->labels);
     node->has_offered = true;
+    core->nodes_changed++;
     node->cpu_free = offer->cpu_milli;
     node->memory_free = offer->memory_mb;
     node->gpus_free = offer->gpus;
@@ -103,6 +104,8 @@ void node_offer(struct core *core, uint32_t number, const struct offer *offer)
             attempt->owner->stages[attempt->row.stage].shape.demand.memory_mb;
         node->gpus_free &= ~attempt->row.gpus;
     }
+    if (node->held_for && !demand_fits_node(&node->held_for->demand, node))
+        queue_release(node->held_for);
 }
 
 void queue_release(struct queue *queue)
@@ -151,8 +154,12 @@ static struct node *find_node(struct core *core, const struct queue *queue,
     return best;
 }
 
-/* Whether some node that is known, or has not said yet what it has, could run the
- * demand. */
+static bool could_run(const struct demand *demand, const struct node *node)
+{
+    return node->has_offered && demand_fits_node(demand, node);
+}
+
+/* Whether some node that is known, or may come back, could run the demand. */
 static bool could_fit(const struct core *core, const struct demand *demand,
                       bool *is_any_online)
 {
@@ -163,7 +170,7 @@ static bool could_fit(const struct core *core, const struct demand *demand,
         const struct node *node = &core->nodes[i];
 
         *is_any_online |= node->state == NODE_ONLINE;
-        if (node->is_known && (!node->has_offered || demand_fits_node(demand, node)))
+        if (node->is_expected || could_run(demand, node))
             fits = true;
     }
     return fits;
@@ -178,15 +185,53 @@ static void hold_node(struct core *core, struct queue *queue)
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         struct node *node = &core->nodes[i];
 
-        if (node->state == NODE_ONLINE && !node->held_for
+        if (node->state == NODE_ONLINE
+            && (!node->held_for || node->held_for->priority < queue->priority)
             && demand_fits_node(&queue->demand, node)
             && (!best || node->cpu_free > best->cpu_free))
             best = node;
     }
     if (!best)
         return;
+    if (best->held_for)
+        queue_release(best->held_for);
     best->held_for = queue;
     queue->held = best;
+}
+
+/* Nothing of the queue fits anywhere now, but it could and needs no node held yet. */
+static bool may_just_wait(const struct core *core, const struct queue *queue)
+{
+    return queue->fits_as_of == core->nodes_changed && queue->blocked_us > 0
+           && (queue->held || core->now_us - queue->blocked_us < CORE_PATIENCE_US);
+}
+
+/* Skips in one pass all that asks for more than any node has free, so that many different
+ * requests that wait cost little each. */
+static void skip_hopeless(struct core *core)
+{
+    struct node most = { 0 };
+
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        const struct node *node = &core->nodes[i];
+
+        if (node->state != NODE_ONLINE)
+            continue;
+        if (node->cpu_free > most.cpu_free)
+            most.cpu_free = node->cpu_free;
+        if (node->offer.memory_mb == 0)
+            most.memory_free = INT64_MAX;
+        else if (node->memory_free > most.memory_free)
+            most.memory_free = node->memory_free;
+        if (bits_of(node->gpus_free) > bits_of(most.gpus_free))
+            most.gpus_free = node->gpus_free;
+    }
+    for (struct queue *queue = core->queue_first; queue; queue = queue->next)
+        if (queue->skipped_in != core->round && may_just_wait(core, queue)
+            && (cpu_of(&queue->demand) > most.cpu_free
+                || queue->demand.memory_mb > most.memory_free
+                || queue->demand.gpus > bits_of(most.gpus_free)))
+            queue->skipped_in = core->round;
 }
 
 /* Nothing of the queue fits anywhere now. */
@@ -202,8 +247,10 @@ static void queue_blocked(struct core *core, struct queue *queue, struct changes
             stage_unfit(core, queue->first->first, changes);
         return;
     }
+    queue->fits_as_of = core->nodes_changed;
     if (!queue->held && core->now_us - queue->blocked_us >= CORE_PATIENCE_US)
         hold_node(core, queue);
+    skip_hopeless(core);
 }
 
 /* The queue to be served next, of those that were not skipped in this round. */
@@ -252,7 +299,7 @@ static struct attempt_row next_attempt(struct core *core, struct stage *stage,
                                 .number = 1,
                                 .index = row->next };
 
-    if (row->retry_count > 0) {
+    if (retry_is_due(core, stage)) {
         next.index = row->retries[0].index;
         next.number = row->retries[0].attempts + 1;
         next.failures = row->retries[0].failures;
@@ -269,14 +316,13 @@ static void hand_out(struct core *core, struct stage *stage, uint32_t node,
 {
     struct stage_row *row = &stage->row;
     struct attempt_row next = next_attempt(core, stage, node);
-    bool is_retry = row->retry_count > 0;
-    uint64_t available = stage_available(stage);
+    bool is_retry = retry_is_due(core, stage);
+    uint64_t available = stage_available(core, stage);
 
     must(available > 0 && count > 0);
     count = count < available ? count : available;
     if (is_retry) {
-        row->retries++;
-        row->retry_count--;
+        retry_remove_first(stage);
         count = 1;
     } else {
         count = next.gpus ? 1 : count;
@@ -308,8 +354,8 @@ static void queue_serve(struct core *core, struct queue *queue, struct changes *
         queue_blocked(core, queue, changes);
         return;
     }
-    /* Others that wait for the same get their part of what is free. */
-    room = room_for(&queue->demand, node) / queue->lane_count;
+    /* All that wait get their part of what is free. */
+    room = room_for(&queue->demand, node) / core->lane_count;
     queue->blocked_us = 0;
     queue_release(queue);
     queue->served = ++core->turn;
@@ -323,6 +369,7 @@ void assign(struct core *core, struct changes *changes)
     struct queue *queue;
 
     core->round++;
+    skip_hopeless(core);
     while ((queue = next_queue(core)) != NULL)
         queue_serve(core, queue, changes);
 }
@@ -330,27 +377,31 @@ void assign(struct core *core, struct changes *changes)
 static enum why why_blocked(const struct core *core, const struct queue *queue,
                             struct why_view *view)
 {
-    bool is_online = false, is_away = false, has_room = false;
+    bool is_online = false, is_away = false, has_room = false, is_free = false;
+    uint32_t online_fit = 0;
 
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         const struct node *node = &core->nodes[i];
+        bool is_here = node->state == NODE_ONLINE;
+        bool has_space = room_for(&queue->demand, node) > 0;
 
-        if (!node->is_known)
-            continue;
-        is_online |= node->state == NODE_ONLINE;
-        if (node->has_offered && !demand_fits_node(&queue->demand, node))
+        is_online |= is_here;
+        is_away |= node->is_expected;
+        has_room |= has_space;
+        is_free |= has_space && may_use(queue, node);
+        if (!could_run(&queue->demand, node))
             continue;
         view->fit_nodes++;
-        is_away |= node->state == NODE_AWAY;
-        has_room |= room_for(&queue->demand, node) > 0;
+        online_fit += is_here;
+        is_away |= !is_here;
     }
+    if (is_free)
+        return WHY_TURN;
     if (has_room)
-        return queue->held ? WHY_TURN : WHY_HELD;
-    if (view->fit_nodes == 0)
-        return is_online ? WHY_UNFIT : WHY_NO_NODE;
+        return WHY_HELD;
     if (!is_online)
         return WHY_NO_NODE;
-    return is_away && view->fit_nodes == 1 ? WHY_AWAY : WHY_BUSY;
+    return online_fit > 0 ? WHY_BUSY : is_away ? WHY_AWAY : WHY_UNFIT;
 }
 
 void core_why(const struct core *core, uint64_t number, uint32_t index,
@@ -368,9 +419,13 @@ void core_why(const struct core *core, uint64_t number, uint32_t index,
     else if (stage->row.state == STAGE_APPROVAL)
         view->why = WHY_APPROVAL;
     else if (stage->lane)
-        view->why = stage->lane->queue->skipped_in == core->round
+        view->why = stage->lane->queue->blocked_us > 0
                         ? why_blocked(core, stage->lane->queue, view)
                         : WHY_TURN;
+    else if (stage->row.state != STAGE_QUEUED && stage->row.state != STAGE_STARTED)
+        return;
     else if (stage->shape.queued_max > 0 && stage->row.running >= stage->shape.queued_max)
         view->why = WHY_LIMIT;
+    else if (stage->sleep_place > 0)
+        view->why = WHY_BACKOFF;
 }

@@ -115,19 +115,28 @@ static bool stage_is_whole(const struct stage *stage)
 
 enum rc core_restored(struct core *core, int64_t now_us)
 {
-    core->now_us = now_us;
-    for (uint32_t i = 0; i < core->node_capacity; i++)
+    core->now_us = core->woken_us = now_us;
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
         core->nodes[i].seen_us = now_us;
+        core->nodes[i].is_expected = core->nodes[i].is_known;
+    }
     for (uint32_t i = 0; i < core->run_capacity; i++) {
         struct run *run = core->runs[i];
 
         for (uint32_t s = 0; run && s < run->row.stages; s++) {
             if (!stage_is_whole(&run->stages[s]))
                 return RC_CORRUPT;
+            retries_limit(core, &run->stages[s]);
             ready_update(core, &run->stages[s]);
         }
     }
     return RC_OK;
+}
+
+void core_restore_node(struct core *core, uint32_t node)
+{
+    must(node < CORE_NODES_MAX);
+    (void)node_at(core, node);
 }
 
 /* A stage that waits does so for stages that have not finished; one that is open in a run
@@ -182,12 +191,27 @@ static void check_moves(const struct stage *stage)
     }
 }
 
-static void check_stage(const struct stage *stage)
+static void check_sleep(const struct core *core, const struct stage *stage)
+{
+    bool goes_on = stage->row.state == STAGE_QUEUED || stage->row.state == STAGE_STARTED;
+
+    must((stage->sleep_place > 0)
+         == (goes_on && stage->row.retry_count > 0 && !retry_is_due(core, stage)));
+    if (stage->sleep_place > 0) {
+        must(stage->sleep_place <= core->sleeper_count);
+        must(core->sleepers[stage->sleep_place - 1] == stage);
+    }
+}
+
+static void check_stage(const struct core *core, const struct stage *stage)
 {
     const struct stage_row *row = &stage->row;
 
     must(row->next <= row->tasks);
-    must((stage->lane != NULL) == (stage_available(stage) > 0));
+    must((stage->lane != NULL) == (stage_available(core, stage) > 0));
+    for (uint32_t i = 1; i < row->retry_count; i++)
+        must(row->retries[(i - 1) / 2].not_before_us <= row->retries[i].not_before_us);
+    check_sleep(core, stage);
     must(row->running + row->complete + row->failed + row->stopped <= row->next);
     check_moves(stage);
     if (row->pending == PENDING_END)
@@ -232,13 +256,16 @@ static uint64_t check_queue(const struct queue *queue)
 static void check_ready(const struct core *core)
 {
     uint64_t in_line = 0, ready = 0;
+    uint32_t lanes = 0;
 
-    for (const struct queue *queue = core->queue_first; queue; queue = queue->next)
+    for (const struct queue *queue = core->queue_first; queue; queue = queue->next) {
         in_line += check_queue(queue);
+        lanes += queue->lane_count;
+    }
     for (uint32_t i = 0; i < core->run_capacity; i++)
         for (uint32_t s = 0; core->runs[i] && s < core->runs[i]->row.stages; s++)
             ready += core->runs[i]->stages[s].lane != NULL;
-    must(in_line == ready);
+    must(in_line == ready && lanes == core->lane_count);
 }
 
 /* What is free of a node and what its attempts hold is what it offers; no device is held
@@ -311,7 +338,7 @@ void core_check(const struct core *core)
             continue;
         runs++;
         for (uint32_t s = 0; s < run->row.stages; s++) {
-            check_stage(&run->stages[s]);
+            check_stage(core, &run->stages[s]);
             running += run->stages[s].row.running;
             open += !stage_state_is_final(run->stages[s].row.state);
         }

@@ -16,7 +16,7 @@ void run_destroy(struct run *run)
     if (!run)
         return;
     for (uint32_t i = 0; run->stages && i < run->row.stages; i++)
-        free(run->stages[i].retry_room);
+        free(run->stages[i].row.retries);
     free(run->stages);
     lanes_fini(run);
     free(run->targets);
@@ -97,8 +97,9 @@ void run_remove(struct core *core, struct run *run)
     must(run->live == 0);
     must(core->runs[run->slot] == run);
     for (uint32_t i = 0; i < run->row.stages; i++)
-        must(!run->stages[i].lane);
+        must(!run->stages[i].lane && run->stages[i].sleep_place == 0);
     core->runs[run->slot] = NULL;
+    lanes_leave(core, run);
     table_remove(&core->run_slots, run->row.run);
     core->run_count--;
     core->stage_count -= run->row.stages;
@@ -171,6 +172,7 @@ static void stage_end(struct core *core, struct stage *stage, enum reason reason
     }
     if (row->reason == REASON_NONE) {
         row->reason = reason == REASON_TASK_FAILED || reason == REASON_UNRESOLVED
+                              || reason == REASON_UNFIT || reason == REASON_POISON
                           ? REASON_UPSTREAM
                           : reason;
         row->reason_stage = reason_stage;

@@ -152,6 +152,8 @@ void stage_settle(struct core *core, struct stage *stage, struct changes *change
         row->reason = REASON_TASK_FAILED;
     if (row->is_met && row->reason == REASON_NONE)
         row->reason = REASON_CONDITION;
+    if (row->reason == REASON_POISON && outcome != STAGE_ERROR)
+        row->reason = REASON_NONE;
     row->reason_stage =
         row->reason == REASON_TASK_FAILED ? stage->index : row->reason_stage;
     if (stage->run->row.state == RUN_STARTED && (stage->shape.actions & when)) {
@@ -290,10 +292,14 @@ void stage_unfit(struct core *core, struct stage *stage, struct changes *changes
     stage->row.reason = REASON_UNFIT;
     stage->row.reason_stage = stage->index;
     if (stage->row.running == 0) {
+        stage->row.retry_count = 0;
         stage_finish(core, stage, STAGE_ERROR, changes);
         return;
     }
-    /* Nodes that could have gone away; what runs on the others may end. */
+    /* Nodes that could have become smaller; what runs there is told to stop. The task
+     * that is next takes the failure. */
+    if (stage->row.retry_count == 0)
+        stage->row.next++;
     stage->row.failed++;
     stage_stop(core, stage, changes);
 }

@@ -30,11 +30,12 @@ enum rc store_stage_put(struct store *store, uint64_t run, uint32_t stage,
     pack_int(&record, row->ended_us);
     pack_list(&record, row->retry_count);
     for (uint32_t i = 0; i < row->retry_count; i++) {
-        pack_list(&record, 4);
+        pack_list(&record, 5);
         pack_uint(&record, row->retries[i].index);
         pack_uint(&record, row->retries[i].attempts);
         pack_uint(&record, row->retries[i].failures);
         pack_uint(&record, row->retries[i].losses);
+        pack_int(&record, row->retries[i].not_before_us);
     }
     return db_put_buf(store, TABLE_STAGES, &key, &record, err);
 }
@@ -52,12 +53,15 @@ static void read_retries(struct reader *reader, struct arena *arena,
     }
     row->retry_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
-        if (reader_list(reader) != 4)
+        size_t fields = reader_list(reader);
+
+        if (fields != 4 && fields != 5) /* 4: written before retries waited */
             reader_fail(reader);
         row->retries[i].index = reader_uint(reader);
         row->retries[i].attempts = (uint32_t)reader_uint_max(reader, UINT32_MAX);
         row->retries[i].failures = (uint8_t)reader_uint_max(reader, UINT8_MAX);
         row->retries[i].losses = (uint8_t)reader_uint_max(reader, UINT8_MAX);
+        row->retries[i].not_before_us = fields == 5 ? reader_int(reader) : 0;
     }
 }
 

@@ -35,6 +35,7 @@ const char *reason_name(enum reason reason)
         [REASON_CANCELLED] = "cancelled",
         [REASON_REJECTED] = "rejected",
         [REASON_UNFIT] = "unfit",
+        [REASON_POISON] = "poison",
     };
     return (unsigned)reason < REASON_COUNT ? names[reason] : "unknown";
 }

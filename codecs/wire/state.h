@@ -39,7 +39,8 @@ enum reason { /* of a stage's or run's state */
               REASON_ACTION,     /* stop-pipeline or error-pipeline */
               REASON_CANCELLED,
               REASON_REJECTED,
-              REASON_UNFIT, /* no node has what its tasks ask for */
+              REASON_UNFIT,  /* no node has what its tasks ask for */
+              REASON_POISON, /* a task lost one node after the other */
               REASON_COUNT
 };
 

@@ -106,8 +106,11 @@ static inline void rows_apply(struct rows *rows, const struct core *core,
 static inline struct core *rows_restore(const struct rows *rows, uint64_t timeout_us,
                                         int64_t now_us)
 {
-    struct core *core = core_create(
-        &(struct core_options){ .node_timeout_us = timeout_us, .stages_max = 10000 });
+    struct core *core =
+        core_create(&(struct core_options){ .node_timeout_us = timeout_us,
+                                            .stages_max = 10000,
+                                            .retry_first_us = timeout_us / 10,
+                                            .retry_max_us = timeout_us });
 
     assert_non_null(core);
     core_restore_counters(core, rows->run_next, rows->token_next);
@@ -127,7 +130,8 @@ static inline struct core *rows_restore(const struct rows *rows, uint64_t timeou
     return core;
 }
 
-static inline void assert_stage_equal(const struct stage *a, const struct stage *b)
+static inline void assert_stage_equal(const struct core *core_a, const struct stage *a,
+                                      const struct core *core_b, const struct stage *b)
 {
     const struct stage_row *x = &a->row, *y = &b->row;
 
@@ -154,12 +158,14 @@ static inline void assert_stage_equal(const struct stage *a, const struct stage 
         assert_int_equal(x->retries[i].attempts, y->retries[i].attempts);
         assert_int_equal(x->retries[i].failures, y->retries[i].failures);
         assert_int_equal(x->retries[i].losses, y->retries[i].losses);
+        assert_int_equal(x->retries[i].not_before_us, y->retries[i].not_before_us);
     }
     assert_int_equal(a->lane != NULL, b->lane != NULL);
-    assert_int_equal(stage_available(a), stage_available(b));
+    assert_int_equal(stage_available(core_a, a), stage_available(core_b, b));
 }
 
-static inline void assert_run_equal(const struct run *a, const struct run *b)
+static inline void assert_run_equal(const struct core *core_a, const struct run *a,
+                                    const struct core *core_b, const struct run *b)
 {
     assert_non_null(b);
     assert_int_equal(a->row.state, b->row.state);
@@ -172,7 +178,7 @@ static inline void assert_run_equal(const struct run *a, const struct run *b)
     assert_int_equal(a->row.created_us, b->row.created_us);
     assert_int_equal(a->live, b->live);
     for (uint32_t s = 0; s < a->row.stages; s++)
-        assert_stage_equal(&a->stages[s], &b->stages[s]);
+        assert_stage_equal(core_a, &a->stages[s], core_b, &b->stages[s]);
 }
 
 /* Everything but nodes, who say again what they are, and the order of the ready line. */
@@ -185,7 +191,7 @@ static inline void assert_core_equal(const struct core *a, const struct core *b)
     assert_int_equal(a->attempt_count, b->attempt_count);
     for (uint32_t i = 0; i < a->run_capacity; i++)
         if (a->runs[i])
-            assert_run_equal(a->runs[i], run_find(b, a->runs[i]->row.run));
+            assert_run_equal(a, a->runs[i], b, run_find(b, a->runs[i]->row.run));
     for (uint32_t i = 0; i < a->attempt_capacity; i++) {
         const struct attempt_row *x = &a->attempts[i].row;
         struct attempt_row y;

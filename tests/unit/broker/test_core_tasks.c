@@ -300,8 +300,8 @@ static void test_a_task_that_loses_three_nodes_is_given_up(void **state)
     tick(world);
     expect(world, "assign 1/0 0+1 t3 n1 #3");
     leave(world, 1);
-    expect(world, "node 1 away; lost 1/0/0 t3 crashed; stage 1/0 error task-failed; "
-                  "run 1 error task-failed");
+    expect(world, "node 1 away; lost 1/0/0 t3 crashed; stage 1/0 error poison; "
+                  "run 1 error poison");
 }
 
 static void test_an_attempt_lost_while_its_stage_stops_is_stopped(void **state)

@@ -222,7 +222,8 @@ static void test_a_stage_comes_back_with_its_retries(void **state)
 {
     struct fixture *self = *state;
     scoped(arena) arena = arena_create(1 << 20);
-    struct retry retries[] = { { 4, 1, 1, 0 }, { UINT64_MAX, UINT32_MAX, 255, 255 } };
+    struct retry retries[] = { { 4, 1, 1, 0, 0 },
+                               { UINT64_MAX, UINT32_MAX, 255, 255, INT64_MAX } };
     const struct stage_row row = { .state = STAGE_APPROVAL,
                                    .outcome = STAGE_ERROR,
                                    .pending = PENDING_END,
@@ -250,6 +251,7 @@ static void test_a_stage_comes_back_with_its_retries(void **state)
     assert_int_equal(read.retries[1].index, UINT64_MAX);
     assert_int_equal(read.retries[1].attempts, UINT32_MAX);
     assert_int_equal(read.retries[1].losses, 255);
+    assert_int_equal(read.retries[1].not_before_us, INT64_MAX);
     assert_int_equal(read.retries[0].failures, 1);
     assert_int_equal(read.state, STAGE_APPROVAL);
     assert_int_equal(read.outcome, STAGE_ERROR);

@@ -298,7 +298,7 @@ static void read_all(struct fixture *self, struct arena *arena)
 
 static void put_all(struct fixture *self)
 {
-    struct retry retry = { 1, 2, 3, 4 };
+    struct retry retry = { 1, 2, 3, 4, 5 };
     const struct stage_row stage = { .retries = &retry, .retry_count = 1, .tasks = 9 };
     const struct run_head head = { "0123abcd-0000-4000-8000-000000000001",
                                    "t",
