@@ -22,8 +22,12 @@ cat >valohai.yaml <<END
     image: debian:12
     command:
       - cd "\$VH_OUTPUTS_DIR"
-      # Ends when the file is gone.
-      - for i in 1 2 3; do echo \$i > model && chmod 0444 model && ! tail --follow=name model; done
+      # Goes on when the file is gone; tail --follow=name can miss a file that is renamed.
+      - |
+        for i in 1 2 3; do
+          echo \$i > model && chmod 0444 model
+          while [ -e model ]; do sleep 0.01; done
+        done
       - echo end > model
 - step:
     name: properties
