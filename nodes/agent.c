@@ -198,6 +198,10 @@ static void agent_destroy(struct agent *agent)
     for (uint32_t i = 0; i < agent->hand_count; i++)
         agent->hands[i]->job.cancelled = true;
     stream_server_destroy(agent->streams);
+    /* Whoever waits for the broker's answer stops waiting; the next agent begins again.
+     */
+    if (agent->context)
+        zmq_ctx_shutdown(agent->context);
     workers_destroy(agent->workers);
     follower_destroy(agent->follower);
     link_close(agent->monitor);

@@ -6,6 +6,7 @@
 #include "codecs/pack/pack.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { WAIT_MS = 60000, BODY_ARENA_MAX = 64 << 20, LINE_COLUMNS = 4000 };
 
@@ -40,16 +41,31 @@ static void print_event(const struct cli *cli, const struct sluice_event *event)
     fflush(stdout);
 }
 
-static int print_events(struct cli *cli, struct sluice_events *events)
+/* Whether the event is the end of the run whose topics begin with prefix. */
+static bool is_end(const struct sluice_event *event, const char *prefix)
+{
+    static const char *const ends[] = { "run/complete", "run/error", "run/stopped" };
+    const char *rest = event->topic + strlen(prefix);
+
+    for (size_t i = 0; *prefix && i < COUNT_OF(ends); i++)
+        if (strcmp(rest, ends[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Until the run ends whose topics begin with prefix; for ever if that is empty. */
+static int print_events(struct cli *cli, struct sluice_events *events, const char *prefix)
 {
     struct sluice_event event;
+    bool has_ended = false;
 
-    while (!ferror(stdout)) {
+    while (!ferror(stdout) && !has_ended) {
         int code = sluice_events_next(events, WAIT_MS, &event, &cli->error);
 
-        if (code == SLUICE_OK)
+        if (code == SLUICE_OK) {
             print_event(cli, &event);
-        else if (code != SLUICE_TIMEOUT)
+            has_ended = is_end(&event, prefix);
+        } else if (code != SLUICE_TIMEOUT)
             return cli_fail_last(cli);
     }
     return EXIT_DONE;
@@ -74,7 +90,7 @@ int verb_watch(int argc, char **argv)
         return end;
     if (sluice_events_open(cli.sluice, since, buf_string(&topic), &events, &cli.error))
         return cli_fail_last(&cli);
-    end = print_events(&cli, events);
+    end = print_events(&cli, events, buf_string(&topic));
     sluice_events_close(events);
     return end;
 }

@@ -66,6 +66,17 @@ static enum rc file_place(struct input_staging *work, const struct staged_file *
                          true, err);
 }
 
+/* A file of another stage is data of its own, named by what it holds and is called. */
+static const char *datum_uri(struct arena *arena, const struct plan_source *source)
+{
+    char uuid[UUID_TEXT_SIZE];
+    const char *uri;
+
+    uuid_derive("datum", source->digest, source->name ? source->name : "", uuid);
+    uri = arena_printf(arena, "datum://%s", uuid);
+    return uri ? uri : "";
+}
+
 /* Name, path and URI of a file, before anything is fetched. */
 static enum rc file_name(struct input_staging *work, const struct plan_input *input,
                          const struct plan_source *source, struct name_set *names,
@@ -78,6 +89,8 @@ static enum rc file_name(struct input_staging *work, const struct plan_input *in
 
     if (rc != RC_OK)
         return rc;
+    if (!uri[0] && source->digest)
+        uri = datum_uri(work->arena, source);
     name = input_file_name(work->arena, input, source, uri);
     if (name && !tree_path_is_safe(name))
         return err_set(err, RC_INVALID,
