@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +21,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
     READY_WAIT_MS = 20000,
     GOODBYE_WAIT_MS = 20000,
+    NODE_DOUBT_MS = 1000, /* a node has its lock, or has ended, much sooner */
     LOG_BYTES_MAX = 10 << 20,
     PATH_ROOM = PATH_MAX + 64, /* bytes of a folder and a name in it */
 };
@@ -127,7 +130,7 @@ static void find_program(const char *variable, const char *name, const char *bui
 
 /* Starts a daemon in a session of its own, its words going to <folder>/<name>.log. */
 static enum rc start_daemon(const char *folder, const char *name, char *const arguments[],
-                            int ready_fd, struct err *err)
+                            int ready_fd, pid_t *started, struct err *err)
 {
     char log[PATH_ROOM];
     posix_spawn_file_actions_t actions;
@@ -154,14 +157,15 @@ static enum rc start_daemon(const char *folder, const char *name, char *const ar
     if (code != 0)
         return err_set_sys(err, RC_UNREACHABLE, code, "cannot start %s (log: %s)",
                            arguments[0], log);
+    *started = pid;
     return RC_OK;
 }
 
-static void last_log_line(const char *folder, char line[400])
+static void last_log_line(const char *folder, const char *name, char line[400])
 {
     char path[PATH_ROOM], text[400];
 
-    snprintf(path, sizeof path, "%s/brokerd.log", folder);
+    snprintf(path, sizeof path, "%s/%s.log", folder, name);
     line[0] = '\0';
 
     scoped_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -194,7 +198,7 @@ static enum rc await_ready(int fd, const char *folder, struct err *err)
                        folder);
     if (read(fd, word, sizeof word) > 0)
         return RC_OK;
-    last_log_line(folder, line);
+    last_log_line(folder, "brokerd", line);
     return err_set(err, RC_UNREACHABLE, "brokerd did not start: %s (see %s/brokerd.log)",
                    line, folder);
 }
@@ -207,12 +211,13 @@ static enum rc start_broker(const char *folder, struct err *err)
         program, private, (char *)(uintptr_t)folder, ready, three, NULL
     };
     int ends[2];
+    pid_t pid;
     enum rc rc;
 
     find_program("SLUICE_BROKERD", "brokerd", "../broker/", program);
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set_sys(err, RC_IO, errno, "pipe");
-    rc = start_daemon(folder, "brokerd", arguments, ends[1], err);
+    rc = start_daemon(folder, "brokerd", arguments, ends[1], &pid, err);
     close(ends[1]);
     if (rc == RC_OK)
         rc = await_ready(ends[0], folder, err);
@@ -220,17 +225,38 @@ static enum rc start_broker(const char *folder, struct err *err)
     return rc;
 }
 
-static enum rc start_node(const char *folder, struct err *err)
+/* *pid is 0 when a node runs already. */
+static enum rc start_node(const char *folder, pid_t *pid, struct err *err)
 {
     char program[PATH_ROOM], lock[PATH_ROOM];
     char private[] = "--private";
     char *arguments[] = { program, private, (char *)(uintptr_t)folder, NULL };
 
     snprintf(lock, sizeof lock, "%s/node/lock", folder);
+    *pid = 0;
     if (is_locked(lock))
         return RC_OK;
     find_program("SLUICE_NODED", "noded", "../nodes/", program);
-    return start_daemon(folder, "noded", arguments, -1, err);
+    return start_daemon(folder, "noded", arguments, -1, pid, err);
+}
+
+/* Whether the node that was started has ended already, as one does that cannot use its
+ * folder: a run would wait for it for ever. Another one may have been faster. */
+static enum rc check_node(const char *folder, pid_t pid, struct err *err)
+{
+    scoped_fd int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    struct pollfd item = { fd, POLLIN, 0 };
+    char lock[PATH_ROOM], line[400];
+
+    snprintf(lock, sizeof lock, "%s/node/lock", folder);
+    for (int ms = 0; fd >= 0 && ms < NODE_DOUBT_MS && !is_locked(lock); ms++)
+        if (poll(&item, 1, 1) != 0)
+            break;
+    if (fd < 0 || is_locked(lock) || waitpid(pid, NULL, WNOHANG) != pid)
+        return RC_OK;
+    last_log_line(folder, "noded", line);
+    return err_set(err, RC_UNREACHABLE, "noded did not start: %s (see %s/noded.log)",
+                   line, folder);
 }
 
 static enum rc start_daemons(const char *folder, const char *endpoint, struct err *err)
@@ -247,10 +273,16 @@ static enum rc start_daemons(const char *folder, const char *endpoint, struct er
         return err_set_sys(err, RC_IO, errno, "cannot lock %s", path);
 
     /* The node finds the broker by itself, so it may start first. */
-    enum rc rc = start_node(folder, err);
+    pid_t node;
+    enum rc rc = start_node(folder, &node, err);
 
-    if (rc == RC_OK && !broker_listens(endpoint))
+    if (rc == RC_OK && !broker_listens(endpoint)) {
         rc = start_broker(folder, err);
+        if (rc != RC_OK && node > 0)
+            kill(node, SIGTERM);
+    }
+    if (rc == RC_OK)
+        rc = check_node(folder, node, err);
     return rc;
 }
 
@@ -344,6 +376,17 @@ static void end_node(const char *folder)
     await_exit((uint32_t)pid);
 }
 
+/* The node ends after its broker. Until then it holds its lock, and whoever starts the
+ * daemons again would take it for one that stays. */
+static void await_node(const char *folder)
+{
+    char lock[PATH_ROOM];
+
+    snprintf(lock, sizeof lock, "%s/node/lock", folder);
+    for (int ms = 0; ms < GOODBYE_WAIT_MS && is_locked(lock); ms++)
+        poll(NULL, 0, 1);
+}
+
 int sluice_shutdown(struct sluice *sluice, bool force, struct sluice_error *error)
 {
     struct err own;
@@ -361,6 +404,7 @@ int sluice_shutdown(struct sluice *sluice, bool force, struct sluice_error *erro
     if (rc == RC_OK && sluice->folder) {
         await_exit(info.pid);
         end_node(sluice->folder);
+        await_node(sluice->folder);
     }
     return (int)rc;
 }
