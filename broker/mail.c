@@ -118,8 +118,6 @@ void mail_flush(struct broker *broker)
         struct node_mail *mail = &broker->peers[node].mail;
 
         tokens_flush(broker, node, MESSAGE_TAKEN, mail->taken, &mail->taken_count);
-        tokens_flush(broker, node, MESSAGE_STOP, mail->stops, &mail->stop_count);
-        tokens_flush(broker, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
         if (mail->task_count > 0) {
             scoped_buf body = { 0 };
 
@@ -128,6 +126,9 @@ void mail_flush(struct broker *broker)
             peer_send(broker, node, MESSAGE_ASSIGN, &body);
             mail->task_count = 0;
         }
+        /* A stop may be for a task of this very turn, so it comes after the tasks. */
+        tokens_flush(broker, node, MESSAGE_STOP, mail->stops, &mail->stop_count);
+        tokens_flush(broker, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
     }
 }
 
