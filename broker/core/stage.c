@@ -129,7 +129,7 @@ static enum stage_state outcome_of(const struct stage *stage)
 
     if (stage->run->row.state != RUN_STARTED)
         return STAGE_STOPPED;
-    if (stage->row.failed > 0 && !forgives)
+    if (stage->row.reason == REASON_UNFIT || (stage->row.failed > 0 && !forgives))
         return STAGE_ERROR;
     return stage->row.is_met || stage->row.stopped > 0 ? STAGE_STOPPED : STAGE_COMPLETE;
 }
@@ -296,10 +296,6 @@ void stage_unfit(struct core *core, struct stage *stage, struct changes *changes
         stage_finish(core, stage, STAGE_ERROR, changes);
         return;
     }
-    /* Nodes that could have become smaller; what runs there is told to stop. The task
-     * that is next takes the failure. */
-    if (stage->row.retry_count == 0)
-        stage->row.next++;
-    stage->row.failed++;
+    /* Nodes that could have become smaller; what runs there is told to stop. */
     stage_stop(core, stage, changes);
 }
