@@ -257,7 +257,10 @@ static void apply_node(struct broker *broker, const struct change *change)
 {
     struct node_view view = { 0 };
     struct peer *peer = &broker->peers[change->node];
-    struct node_record record = { peer->name, peer->version, 0, broker->now_us };
+    struct node_record record = { .name = peer->name,
+                                  .version = peer->version,
+                                  .seen_us = broker->now_us,
+                                  .session = peer->session.number };
     struct err err;
 
     if (core_node(broker->core, change->node, &view))

@@ -14,7 +14,7 @@
 #include "broker/outbox.h"
 #include "broker/store/store.h"
 #include "codecs/plan/resolve.h"
-#include "codecs/wire/message.h"
+#include "codecs/wire/session.h"
 
 struct run_plan { /* a decoded plan of an active run */
     struct arena *arena;
@@ -33,9 +33,9 @@ struct node_mail { /* what a turn has for one node */
 struct peer {                     /* a node, by its number */
     char name[NODE_NAME_MAX + 1]; /* also its socket identity; "" for a free number */
     char version[NODE_NAME_MAX + 1];
-    uint64_t session;     /* of its last join */
-    bool has_joined;      /* since this broker started */
-    struct table classes; /* class keys that were sent since it joined */
+    struct session session; /* of its last join; stored */
+    bool has_joined;        /* since this broker started */
+    struct table classes;   /* class keys that were sent since it joined */
     struct node_mail mail;
 };
 
@@ -108,8 +108,8 @@ NODISCARD enum rc stage_by_name(struct broker *broker, const struct request *req
                                 struct run_plan **plan, uint32_t *stage, struct err *err);
 
 /* nodes.c */
-void node_message(struct broker *broker, const char *identity, enum message_type type,
-                  const struct link_frame *body);
+void node_message(struct broker *broker, const char *identity,
+                  const struct message_header *header, const struct link_frame *body);
 struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number);
 struct peer *peer_add(struct broker *broker, uint32_t number, const char *name);
 void peers_fini(struct broker *broker);

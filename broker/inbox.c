@@ -78,7 +78,7 @@ static void handle(struct broker *broker, const struct link_message *message)
                      "a message has a header and a body; this has %zu frames",
                      message->count - 1);
     if (rc == RC_OK && node_identity(&message->frames[0], name)) {
-        node_message(broker, name, header.type, &message->frames[2]);
+        node_message(broker, name, &header, &message->frames[2]);
         return;
     }
     if (rc == RC_OK && !handlers[header.type])

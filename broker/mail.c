@@ -54,9 +54,10 @@ void mail_task(struct broker *broker, uint32_t node, const struct assignment *it
 void peer_send(struct broker *broker, uint32_t node, enum message_type type,
                const struct buf *body)
 {
-    const char *name = broker->peers[node].name;
+    struct peer *peer = &broker->peers[node];
+    uint64_t id = session_stamp(&peer->session, type);
 
-    outbox_add(&broker->outbox, name, strlen(name), type, 0, false, body);
+    outbox_add_in(&broker->outbox, peer->name, peer->session.number, type, id, body);
 }
 
 void mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage)

@@ -82,12 +82,47 @@ static struct offer offer_of(struct broker *broker, const struct node_hello *hel
     return offer;
 }
 
+static void rejoin(struct broker *broker, const char *identity, uint64_t session)
+{
+    struct buf empty = { 0 };
+
+    outbox_add_in(&broker->outbox, identity, session, MESSAGE_REJOIN, 0, &empty);
+}
+
+/* Whether what the node says belongs to a session. */
+static bool is_open(const struct broker *broker, uint32_t number)
+{
+    struct node_view view;
+
+    return broker->peers[number].has_joined && core_node(broker->core, number, &view)
+           && view.state == NODE_ONLINE;
+}
+
+/* The number is stored with all that the join does, so that no older join counts after a
+ * restart. */
+static void session_open(struct broker *broker, uint32_t number,
+                         const struct node_hello *hello)
+{
+    struct peer *peer = &broker->peers[number];
+    struct node_record record = { .name = peer->name,
+                                  .version = peer->version,
+                                  .slots = hello->cpu_milli / 1000,
+                                  .seen_us = broker->now_us,
+                                  .session = hello->session };
+    struct err err;
+
+    peer->has_joined = true;
+    session_begin(&peer->session, hello->session);
+    snprintf(peer->version, sizeof peer->version, "%s", hello->version);
+    table_fini(&peer->classes);
+    batch_check(broker, store_node_put(broker->store, number, &record, &err), &err);
+}
+
 static void on_join(struct broker *broker, const char *identity,
                     const struct link_frame *body)
 {
     struct node_hello hello;
     struct err err;
-    struct node_view view;
     uint32_t number;
     enum rc rc = node_hello_decode(body->data, body->size, broker->scratch, &hello, &err);
 
@@ -110,14 +145,18 @@ static void on_join(struct broker *broker, const char *identity,
         broker->counters.node_next = broker->peer_count;
         broker->counters_changed = true;
     }
+    switch (session_judge(&peer->session, is_open(broker, number), hello.session)) {
+    case JOIN_REFUSE:
+        rejoin(broker, peer->name, peer->session.number);
+        return;
+    case JOIN_REPEAT:
+        welcome(broker, number);
+        return;
+    case JOIN_ACCEPT:
+        break;
+    }
+    session_open(broker, number, &hello);
     welcome(broker, number);
-    if (peer->has_joined && hello.session <= peer->session
-        && core_node(broker->core, number, &view) && view.state == NODE_ONLINE)
-        return; /* a repeat that crossed our answer: what it lists may be out of date */
-    peer->has_joined = true;
-    peer->session = hello.session;
-    snprintf(peer->version, sizeof peer->version, "%s", hello.version);
-    table_fini(&peer->classes);
     broker_step(broker, &(struct core_input){ .kind = INPUT_JOIN,
                                               .node = number,
                                               .offer = offer_of(broker, &hello),
@@ -254,18 +293,23 @@ static void on_note(struct broker *broker, uint32_t node, const struct link_fram
                                              .state = "note" });
 }
 
-static void rejoin(struct broker *broker, const char *identity)
+/* Whether the message is to be taken; where the node and we differ, it is asked to join
+ * anew. */
+static bool is_heard(struct broker *broker, struct peer *peer,
+                     const struct message_header *header)
 {
-    struct buf empty = { 0 };
+    enum session_verdict verdict = session_hear(&peer->session, header);
 
-    outbox_add(&broker->outbox, identity, strlen(identity), MESSAGE_REJOIN, 0, false,
-               &empty);
+    if (verdict == SESSION_BREAK
+        || (verdict == SESSION_SKIP && header->type == MESSAGE_BEAT))
+        rejoin(broker, peer->name, peer->session.number);
+    return verdict == SESSION_TAKE;
 }
 
-void node_message(struct broker *broker, const char *identity, enum message_type type,
-                  const struct link_frame *body)
+void node_message(struct broker *broker, const char *identity,
+                  const struct message_header *header, const struct link_frame *body)
 {
-    struct node_view view;
+    enum message_type type = header->type;
     uint32_t number = 0;
     struct peer *peer = peer_by_name(broker, identity, &number);
 
@@ -273,11 +317,12 @@ void node_message(struct broker *broker, const char *identity, enum message_type
         on_join(broker, identity, body);
         return;
     }
-    if (!peer || !peer->has_joined || !core_node(broker->core, number, &view)
-        || view.state != NODE_ONLINE) {
-        rejoin(broker, identity);
+    if (!peer || !is_open(broker, number)) {
+        rejoin(broker, identity, peer ? peer->session.number : 0);
         return;
     }
+    if (!is_heard(broker, peer, header))
+        return;
     if (type == MESSAGE_LEAVE)
         broker_step(broker, &(struct core_input){ .kind = INPUT_LEAVE, .node = number });
     else if (type == MESSAGE_BEAT)

@@ -60,6 +60,22 @@ void outbox_add(struct outbox *outbox, const void *identity, size_t identity_siz
     must(buf_ok(&outbox->bytes));
 }
 
+void outbox_add_in(struct outbox *outbox, const char *node, uint64_t session,
+                   enum message_type type, uint64_t id, const struct buf *body)
+{
+    struct outbox_entry *entry = entry_add(outbox);
+    size_t before;
+
+    entry->identity_size = strlen(node);
+    buf_add(&outbox->bytes, node, entry->identity_size);
+    before = outbox->bytes.size;
+    message_header_encode_in(&outbox->bytes, session, type, id);
+    entry->header_size = outbox->bytes.size - before;
+    buf_add(&outbox->bytes, body->data, body->size);
+    entry->body_size = body->size;
+    must(buf_ok(&outbox->bytes));
+}
+
 void outbox_event(struct outbox *outbox, const char *topic, const struct buf *body)
 {
     struct outbox_entry *entry = entry_add(outbox);

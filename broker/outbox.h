@@ -30,6 +30,9 @@ void outbox_fini(struct outbox *outbox);
 void outbox_add(struct outbox *outbox, const void *identity, size_t identity_size,
                 enum message_type type, uint64_t id, bool is_reply,
                 const struct buf *body);
+/* To a node, with session and number in the header (codecs/wire/session.h). */
+void outbox_add_in(struct outbox *outbox, const char *node, uint64_t session,
+                   enum message_type type, uint64_t id, const struct buf *body);
 /* To all subscribers of topic. */
 void outbox_event(struct outbox *outbox, const char *topic, const struct buf *body);
 void outbox_fail(struct outbox *outbox, const struct err *err);

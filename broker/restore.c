@@ -77,6 +77,7 @@ static enum rc restore_nodes(struct broker *broker, struct err *err)
 
         snprintf(peer->version, sizeof peer->version, "%s", record.version);
         core_restore_node(broker->core, i);
+        session_begin(&peer->session, record.session);
     }
     return RC_OK;
 }

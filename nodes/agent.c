@@ -244,6 +244,7 @@ enum rc agent_run(const struct agent_settings *settings, struct err *err)
         rc = adopt_all(agent, err);
     if (rc != RC_OK)
         return rc;
+    agent_session_load(agent);
     channel_tell(agent, CHANNEL_LIST, 0, 0);
     return loop(agent, err);
 }

@@ -13,7 +13,10 @@ void broker_send(struct agent *agent, enum message_type type, const struct buf *
     struct link_frame frames[2];
     struct err err;
 
-    message_header_encode(&header, type, 0);
+    if (!agent->is_joined && message_is_numbered(type))
+        return; /* the welcome repeats it */
+    message_header_encode_in(&header, agent->session.number, type,
+                             session_stamp(&agent->session, type));
     frames[0] = (struct link_frame){ header.data, header.size };
     frames[1] = (struct link_frame){ body->data, body->size };
     /* A full queue or a broker that is away: joins, wants and results are repeated. */
@@ -40,7 +43,7 @@ void broker_join(struct agent *agent)
                                      .labels = agent->settings.labels,
                                      .label_count = agent->settings.label_count,
                                      .takes_any_label = agent->settings.takes_any_label,
-                                     .session = agent->session,
+                                     .session = agent->session.number,
                                      .tokens = tokens,
                                      .token_count = count });
     broker_send(agent, MESSAGE_JOIN, &body);
@@ -94,6 +97,14 @@ static void on_class(struct agent *agent, const struct link_frame *body)
                                                   .stage = class->stage_number });
 }
 
+/* An answer to the join of the session that is open, and the first one. Brokers of before
+ * there were sessions in headers name none. */
+static bool is_ours(const struct agent *agent, const struct message_header *header)
+{
+    return !agent->is_joined
+           && (header->session == 0 || header->session == agent->session.number);
+}
+
 static void on_welcome(struct agent *agent, const struct link_frame *body)
 {
     struct reader reader;
@@ -110,10 +121,11 @@ static void on_welcome(struct agent *agent, const struct link_frame *body)
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_WELCOME });
 }
 
-static void handle(struct agent *agent, enum message_type type,
+static void handle(struct agent *agent, const struct message_header *header,
                    const struct link_frame *body)
 {
     scoped(arena) arena = arena_create(SCRATCH_MAX);
+    enum message_type type = header->type;
 
     if (!arena)
         return;
@@ -127,14 +139,32 @@ static void handle(struct agent *agent, enum message_type type,
         on_tokens(agent, body, arena, AGENT_IN_DROP);
     else if (type == MESSAGE_TAKEN)
         on_tokens(agent, body, arena, AGENT_IN_TAKEN);
-    else if (type == MESSAGE_WELCOME)
+    else if (type == MESSAGE_WELCOME && is_ours(agent, header))
         on_welcome(agent, body);
     else if (type == MESSAGE_QUIT)
         agent->is_ending = true;
-    else if (type == MESSAGE_REJOIN && agent->is_listed) {
-        agent->session = (uint64_t)agent->now_us;
-        agent->is_joined = false;
-        broker_join(agent);
+    else if (type == MESSAGE_REJOIN
+             && session_is_broken(&agent->session, agent->is_joined, header->session))
+        agent_session_begin(agent, header->session);
+}
+
+/* What the broker says counts once, in order, and in the session that is open. Before the
+ * supervisor told what runs there is none. */
+static void hear(struct agent *agent, const struct message_header *header,
+                 const struct link_frame *body)
+{
+    if (!agent->is_listed)
+        return;
+    switch (session_hear(&agent->session, header)) {
+    case SESSION_TAKE:
+        handle(agent, header, body);
+        break;
+    case SESSION_SKIP:
+        break;
+    case SESSION_BREAK:
+        if (agent->is_joined)
+            agent_session_begin(agent, 0);
+        break;
     }
 }
 
@@ -153,7 +183,7 @@ void broker_receive(struct agent *agent)
                                      &header, &err)
                    == RC_OK) {
             agent->heard_us = agent->now_us;
-            handle(agent, header.type, &message.frames[1]);
+            hear(agent, &header, &message.frames[1]);
         }
         link_free(&message);
     }

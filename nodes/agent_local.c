@@ -61,6 +61,32 @@ static void on_exited(struct agent *agent, struct hand *hand,
                 &(struct agent_input){ .kind = AGENT_IN_EXITED, .token = hand->token });
 }
 
+/* What was prepared and never started is not the broker's any more. */
+static void forget_unstarted(struct agent *agent)
+{
+    struct err err;
+
+    for (uint32_t i = agent->hand_count; i-- > 0;) {
+        struct hand *hand = agent->hands[i];
+        uint64_t token = hand->token;
+
+        if (agent_attempt(agent->core, token))
+            continue;
+        hand_remove(agent, hand);
+        if (attempt_remove(&agent->staging, token, &err) != RC_OK)
+            fprintf(stderr, "noded: %s\n", err.text);
+    }
+}
+
+/* The broker learns that an attempt died with its keeper by a join that does not name it.
+ */
+static void on_lost(struct agent *agent, const struct hand *hand)
+{
+    agent_input(agent,
+                &(struct agent_input){ .kind = AGENT_IN_LOST, .token = hand->token });
+    agent_session_begin(agent, 0);
+}
+
 static void on_message(struct agent *agent, const struct channel_message *message)
 {
     struct hand *hand = hand_find(agent, message->token);
@@ -71,7 +97,8 @@ static void on_message(struct agent *agent, const struct channel_message *messag
     }
     if (message->kind == CHANNEL_LISTED) {
         agent->is_listed = true;
-        agent->session = (uint64_t)agent->now_us;
+        forget_unstarted(agent);
+        agent_session_begin(agent, 0);
         return;
     }
     if (!agent->is_listed) {
@@ -87,8 +114,7 @@ static void on_message(struct agent *agent, const struct channel_message *messag
     else if (message->kind == CHANNEL_EXITED)
         on_exited(agent, hand, message);
     else if (message->kind == CHANNEL_LOST)
-        agent_input(agent,
-                    &(struct agent_input){ .kind = AGENT_IN_LOST, .token = hand->token });
+        on_lost(agent, hand);
 }
 
 void channel_drain(struct agent *agent)

@@ -4,12 +4,12 @@
  * agent.c: the loop. agent_broker.c: messages from and to the broker. agent_local.c: the
  * supervisor's channel, finished jobs, the follower. agent_effects.c: carries out what
  * the core wants. agent_adopt.c: takes over what an earlier agent left. classes.c: what
- * tasks have in common. */
+ * tasks have in common. agent_session.c: sessions with the broker. */
 #pragma once
 
 #include "broker/artifacts/bulk.h"
 #include "broker/link/link.h"
-#include "codecs/wire/message.h"
+#include "codecs/wire/session.h"
 #include "nodes/agent.h"
 #include "nodes/core/agent_core.h"
 #include "nodes/staging/follow.h"
@@ -57,7 +57,7 @@ struct agent {
     struct work_class **classes;
     uint32_t class_count, class_capacity;
     int signal_fd;
-    uint64_t session;
+    struct session session;
     bool is_joined, is_listed, is_ending, has_said_no_namespace;
     char no_namespace[CHANNEL_TEXT_MAX];
     uint64_t told_run; /* the last run that was told how its commands run */
@@ -78,6 +78,11 @@ void broker_join(struct agent *agent);
 void broker_send(struct agent *agent, enum message_type type, const struct buf *body);
 void broker_tell(struct agent *agent); /* started and results of this turn */
 void broker_timers(struct agent *agent);
+
+/* agent_session.c */
+void agent_session_load(struct agent *agent);
+/* told: the last number that the broker knows, 0 if none. */
+void agent_session_begin(struct agent *agent, uint64_t told);
 
 /* agent_local.c */
 void channel_drain(struct agent *agent);

@@ -43,11 +43,12 @@ enum rc store_node_put(struct store *store, uint32_t node,
     scoped_buf bytes = { 0 };
     struct key key = key_run(node);
 
-    record_begin(&bytes, 4);
+    record_begin(&bytes, 5);
     pack_text(&bytes, record->name);
     pack_text(&bytes, record->version);
     pack_uint(&bytes, record->slots);
     pack_int(&bytes, record->seen_us);
+    pack_uint(&bytes, record->session);
     return db_put_buf(store, TABLE_NODES, &key, &bytes, err);
 }
 
@@ -71,6 +72,7 @@ enum rc store_node(struct store *store, uint32_t node, struct arena *arena,
         read.version = reader_text(&reader, arena, NAME_MAX_BYTES);
         read.slots = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
         read.seen_us = reader_int(&reader);
+        read.session = reader.at < reader.size ? reader_uint(&reader) : 0;
         rc = record_close(&reader, TABLE_NODES, err);
     }
     view_end(&view);

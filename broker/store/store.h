@@ -167,6 +167,7 @@ struct node_record {
     const char *name, *version;
     uint32_t slots;
     int64_t seen_us;
+    uint64_t session; /* of its last join; 0: none, or from before it was stored */
 };
 NODISCARD enum rc store_node_put(struct store *store, uint32_t node,
                                  const struct node_record *record, struct err *err);

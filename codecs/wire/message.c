@@ -35,24 +35,40 @@ void message_header_encode(struct buf *buf, enum message_type type, uint64_t id)
     pack_uint(buf, id);
 }
 
+void message_header_encode_in(struct buf *buf, uint64_t session, enum message_type type,
+                              uint64_t id)
+{
+    pack_list(buf, 4);
+    pack_uint(buf, PROTOCOL_VERSION);
+    pack_text(buf, message_type_name(type));
+    pack_uint(buf, id);
+    pack_uint(buf, session);
+}
+
 enum rc message_header_decode(const void *bytes, size_t size,
                               struct message_header *header, struct err *err)
 {
     struct reader reader;
 
     reader_init(&reader, bytes, size);
-    if (reader_list(&reader) < 3)
+
+    size_t size_of_list = reader_list(&reader);
+
+    if (size_of_list < 3)
         reader_fail(&reader);
 
     uint32_t protocol = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
     struct bytes type = reader_string(&reader);
     uint64_t id = reader_uint(&reader);
+    struct reader behind = reader; /* what is there may be something else */
+    uint64_t session = size_of_list > 3 ? reader_uint(&behind) : 0;
 
     if (!reader_ok(&reader))
         return err_set(err, RC_PROTOCOL,
                        "message header: want a list [protocol, type, id]");
     header->protocol = protocol;
     header->id = id;
+    header->session = session;
     if (protocol != PROTOCOL_VERSION)
         return err_set(err, RC_UNSUPPORTED, "protocol %u is not spoken here; speak %d",
                        protocol, PROTOCOL_VERSION);

@@ -3,8 +3,9 @@
  *
  * A message is one frame with the header, a msgpack list [protocol, type, id], and one
  * with the body, a msgpack map. type is a text, id a number that the asker chose and the
- * answer repeats. Unknown fields of a body and further elements of the header are
- * skipped. Catalogue: docs/protocol.md. */
+ * answer repeats. Between node and broker the header has a fourth element, the session,
+ * and id is the number of the message in it (session.h). Unknown fields of a body and
+ * further elements of the header are skipped. Catalogue: docs/protocol.md. */
 #pragma once
 
 #include "codecs/pack/pack.h"
@@ -58,8 +59,11 @@ struct message_header {
     uint32_t protocol;
     enum message_type type;
     uint64_t id;
+    uint64_t session; /* between node and broker (session.h); 0: none */
 };
 void message_header_encode(struct buf *buf, enum message_type type, uint64_t id);
+void message_header_encode_in(struct buf *buf, uint64_t session, enum message_type type,
+                              uint64_t id);
 /* RC_PROTOCOL for bytes that are no header, RC_UNSUPPORTED for another protocol or an
  * unknown type (id is set then, so that the asker can be told). */
 NODISCARD enum rc message_header_decode(const void *bytes, size_t size,

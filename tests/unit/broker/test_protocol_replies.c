@@ -29,7 +29,8 @@ static void tick(struct broker *broker)
 
 static void say(struct broker *broker, enum message_type type, const struct buf *body)
 {
-    node_message(broker, "node-1", type, &(struct link_frame){ body->data, body->size });
+    node_message(broker, "node-1", &(struct message_header){ .type = type },
+                 &(struct link_frame){ body->data, body->size });
 }
 
 /* A field that a join lacks has its default; one that it does not know is skipped. */

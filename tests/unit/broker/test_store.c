@@ -431,7 +431,7 @@ static void test_nodes_and_artifacts_come_back(void **state)
     struct err err;
 
     expect_ok(
-        store_node_put(self->store, 7, &(struct node_record){ "n", "v", 4, 5 }, &err),
+        store_node_put(self->store, 7, &(struct node_record){ "n", "v", 4, 5, 6 }, &err),
         &err);
     expect_ok(store_node(self->store, 7, arena, &node, &err), &err);
     assert_string_equal(node.name, "n");

@@ -320,7 +320,7 @@ static void put_all(struct fixture *self)
         store_task_put(self->store, 1, 0, 0, &(struct task_row){ .token = 1 }, &err),
         &err);
     expect_ok(
-        store_node_put(self->store, 1, &(struct node_record){ "n", "v", 1, 2 }, &err),
+        store_node_put(self->store, 1, &(struct node_record){ "n", "v", 1, 2, 3 }, &err),
         &err);
     expect_ok(store_artifact_put(
                   self->store,

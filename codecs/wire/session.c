@@ -1,0 +1,59 @@
+/* session.c - see session.h. */
+#include "codecs/wire/session.h"
+
+bool message_is_numbered(enum message_type type)
+{
+    return type == MESSAGE_CLASS || type == MESSAGE_ASSIGN || type == MESSAGE_STOP
+           || type == MESSAGE_DROP || type == MESSAGE_WANT || type == MESSAGE_STARTED
+           || type == MESSAGE_NOTE;
+}
+
+void session_begin(struct session *session, uint64_t number)
+{
+    *session = (struct session){ .number = number };
+}
+
+uint64_t session_stamp(struct session *session, enum message_type type)
+{
+    if (message_is_numbered(type))
+        return ++session->sent;
+    return type == MESSAGE_BEAT ? session->sent : 0;
+}
+
+enum session_verdict session_hear(struct session *session,
+                                  const struct message_header *header)
+{
+    bool is_numbered = message_is_numbered(header->type);
+
+    if (header->session == 0 || (!is_numbered && header->type != MESSAGE_BEAT))
+        return SESSION_TAKE;
+    if (header->session != session->number)
+        return header->session < session->number ? SESSION_SKIP : SESSION_BREAK;
+    if (!is_numbered)
+        return header->id > session->heard ? SESSION_BREAK : SESSION_TAKE;
+    if (header->id <= session->heard)
+        return SESSION_SKIP;
+    if (header->id > session->heard + 1)
+        return SESSION_BREAK;
+    session->heard = header->id;
+    return SESSION_TAKE;
+}
+
+enum join_verdict session_judge(const struct session *last, bool is_open, uint64_t number)
+{
+    if (number > last->number)
+        return JOIN_ACCEPT;
+    return is_open && number == last->number ? JOIN_REPEAT : JOIN_REFUSE;
+}
+
+bool session_is_broken(const struct session *session, bool is_joined, uint64_t told)
+{
+    return told == 0 ? is_joined : told >= session->number;
+}
+
+uint64_t session_next(const struct session *session, int64_t now_us, uint64_t told)
+{
+    uint64_t beyond = session->number > told ? session->number : told;
+
+    return now_us > 0 && (uint64_t)now_us > beyond ? (uint64_t)now_us : beyond + 1;
+}

@@ -1,0 +1,42 @@
+/* session.h - how a node and its broker notice that something the other said was lost.
+ *
+ * A session begins with a join that the broker accepts; its number, which the node
+ * chooses, grows with every one. In a session each side numbers, from 1, the messages
+ * that are said only once (broker: class, assign, stop, drop; node: want, started, note);
+ * a beat repeats the number of the last one. Session and number stand in the header. A
+ * number that was seen is a double and changes nothing; a gap, or a message of a later
+ * session, breaks the session: the node joins anew, and says what it has. What belongs to
+ * an earlier session is over: its join did not name it. Welcome, taken and results are
+ * repeated or harmless, and have no number. Pure. docs/protocol.md, "Sessions". */
+#pragma once
+
+#include "codecs/wire/message.h"
+
+struct session {
+    uint64_t number;      /* 0: none */
+    uint64_t sent, heard; /* numbers of the last message that was said and heard */
+};
+
+enum session_verdict { SESSION_TAKE, SESSION_SKIP, SESSION_BREAK };
+enum join_verdict {
+    JOIN_ACCEPT, /* a new session */
+    JOIN_REPEAT, /* the one that is open: welcome it again, it may list what is over */
+    JOIN_REFUSE, /* an old one: say rejoin, with the number to go beyond */
+};
+
+bool message_is_numbered(enum message_type type);
+void session_begin(struct session *session, uint64_t number);
+/* The id for the header of the message that is said now. */
+uint64_t session_stamp(struct session *session, enum message_type type);
+/* A peer of before there were sessions in headers (0) is taken at its word. */
+enum session_verdict session_hear(struct session *session,
+                                  const struct message_header *header);
+enum join_verdict session_judge(const struct session *last, bool is_open,
+                                uint64_t number);
+/* Whether a node that is told to rejoin should: told is the last number that the broker
+ * knows (0: none, or an older broker). A number below its own is an answer to what it
+ * said long ago. */
+bool session_is_broken(const struct session *session, bool is_joined, uint64_t told);
+/* A node's next number: beyond its own and the one that it was told of, whatever the
+ * clock says. */
+uint64_t session_next(const struct session *session, int64_t now_us, uint64_t told);

@@ -1,0 +1,111 @@
+/* test_session.c - the numbering of messages between a node and its broker. */
+#include "codecs/wire/session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static enum session_verdict hear(struct session *session, enum message_type type,
+                                 uint64_t number, uint64_t id)
+{
+    return session_hear(
+        session, &(struct message_header){ .type = type, .session = number, .id = id });
+}
+
+static void test_messages_in_order_are_taken_and_doubles_skipped(void **state)
+{
+    struct session session;
+
+    (void)state;
+    session_begin(&session, 7);
+    assert_int_equal(hear(&session, MESSAGE_CLASS, 7, 1), SESSION_TAKE);
+    assert_int_equal(hear(&session, MESSAGE_ASSIGN, 7, 2), SESSION_TAKE);
+    assert_int_equal(hear(&session, MESSAGE_ASSIGN, 7, 2), SESSION_SKIP);
+    assert_int_equal(hear(&session, MESSAGE_BEAT, 7, 2), SESSION_TAKE);
+    assert_int_equal(session.heard, 2);
+}
+
+static void test_a_gap_breaks_the_session_also_when_only_a_beat_shows_it(void **state)
+{
+    struct session session;
+
+    (void)state;
+    session_begin(&session, 7);
+    assert_int_equal(hear(&session, MESSAGE_ASSIGN, 7, 2), SESSION_BREAK);
+    assert_int_equal(session.heard, 0);
+    assert_int_equal(hear(&session, MESSAGE_BEAT, 7, 1), SESSION_BREAK);
+}
+
+static void test_what_belongs_to_another_session_is_not_taken(void **state)
+{
+    struct session session;
+
+    (void)state;
+    session_begin(&session, 7);
+    assert_int_equal(hear(&session, MESSAGE_ASSIGN, 6, 1), SESSION_SKIP);
+    assert_int_equal(hear(&session, MESSAGE_ASSIGN, 8, 1), SESSION_BREAK);
+    assert_int_equal(hear(&session, MESSAGE_TAKEN, 6, 0), SESSION_TAKE);
+    assert_int_equal(hear(&session, MESSAGE_ASSIGN, 0, 0), SESSION_TAKE);
+}
+
+static void test_only_what_is_said_once_gets_a_number(void **state)
+{
+    struct session session;
+
+    (void)state;
+    session_begin(&session, 7);
+    assert_int_equal(session_stamp(&session, MESSAGE_WANT), 1);
+    assert_int_equal(session_stamp(&session, MESSAGE_RESULTS), 0);
+    assert_int_equal(session_stamp(&session, MESSAGE_STARTED), 2);
+    assert_int_equal(session_stamp(&session, MESSAGE_BEAT), 2);
+}
+
+static void test_a_join_counts_only_beyond_the_last_session(void **state)
+{
+    struct session last = { .number = 7 };
+
+    (void)state;
+    assert_int_equal(session_judge(&last, true, 8), JOIN_ACCEPT);
+    assert_int_equal(session_judge(&last, true, 7), JOIN_REPEAT);
+    assert_int_equal(session_judge(&last, false, 7), JOIN_REFUSE);
+    assert_int_equal(session_judge(&last, true, 6), JOIN_REFUSE);
+}
+
+static void test_the_number_grows_whatever_the_clock_says(void **state)
+{
+    struct session session = { .number = 7 };
+
+    (void)state;
+    assert_int_equal(session_next(&session, 100, 0), 100);
+    assert_int_equal(session_next(&session, 3, 0), 8);
+    assert_int_equal(session_next(&session, 3, 50), 51);
+    assert_int_equal(session_next(&session, -3, 0), 8);
+}
+
+static void test_an_old_wish_to_rejoin_is_no_wish(void **state)
+{
+    struct session session = { .number = 7 };
+
+    (void)state;
+    assert_true(session_is_broken(&session, true, 7));
+    assert_true(session_is_broken(&session, false, 9));
+    assert_false(session_is_broken(&session, true, 6));
+    assert_true(session_is_broken(&session, true, 0));
+    assert_false(session_is_broken(&session, false, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_messages_in_order_are_taken_and_doubles_skipped),
+        cmocka_unit_test(test_a_gap_breaks_the_session_also_when_only_a_beat_shows_it),
+        cmocka_unit_test(test_what_belongs_to_another_session_is_not_taken),
+        cmocka_unit_test(test_only_what_is_said_once_gets_a_number),
+        cmocka_unit_test(test_a_join_counts_only_beyond_the_last_session),
+        cmocka_unit_test(test_the_number_grows_whatever_the_clock_says),
+        cmocka_unit_test(test_an_old_wish_to_rejoin_is_no_wish),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
