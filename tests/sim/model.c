@@ -1,0 +1,436 @@
+/* model.c - what must hold, known only from what was committed, said, and really run. */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned long ul(uint64_t number)
+{
+    return (unsigned long)number;
+}
+
+static struct known_attempt *attempt_of(struct sim *sim, uint64_t token)
+{
+    struct model *model = &sim->model;
+
+    if (token >= model->attempt_count) {
+        size_t count = (size_t)token + 64;
+
+        model->attempts = reallocarray(model->attempts, count, sizeof *model->attempts);
+        must(model->attempts != NULL);
+        memset(&model->attempts[model->attempt_count], 0,
+               (count - model->attempt_count) * sizeof *model->attempts);
+        model->attempt_count = count;
+    }
+    return &model->attempts[token];
+}
+
+static struct known_task *task_of(struct sim *sim, const struct known_attempt *attempt)
+{
+    return &sim->model.tasks[attempt->run][attempt->stage][attempt->index];
+}
+
+/* Promise 3: all that a stage waits for is final in the committed rows. */
+static void check_upstream(struct sim *sim, uint64_t run, uint32_t stage)
+{
+    const struct stored_run *stored = &sim->rows.runs[run];
+    const struct sim_plan *plan = &sim->plans[stored->plan];
+
+    for (size_t i = 0; i < plan->edge_count; i++)
+        if (plan->edges[i].target == stage
+            && !stage_state_is_final(stored->stages[plan->edges[i].source].state))
+            sim_fail(sim, "a task of run %lu stage %u starts before stage %u has ended",
+                     ul(run), stage, plan->edges[i].source);
+}
+
+static void commit_attempt(struct sim *sim, const struct attempt_row *row)
+{
+    struct known_attempt *attempt = attempt_of(sim, row->token);
+
+    if (attempt->life != LIFE_NONE) {
+        if (attempt->life != LIFE_LIVE)
+            sim_fail(sim, "attempt %lu lives again", ul(row->token));
+        return;
+    }
+    *attempt = (struct known_attempt){ .run = row->run,
+                                       .index = row->index,
+                                       .stage = row->stage,
+                                       .node = row->node,
+                                       .number = row->number,
+                                       .life = LIFE_LIVE,
+                                       .gpus = row->gpus };
+
+    struct known_task *task = task_of(sim, attempt);
+
+    if (task->finals > 0)
+        sim_fail(sim, "a finished task is handed out again as attempt %lu",
+                 ul(row->token));
+    if (task->live != 0)
+        sim_fail(sim, "one task has two live attempts, %lu and %lu", ul(task->live),
+                 ul(row->token));
+    if (row->number != task->losses + task->failures + 1)
+        sim_fail(sim, "attempt %lu has number %u after %u others", ul(row->token),
+                 row->number, task->losses + task->failures);
+    task->live = row->token;
+}
+
+static struct known_task *commit_gone(struct sim *sim, const struct put *put,
+                                      enum life life)
+{
+    struct known_attempt *attempt = attempt_of(sim, put->token);
+    struct known_task *task = task_of(sim, attempt);
+
+    if (attempt->life != LIFE_LIVE)
+        sim_fail(sim, "the end of attempt %lu, which does not live, is committed",
+                 ul(put->token));
+    must(task->live == put->token);
+    attempt->life = life;
+    task->live = 0;
+    if (!put->will_retry && ++task->finals > 1)
+        sim_fail(sim, "run %lu stage %u task %lu has two results", ul(put->run),
+                 put->stage, ul(put->index));
+    return task;
+}
+
+static void commit_ended(struct sim *sim, const struct put *put)
+{
+    const struct known_attempt *attempt = attempt_of(sim, put->token);
+    struct known_task *task = commit_gone(sim, put, LIFE_ENDED);
+
+    if (put->claims != put->token)
+        sim_fail(sim, "the result of attempt %lu counts for attempt %lu", ul(put->claims),
+                 ul(put->token));
+    if (!(attempt->truth & (1u << put->status)))
+        sim_fail(sim, "attempt %lu has a result that its node never came to",
+                 ul(put->token));
+    if (put->status == RESULT_ERROR || put->status == RESULT_CRASHED)
+        task->failures++;
+    if (put->will_retry && task->failures >= CORE_TRIES_MAX)
+        sim_fail(sim, "run %lu stage %u task %lu is tried too often", ul(put->run),
+                 put->stage, ul(put->index));
+}
+
+static void commit_lost(struct sim *sim, const struct put *put)
+{
+    struct known_attempt *attempt = attempt_of(sim, put->token);
+    struct known_task *task =
+        commit_gone(sim, put, put->is_by_join ? LIFE_LOST_BY_JOIN : LIFE_LOST_BY_TIME);
+
+    task->losses++;
+    if (put->is_by_join && attempt->is_executing)
+        sim_fail(sim, "attempt %lu is given up while its node, which is there, runs it",
+                 ul(put->token));
+    if (put->will_retry && task->losses >= CORE_LOSSES_MAX)
+        sim_fail(sim, "run %lu stage %u task %lu lost more nodes than it may",
+                 ul(put->run), put->stage, ul(put->index));
+}
+
+static void commit_event(struct sim *sim, const struct put *put)
+{
+    struct model *model = &sim->model;
+
+    if (put->number != model->events + 1)
+        sim_fail(sim, "event %lu follows event %lu", ul(put->number), ul(model->events));
+    model->events = put->number;
+    model->counts[put->topic]++;
+    if (put->topic == TOPIC_RUN)
+        model->told_run[put->run] = put->state;
+    else if (put->topic == TOPIC_STAGE)
+        model->told_stage[put->run][put->stage] = put->state;
+    else if (put->topic == TOPIC_TASK)
+        model->tasks[put->run][put->stage][put->index].told = put->state + 2;
+}
+
+void model_commit(struct sim *sim, const struct put *put)
+{
+    const struct stored_run *stored = &sim->rows.runs[put->run];
+
+    switch (put->kind) {
+    case PUT_RUN:
+        if (put->run != 0 && stored->row.run == put->run)
+            sim_fail(sim, "run %lu is made again", ul(put->run));
+        break;
+    case PUT_RUN_ROW:
+        if (run_state_is_final(stored->row.state)
+            && stored->row.state != put->run_row.state)
+            sim_fail(sim, "run %lu changes after its end", ul(put->run));
+        break;
+    case PUT_STAGE_ROW:
+        if (stage_state_is_final(stored->stages[put->stage].state)
+            && stored->stages[put->stage].state != put->stage_row.state)
+            sim_fail(sim, "run %lu stage %u changes after its end", ul(put->run),
+                     put->stage);
+        break;
+    case PUT_ATTEMPT:
+        commit_attempt(sim, &put->attempt);
+        break;
+    case PUT_ENDED:
+        commit_ended(sim, put);
+        break;
+    case PUT_LOST:
+        commit_lost(sim, put);
+        break;
+    case PUT_EVENT:
+        commit_event(sim, put);
+        break;
+    case PUT_NODE:
+        break;
+    }
+}
+
+/* Stages do not announce that they begin to wait or to be resolved. */
+static bool is_silent(enum stage_state state)
+{
+    return state == STAGE_WAITING || state == STAGE_RESOLVING;
+}
+
+static void check_stage(struct sim *sim, uint64_t run, uint32_t stage)
+{
+    const struct stage_row *row = &sim->rows.runs[run].stages[stage];
+    const struct sim_stage *shape = stage_of(sim, run, stage);
+    const struct known_task *tasks = sim->model.tasks[run][stage];
+    uint64_t finals = 0, told = 0, live = 0;
+
+    for (uint32_t i = 0; i < SIM_TASKS; i++) {
+        finals += tasks[i].finals;
+        told += tasks[i].told >= 2;
+        live += tasks[i].live != 0;
+    }
+    if (finals != row->complete + row->failed + row->stopped)
+        sim_fail(sim, "run %lu stage %u counts %lu ended tasks, there are %lu", ul(run),
+                 stage, ul(row->complete + row->failed + row->stopped), ul(finals));
+    if (told != finals)
+        sim_fail(sim, "run %lu stage %u: %lu ends of tasks were announced, of %lu",
+                 ul(run), stage, ul(told), ul(finals));
+    if (live != row->running)
+        sim_fail(sim, "run %lu stage %u runs %lu tasks, it counts %lu", ul(run), stage,
+                 ul(live), ul(row->running));
+    if (!is_silent(row->state) && sim->model.told_stage[run][stage] != (int)row->state)
+        sim_fail(sim, "run %lu stage %u: the last event says %s, the row %s", ul(run),
+                 stage,
+                 stage_state_name((enum stage_state)sim->model.told_stage[run][stage]),
+                 stage_state_name(row->state));
+    if (shape->shape.queued_max > 0 && live > shape->shape.queued_max)
+        sim_fail(sim, "run %lu stage %u has %lu tasks at once, more than %lu", ul(run),
+                 stage, ul(live), ul(shape->shape.queued_max));
+    if (live > 0)
+        check_upstream(sim, run, stage);
+    if (row->state == STAGE_RESOLVING)
+        sim_fail(sim, "run %lu stage %u: a question outlives its commit", ul(run), stage);
+}
+
+/* Promise 5: what the live attempts of a node may use is never more than it offers. */
+static void check_resources(struct sim *sim, uint32_t node, bool is_executing)
+{
+    const struct offer *offer = &sim->nodes[node].offer;
+    uint64_t cpu_milli = 0, memory_mb = 0, gpus = 0;
+
+    for (size_t i = 1; i < sim->model.attempt_count; i++) {
+        const struct known_attempt *attempt = &sim->model.attempts[i];
+
+        if (attempt->life != LIFE_LIVE || attempt->node != node
+            || (is_executing && !attempt->is_executing))
+            continue;
+
+        const struct demand *demand =
+            &stage_of(sim, attempt->run, attempt->stage)->shape.demand;
+
+        cpu_milli += demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
+        memory_mb += demand->memory_mb;
+        if ((gpus & attempt->gpus) || (attempt->gpus & ~offer->gpus)
+            || __builtin_popcountll(attempt->gpus) != (int)demand->gpus)
+            sim_fail(sim, "attempt %lu got devices that it may not have", ul(i));
+        gpus |= attempt->gpus;
+    }
+    if (cpu_milli > offer->cpu_milli
+        || (offer->memory_mb > 0 && memory_mb > offer->memory_mb))
+        sim_fail(sim, "%s is asked for more than it offers",
+                 party_name(PARTY_NODE + (int)node));
+}
+
+void model_committed(struct sim *sim)
+{
+    sim->model.commits++;
+    for (uint64_t run = 1; run <= SIM_RUNS; run++) {
+        const struct run_row *row = &sim->rows.runs[run].row;
+
+        if (row->run != run)
+            continue;
+        if (sim->model.told_run[run] != (int)row->state)
+            sim_fail(sim, "run %lu: the last event says %s, the row %s", ul(run),
+                     run_state_name((enum run_state)sim->model.told_run[run]),
+                     run_state_name(row->state));
+        for (uint32_t i = 0; i < row->stages; i++)
+            check_stage(sim, run, i);
+    }
+    for (int i = 0; i < sim->node_count; i++)
+        check_resources(sim, (uint32_t)i, false);
+}
+
+void model_submitted(struct sim *sim, uint32_t plan, uint64_t run)
+{
+    if (run == 0 || run > SIM_RUNS || sim->rows.runs[run].row.run != run
+        || sim->rows.runs[run].plan != plan)
+        sim_fail(sim, "run %lu was acknowledged and is not there", ul(run));
+    if (sim->model.acked[plan] != 0 && sim->model.acked[plan] != run)
+        sim_fail(sim, "a submission got run %lu and, repeated, run %lu",
+                 ul(sim->model.acked[plan]), ul(run));
+    sim->model.acked[plan] = run;
+}
+
+static void told_run(struct sim *sim, const struct outgoing *message)
+{
+    struct reader reader;
+    uint64_t run;
+
+    reader_init(&reader, message->body.data, message->body.size);
+    reader_map(&reader);
+    reader_skip(&reader);
+    run = reader_uint(&reader);
+    if (run == 0 || run > SIM_RUNS || sim->rows.runs[run].row.run != run)
+        sim_fail(sim, "run %lu is acknowledged before it is committed", ul(run));
+}
+
+/* Commit, then speak: whatever is said must be in the committed rows. */
+void model_told(struct sim *sim, const struct outgoing *message)
+{
+    scoped(arena) arena = arena_create(1 << 20);
+    struct assignment *items;
+    uint64_t *tokens;
+    size_t count;
+    struct err err;
+
+    must(arena != NULL);
+    if (message->type == MESSAGE_OK)
+        told_run(sim, message);
+    if (message->type == MESSAGE_TAKEN
+        && tokens_decode(message->body.data, message->body.size, arena, &tokens, &count,
+                         &err)
+               == RC_OK)
+        for (size_t i = 0; i < count; i++)
+            if (tokens[i] < sim->model.attempt_count
+                && sim->model.attempts[tokens[i]].life == LIFE_LIVE
+                && sim->model.attempts[tokens[i]].node
+                       == (uint32_t)(message->to - PARTY_NODE))
+                sim_fail(sim, "the result of attempt %lu is taken before it is committed",
+                         ul(tokens[i]));
+    if (message->type == MESSAGE_ASSIGN
+        && assignments_decode(message->body.data, message->body.size, arena, &items,
+                              &count, &err)
+               == RC_OK)
+        for (size_t i = 0; i < count; i++)
+            if (attempt_of(sim, items[i].token)->life != LIFE_LIVE)
+                sim_fail(sim, "attempt %lu is handed out before it is committed",
+                         ul(items[i].token));
+}
+
+/* Promise 2: no other attempt of the task really runs, unless a node was lost. */
+static void check_alone(struct sim *sim, const struct known_attempt *attempt)
+{
+    for (size_t i = 1; i < sim->model.attempt_count; i++) {
+        const struct known_attempt *other = &sim->model.attempts[i];
+
+        if (other == attempt || !other->is_executing || other->run != attempt->run
+            || other->stage != attempt->stage || other->index != attempt->index)
+            continue;
+        if (other->life != LIFE_LOST_BY_TIME && attempt->life != LIFE_LOST_BY_TIME)
+            sim_fail(sim, "run %lu stage %u task %lu runs twice at once",
+                     ul(attempt->run), attempt->stage, ul(attempt->index));
+    }
+}
+
+void model_begins(struct sim *sim, uint64_t token, uint32_t node)
+{
+    struct known_attempt *attempt = attempt_of(sim, token);
+
+    if (attempt->life == LIFE_NONE || attempt->node != node)
+        sim_fail(sim, "attempt %lu runs and was never handed out", ul(token));
+    if (attempt->was_executed)
+        sim_fail(sim, "attempt %lu is run a second time", ul(token));
+    if (attempt->life == LIFE_ENDED || attempt->life == LIFE_LOST_BY_JOIN)
+        sim_fail(sim, "attempt %lu runs after its end was committed", ul(token));
+    check_upstream(sim, attempt->run, attempt->stage);
+    check_alone(sim, attempt);
+    attempt->is_executing = attempt->was_executed = true;
+    sim->model.executions++;
+    sim->model.re_executions += attempt->number > 1;
+    check_resources(sim, node, true);
+}
+
+void model_ends(struct sim *sim, uint64_t token)
+{
+    attempt_of(sim, token)->is_executing = false;
+}
+
+void model_result(struct sim *sim, uint64_t token, enum result_status status)
+{
+    attempt_of(sim, token)->truth |= 1u << status;
+}
+
+bool model_is_done(const struct sim *sim)
+{
+    if (!sim->is_calm || !sim->broker.is_up || sim->plan_next <= sim->plan_count
+        || sim->rows.attempt_count > 0)
+        return false;
+    for (uint32_t i = 1; i <= sim->plan_count; i++)
+        if (sim->model.acked[i] == 0)
+            return false;
+    for (uint64_t run = 1; run <= SIM_RUNS; run++)
+        if (sim->rows.runs[run].row.run == run
+            && !run_state_is_final(sim->rows.runs[run].row.state))
+            return false;
+    for (int i = 0; i < sim->node_count; i++) {
+        const struct node *node = &sim->nodes[i];
+
+        if (!node->has_agent || !node->is_joined || agent_count(node->core) > 0
+            || node->process_count > 0 || node->folder_count > 0)
+            return false;
+    }
+    return true;
+}
+
+static void say_what_is_left(struct sim *sim)
+{
+    for (uint64_t run = 1; run <= SIM_RUNS; run++) {
+        const struct stored_run *stored = &sim->rows.runs[run];
+
+        if (stored->row.run != run || run_state_is_final(stored->row.state))
+            continue;
+        sim_say(sim, "run %lu is %s", ul(run), run_state_name(stored->row.state));
+        for (uint32_t i = 0; i < stored->row.stages; i++)
+            sim_say(sim, "  stage %u is %s: %lu tasks, %lu running, %lu handed out", i,
+                    stage_state_name(stored->stages[i].state),
+                    ul(stored->stages[i].tasks), ul(stored->stages[i].running),
+                    ul(stored->stages[i].next));
+    }
+    for (size_t i = 0; i < sim->rows.attempt_count; i++)
+        sim_say(sim, "attempt %lu of run %lu stage %u is at %s",
+                ul(sim->rows.attempts[i].token), ul(sim->rows.attempts[i].run),
+                sim->rows.attempts[i].stage,
+                party_name(PARTY_NODE + (int)sim->rows.attempts[i].node));
+    for (int i = 0; i < sim->node_count; i++) {
+        const struct node *node = &sim->nodes[i];
+
+        if (node->has_agent)
+            sim_say(sim, "%s: joined %d, %u attempts, %zu processes, %zu folders",
+                    party_name(PARTY_NODE + i), node->is_joined, agent_count(node->core),
+                    node->process_count, node->folder_count);
+    }
+}
+
+void model_finish(struct sim *sim)
+{
+    if (!model_is_done(sim)) {
+        say_what_is_left(sim);
+        sim_fail(sim, "%.0f s after the faults ended, the work is not done",
+                 (double)(sim->now_us - sim->calm_us) / SECOND);
+    }
+    if (core_active(sim->broker.core) != 0)
+        sim_fail(sim, "the core holds %u runs, and none is left",
+                 core_active(sim->broker.core));
+    for (uint32_t i = 1; i <= sim->plan_count; i++)
+        model_submitted(sim, i, sim->model.acked[i]);
+    for (uint64_t run = 1; run <= SIM_RUNS; run++)
+        for (uint32_t i = 0; i < sim->rows.runs[run].row.stages; i++)
+            check_stage(sim, run, i);
+}

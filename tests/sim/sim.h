@@ -1,0 +1,439 @@
+/* sim.h - the structs of the simulator, shared by the files of this folder only. The
+ * fault model is in sim_main.c.
+ *
+ * world.c: time, chance, the queue of events, links, trace. rows.c: the broker's store.
+ * broker_side.c, broker_mail.c: the shell around the broker's core. node_side.c,
+ * node_agent.c: supervisor, disk and the shell around the agent's core. clients.c,
+ * workload.c: what is asked for. faults.c: what goes wrong. model.c: what must hold. */
+#pragma once
+
+#include "broker/core/core.h"
+#include "codecs/wire/session.h"
+#include "nodes/core/agent_core.h"
+
+enum {
+    SIM_NODES = 5,
+    SIM_CLIENTS = 3,
+    SIM_PARTIES = 1 + SIM_NODES + SIM_CLIENTS,
+    SIM_STAGES = 8,
+    SIM_EDGES = 20,
+    SIM_TASKS = 12,
+    SIM_RUNS = 16,
+    SIM_SLOTS = 4,
+    SIM_MAIL = 4096,
+    SIM_TABLE = 512, /* attempts that a node may know at once */
+    NODE_TIMEOUT_MS = 10000,
+    SECOND = 1000000,
+    STEPS_MAX = 3000000,
+};
+
+/* What a clock that is right shows when the virtual time is 0. */
+static const int64_t SIM_EPOCH_US = INT64_C(1700000000) * SECOND;
+
+/* Parties: the broker is 0, then nodes, then clients. */
+enum { PARTY_BROKER = 0, PARTY_NODE = 1, PARTY_CLIENT = 1 + SIM_NODES };
+
+enum mutation {
+    MUTATION_NONE,
+    MUTATION_ACK_BEFORE_COMMIT,
+    MUTATION_MAIL_BEFORE_COMMIT,
+    MUTATION_TOKEN_UNCHECKED,
+    MUTATION_SLOT_LEAKED_ON_CANCEL,
+    MUTATION_RESULT_TWICE,
+    MUTATION_RETRY_FORGOTTEN,
+    MUTATION_LOST_NOT_REQUEUED,
+    MUTATION_EVENT_SKIPPED,
+    MUTATION_STOP_DROPPED,
+    MUTATION_STOPPING_FORGOTTEN,
+    MUTATION_QUEUED_MAX_IGNORED,
+    MUTATION_SUBMISSION_FORGOTTEN,
+    MUTATION_GAP_IGNORED,
+    MUTATION_SESSION_IGNORED,
+    MUTATION_RESULT_FORGOTTEN,
+    MUTATION_UNDO_FORGOTTEN,
+    MUTATION_COUNT
+};
+
+struct sim;
+
+/* ---- World ---- */
+
+struct letter {
+    struct buf header, body;
+    int from, to;
+};
+
+enum event_kind {
+    EVENT_LETTER,    /* arrives */
+    EVENT_WAKE,      /* a party's timer */
+    EVENT_UP,        /* a party starts again */
+    EVENT_AGENT_UP,  /* a node's agent starts again */
+    EVENT_PREPARED,  /* an agent's job is done */
+    EVENT_COLLECTED, /* an agent's job is done */
+    EVENT_CONDITION, /* a task meets its stop-condition */
+    EVENT_TOLD,      /* the supervisor tells its agent */
+    EVENT_EXIT,      /* a task ends */
+    EVENT_FAULT,     /* the next thing goes wrong */
+    EVENT_CLIENT,    /* a client does something */
+    EVENT_CALM,      /* faults end */
+};
+
+struct event {
+    int64_t at_us;
+    uint64_t order;
+    enum event_kind kind;
+    int party;
+    uint64_t life; /* of the process that it is for; another one ignores it */
+    uint64_t token;
+    int64_t value;
+    struct letter *letter;
+};
+
+struct link {
+    int64_t last_us; /* when the last letter arrives */
+    int64_t cut_until_us;
+    bool cut_loses;
+};
+
+struct features { /* per mille unless said otherwise; 0: off */
+    unsigned loss, twice, reorder, partition, broker_crash, agent_crash, node_crash,
+        stall, clock, disk, liar, repeat, turn_crash, cancel;
+    bool letters_wait; /* for a party that is down */
+    int64_t delay_us, pace_us;
+};
+
+/* ---- Workload ---- */
+
+struct sim_stage {
+    struct stage_shape shape;
+    uint64_t tasks;
+    int counts; /* the stage whose completed tasks give the number of tasks; -1: none */
+    bool is_unresolvable;
+    unsigned then[8];      /* by WHEN_ bit */
+    unsigned fails, stops; /* per mille of its tasks */
+    int64_t length_us;
+    bool is_endless; /* its tasks end when they are stopped */
+};
+
+struct sim_plan {
+    uint32_t stages;
+    struct sim_stage stage[SIM_STAGES];
+    struct core_edge edges[SIM_EDGES];
+    size_t edge_count;
+    bool is_endless;
+};
+
+enum fate { FATE_COMPLETE, FATE_ERROR, FATE_UNSTARTED, FATE_UNPREPARED, FATE_CONDITION };
+
+/* ---- Rows: the broker's store ---- */
+
+enum put_kind {
+    PUT_RUN,
+    PUT_RUN_ROW,
+    PUT_STAGE_ROW,
+    PUT_ATTEMPT,
+    PUT_ENDED,
+    PUT_LOST,
+    PUT_NODE,
+    PUT_EVENT,
+};
+
+enum topic { TOPIC_RUN, TOPIC_STAGE, TOPIC_ATTEMPT, TOPIC_TASK, TOPIC_NODE, TOPIC_COUNT };
+
+struct put {
+    enum put_kind kind;
+    uint64_t run, index, token, number;
+    uint32_t stage, node, plan;
+    uint8_t submission[16];
+    struct run_row run_row;
+    struct stage_row stage_row; /* retries are owned by the put until it is applied */
+    struct attempt_row attempt;
+    enum result_status status;
+    uint64_t claims; /* the token that the result itself names */
+    bool will_retry, is_by_join;
+    enum topic topic;
+    int state; /* of what the event is about */
+};
+
+struct stored_run {
+    uint32_t plan;
+    uint8_t submission[16];
+    struct run_row row;
+    struct stage_row stages[SIM_STAGES];
+};
+
+struct numbers {
+    uint64_t run_next, token_next, event_next;
+};
+
+struct rows {
+    struct numbers numbers;
+    struct stored_run runs[SIM_RUNS + 1]; /* by number; row.run 0: none */
+    struct attempt_row *attempts;
+    size_t attempt_count, attempt_capacity;
+    uint64_t sessions[SIM_NODES];
+    struct put *puts; /* not committed */
+    size_t put_count, put_capacity;
+};
+
+/* ---- Broker ---- */
+
+struct node_mail {
+    struct assignment tasks[SIM_MAIL];
+    uint64_t stops[SIM_MAIL], drops[SIM_MAIL], taken[SIM_MAIL];
+    size_t task_count, stop_count, drop_count, taken_count;
+};
+
+struct peer {
+    bool has_joined;
+    struct session session;
+    bool has_class[SIM_RUNS + 1][SIM_STAGES];
+    struct node_mail mail;
+};
+
+struct outgoing {
+    int to;
+    enum message_type type;
+    uint64_t id, session;
+    bool is_reply;
+    struct buf body;
+};
+
+struct broker {
+    bool is_up;
+    uint64_t life;
+    struct core *core;
+    struct changes changes;
+    size_t applied;
+    struct numbers numbers;
+    int64_t now_us, clock_us; /* clock_us: what its clock is ahead */
+    struct peer peers[SIM_NODES];
+    struct letter **inbox;
+    size_t inbox_count, inbox_capacity;
+    struct outgoing *outbox;
+    size_t outbox_count, outbox_capacity;
+    int64_t wake_us; /* the next one that is in the queue; INT64_MAX: none */
+    int64_t full_until_us;
+    uint64_t puts_left; /* until the map is full in the middle of this turn */
+    bool is_failing;    /* a write of this turn failed */
+    enum rc refused;
+    enum input_kind input;
+    uint32_t submitting;
+    const uint8_t *submission;
+    uint64_t submitted;
+    uint64_t claims;
+    bool is_restored; /* nothing was joined before this life */
+};
+
+/* ---- Nodes ---- */
+
+struct process {
+    uint64_t token;
+    enum { PROCESS_RUNNING, PROCESS_EXITED, PROCESS_FAILED, PROCESS_LOST } state;
+    int32_t exit_code;
+    int32_t signal;
+    int64_t started_us;
+    bool is_deaf; /* to SIGTERM */
+    bool is_ending;
+    enum fate fate;
+};
+
+struct folder {
+    uint64_t token, run, index;
+    uint32_t stage, number;
+    bool is_whole, is_cancelled, has_result;
+    struct buf result;
+};
+
+struct node {
+    int party;
+    struct offer offer;
+    bool is_up, has_agent;
+    uint64_t life, agent_life;
+    int64_t clock_us, stalled_until_us;
+    struct process processes[SIM_TABLE];
+    size_t process_count;
+    struct folder folders[SIM_TABLE];
+    size_t folder_count;
+    uint64_t kept_session; /* on disk */
+    /* of the agent's process */
+    struct agent_core *core;
+    struct agent_effects effects;
+    size_t applied;
+    struct session session;
+    bool is_joined, is_listed;
+    bool is_dying; /* crashes at the end of this turn, and does nothing more until then */
+    int64_t now_us, next_beat_us, next_join_us, wake_us;
+    bool has_class[SIM_RUNS + 1][SIM_STAGES];
+    uint64_t started[SIM_TABLE], reports[SIM_TABLE];
+    size_t started_count, report_count;
+};
+
+/* ---- Clients ---- */
+
+enum wish_kind { WISH_NONE, WISH_SUBMIT, WISH_CANCEL, WISH_APPROVE };
+
+struct client {
+    int party;
+    uint64_t next_id, id; /* of the request that waits for its reply */
+    enum wish_kind wish;
+    uint32_t plan, stage;
+    bool yes;
+    uint64_t run;
+    uint8_t submission[16];
+    uint64_t submissions;
+};
+
+/* ---- Model ---- */
+
+enum life { LIFE_NONE, LIFE_LIVE, LIFE_ENDED, LIFE_LOST_BY_JOIN, LIFE_LOST_BY_TIME };
+
+struct known_attempt {
+    uint64_t run, index;
+    uint32_t stage, node, number;
+    enum life life;
+    uint64_t gpus;
+    bool is_executing, was_executed;
+    unsigned truth; /* bits of result_status that its node came to */
+};
+
+struct known_task {
+    uint64_t live; /* token; 0: none */
+    unsigned finals, losses, failures, executing;
+    int told; /* the state of its last event */
+};
+
+struct model {
+    struct known_attempt *attempts; /* by token */
+    size_t attempt_count;
+    struct known_task tasks[SIM_RUNS + 1][SIM_STAGES][SIM_TASKS];
+    int told_run[SIM_RUNS + 1], told_stage[SIM_RUNS + 1][SIM_STAGES];
+    uint64_t events, counts[TOPIC_COUNT];
+    uint64_t
+        acked[SIM_RUNS + 1]; /* by submission's plan: the run that was acknowledged */
+    uint64_t commits, executions, re_executions;
+};
+
+/* ---- All of it ---- */
+
+struct sim {
+    uint64_t seed, chance;
+    enum mutation mutation;
+    bool is_traced, is_calm;
+    int64_t now_us, calm_us, bound_us;
+    uint64_t order, steps;
+    struct event *queue; /* a heap */
+    size_t event_count, event_capacity;
+    struct link links[SIM_PARTIES][SIM_PARTIES];
+    struct features features;
+    struct sim_plan plans[SIM_RUNS + 1]; /* by number, from 1 */
+    uint32_t plan_count, plan_next;
+    struct rows rows;
+    struct broker broker;
+    int node_count, client_count;
+    struct node nodes[SIM_NODES];
+    struct client clients[SIM_CLIENTS];
+    struct model model;
+    char lines[64][200]; /* the last ones of the trace */
+    uint64_t line_count;
+};
+
+/* world.c */
+void sim_run(struct sim *sim); /* one seed, from start to end */
+void sim_fini(struct sim *sim);
+void sim_say(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
+__attribute__((noreturn)) void sim_fail(struct sim *sim, const char *format, ...)
+    PRINTF_LIKE(2, 3);
+void sim_print_lines(const struct sim *sim);
+uint64_t below(struct sim *sim, uint64_t limit); /* a number from 0 to limit - 1 */
+bool chance(struct sim *sim, unsigned per_mille);
+uint64_t mixed(uint64_t a, uint64_t b); /* a hash; no state */
+struct event *sim_push(struct sim *sim, int64_t at_us, enum event_kind kind, int party);
+void sim_post(struct sim *sim, int from, int to, uint64_t session, enum message_type type,
+              uint64_t id, const struct buf *body);
+void letter_destroy(struct letter *letter);
+const char *party_name(int party);
+int64_t clock_of(const struct sim *sim, int64_t ahead_us); /* what a clock shows */
+
+/* workload.c */
+void workload_make(struct sim *sim);
+enum fate fate_of(const struct sim *sim, uint64_t run, uint32_t stage, uint64_t index,
+                  uint64_t number, int64_t *length_us);
+const struct sim_stage *stage_of(const struct sim *sim, uint64_t run, uint32_t stage);
+
+/* rows.c */
+struct put *rows_put(struct sim *sim, enum put_kind kind);
+void rows_commit(struct sim *sim);
+void rows_abort(struct sim *sim);
+uint64_t rows_by_submission(const struct sim *sim, const uint8_t submission[16]);
+struct core *rows_restore(struct sim *sim, int64_t now_us);
+void rows_compare(struct sim *sim);
+void rows_fini(struct rows *rows);
+
+/* broker_side.c */
+void broker_start(struct sim *sim);
+void broker_crash(struct sim *sim);
+void broker_receive(struct sim *sim, struct letter *letter); /* takes */
+void broker_wake(struct sim *sim);
+void broker_step(struct sim *sim, const struct core_input *input);
+void broker_fini(struct broker *broker);
+
+/* broker_mail.c */
+void broker_say(struct sim *sim, int to, enum message_type type, uint64_t id,
+                bool is_reply, const struct buf *body);
+void broker_mail_change(struct sim *sim, const struct change *change);
+void broker_mail_class(struct sim *sim, uint32_t node, uint64_t run, uint32_t stage);
+void broker_mail_flush(struct sim *sim);
+void broker_mail_forget(struct sim *sim);
+void broker_outbox_send(struct sim *sim, size_t limit);
+void broker_outbox_fail(struct sim *sim);
+
+/* broker_inbox.c */
+void broker_handle(struct sim *sim, const struct letter *letter);
+
+/* node_side.c */
+void node_start(struct sim *sim, struct node *node);
+void node_crash(struct sim *sim, struct node *node);
+void agent_crash(struct sim *sim, struct node *node);
+void process_start(struct sim *sim, struct node *node, uint64_t token);
+void process_signal(struct sim *sim, struct node *node, uint64_t token, int signal);
+void process_forget(struct sim *sim, struct node *node, uint64_t token);
+void process_exit(struct sim *sim, struct node *node, const struct event *event);
+void process_list(struct sim *sim, struct node *node);
+struct process *process_find(struct node *node, uint64_t token);
+struct folder *folder_find(struct node *node, uint64_t token);
+struct folder *folder_add(struct sim *sim, struct node *node,
+                          const struct agent_attempt *attempt);
+void folder_remove(struct node *node, uint64_t token);
+void node_fini(struct node *node);
+
+/* node_agent.c */
+void agent_start(struct sim *sim, struct node *node);
+void agent_event(struct sim *sim, struct node *node, const struct event *event);
+void agent_receive(struct sim *sim, struct node *node, const struct letter *letter);
+void agent_say(struct sim *sim, struct node *node, enum message_type type,
+               const struct buf *body);
+
+/* node_effects.c */
+void agent_feed(struct sim *sim, struct node *node, const struct agent_input *input);
+
+/* clients.c */
+void client_act(struct sim *sim, struct client *client);
+void client_receive(struct sim *sim, struct client *client, const struct letter *letter);
+
+/* faults.c */
+void faults_choose(struct sim *sim);
+void fault_strike(struct sim *sim);
+void faults_end(struct sim *sim);
+uint64_t strange_token(struct sim *sim, const struct node *node);
+
+/* model.c */
+void model_commit(struct sim *sim, const struct put *put);
+void model_committed(struct sim *sim);
+void model_submitted(struct sim *sim, uint32_t plan, uint64_t run);
+void model_told(struct sim *sim, const struct outgoing *message);
+void model_begins(struct sim *sim, uint64_t token, uint32_t node);
+void model_ends(struct sim *sim, uint64_t token);
+void model_result(struct sim *sim, uint64_t token, enum result_status status);
+void model_finish(struct sim *sim);
+bool model_is_done(const struct sim *sim);
