@@ -75,17 +75,12 @@ static enum rc locks_take(struct supervisor *self, struct err *err)
 {
     enum rc rc = lock_open(self, "lock", &self->lock_fd, LOCK_EX | LOCK_NB, err);
 
-    /* Our number, for those who want us to end; not worth failing for on a full disk. */
-    if (rc == RC_OK && ftruncate(self->lock_fd, 0) == 0)
-        dprintf(self->lock_fd, "%d\n", getpid());
-
-    /* Who holds the lock, for those who wait for its end. */
+    /* Our number, for those who want us to end. */
     if (rc == RC_OK
         && (ftruncate(self->lock_fd, 0) < 0
             || dprintf(self->lock_fd, "%d\n", getpid()) < 0))
         rc = err_set_sys(err, rc_of_errno(errno), errno, "cannot write %s/lock",
                          self->options.directory);
-
     return rc != RC_OK ? rc
                        : lock_open(self, "keepers.lock", &self->keepers_fd, LOCK_EX, err);
 }
