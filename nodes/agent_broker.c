@@ -5,7 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { JOIN_REPEAT_US = 2000000, SCRATCH_MAX = 256 << 20 };
+enum {
+    JOIN_REPEAT_US = 2000000,
+    SCRATCH_MAX = 256 << 20,
+    RESULTS_BYTES_MAX = 8 << 20, /* of one message, unless one result alone is larger */
+};
 
 void broker_send(struct agent *agent, enum message_type type, const struct buf *body)
 {
@@ -209,27 +213,46 @@ static void tell_started(struct agent *agent)
     broker_send(agent, MESSAGE_STARTED, &body);
 }
 
+static void send_results(struct agent *agent, const struct result_item *items,
+                         size_t count)
+{
+    scoped_buf body = { 0 };
+
+    results_encode(&body, items, count);
+    if (buf_ok(&body))
+        broker_send(agent, MESSAGE_RESULTS, &body);
+    else
+        fprintf(stderr, "noded: the result of attempt %lu is too large to be sent\n",
+                (unsigned long)items[0].token);
+}
+
+/* Many in one message, but not so many that it grows larger than a message may be: a node
+ * that was cut off for long has all of them to tell at once. */
 static void tell_results(struct agent *agent)
 {
     scoped(arena) arena = arena_create(SCRATCH_MAX);
-    scoped_buf body = { 0 };
     struct result_item *items =
         arena ? arena_array(arena, agent->report_count, sizeof *items) : NULL;
-    size_t count = 0;
+    size_t count = 0, size = 0;
 
     must(items != NULL);
     for (uint32_t i = 0; i < agent->report_count; i++) {
         struct hand *hand = hand_find(agent, agent->reports[i]);
 
-        if (hand)
-            items[count++] = (struct result_item){ hand->token,
-                                                   { (const char *)hand->job.encoded.data,
-                                                     hand->job.encoded.size } };
+        if (!hand)
+            continue;
+        if (count > 0 && size + hand->job.encoded.size > RESULTS_BYTES_MAX) {
+            send_results(agent, items, count);
+            count = size = 0;
+        }
+        size += hand->job.encoded.size;
+        items[count++] = (struct result_item){
+            hand->token, { (const char *)hand->job.encoded.data, hand->job.encoded.size }
+        };
     }
     agent->report_count = 0;
-    results_encode(&body, items, count);
-    if (buf_ok(&body))
-        broker_send(agent, MESSAGE_RESULTS, &body);
+    if (count > 0)
+        send_results(agent, items, count);
 }
 
 void broker_tell(struct agent *agent)
