@@ -14,13 +14,21 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { TIMEOUT_DEFAULT_MS = 10000 };
+enum { TIMEOUT_DEFAULT_MS = 10000, CLOCK_JUMP_US = 1000000 };
 
 int64_t agent_clock_us(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
@@ -156,11 +164,27 @@ static void connection_drain(struct agent *agent)
     }
 }
 
+/* Limits, beats and repeats are spans. When somebody sets the clock, or the machine
+ * slept, all that is due moves with it, so that none of them is stretched or ends at
+ * once. */
+static void advance_clock(struct agent *agent)
+{
+    int64_t wall = agent_clock_us(), monotonic = monotonic_us();
+    int64_t jump = wall - agent->now_us - (monotonic - agent->monotonic_us);
+
+    agent->now_us = wall;
+    agent->monotonic_us = monotonic;
+    if (jump < CLOCK_JUMP_US && jump > -CLOCK_JUMP_US)
+        return;
+    agent->heard_us += jump;
+    agent->next_beat_us += jump;
+    agent->next_join_us += jump;
+    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_CLOCK, .jump_us = jump });
+}
+
 static void turn(struct agent *agent)
 {
-    int64_t now = agent_clock_us();
-
-    agent->now_us = now > agent->now_us ? now : agent->now_us;
+    advance_clock(agent);
     agent->effects.count = agent->applied = 0;
     channel_drain(agent);
     connection_drain(agent);
@@ -232,6 +256,7 @@ enum rc agent_run(const struct agent_settings *settings, struct err *err)
     agent->signal_fd = -1;
     agent->timeout_ms = TIMEOUT_DEFAULT_MS;
     agent->now_us = agent->heard_us = agent_clock_us();
+    agent->monotonic_us = monotonic_us();
     agent->core = agent_core_create();
     if (!agent->core)
         return err_set(err, RC_NO_MEMORY, "no memory for the agent's core");

@@ -30,7 +30,6 @@ static void on_started(struct agent *agent, struct hand *hand,
         agent, &(struct agent_input){
                    .kind = AGENT_IN_STARTED,
                    .token = hand->token,
-                   .started_us = message->time_us,
                    .time_limit_us = (int64_t)hand->stage->time_limit_s * 1000000,
                    .no_output_us = (int64_t)hand->stage->no_output_timeout_s * 1000000 });
 }
@@ -193,10 +192,13 @@ void follow_drain(struct agent *agent)
         struct hand *hand = agent->hands[i];
         const struct agent_attempt *attempt = agent_attempt(agent->core, hand->token);
         struct agent_input input = { .kind = AGENT_IN_OUTPUT, .token = hand->token };
+        int64_t output_us;
 
         if (!hand->is_followed || !attempt || attempt->no_output_us == 0)
             continue;
-        if (follow_last_output_us(agent->follower, hand->token) > attempt->last_output_us)
+        output_us = follow_last_output_us(agent->follower, hand->token);
+        if (output_us != hand->output_us)
             agent_input(agent, &input);
+        hand->output_us = output_us;
     }
 }

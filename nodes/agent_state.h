@@ -38,6 +38,7 @@ struct hand {                 /* what the shell holds of one attempt */
     char message[ERR_TEXT_MAX];  /* why it failed before it started, or why it was stopped
                                   */
     int64_t started_us;
+    int64_t output_us; /* of the last output that the core was told */
 };
 
 struct agent {
@@ -62,6 +63,7 @@ struct agent {
     char no_namespace[CHANNEL_TEXT_MAX];
     uint64_t told_run; /* the last run that was told how its commands run */
     int64_t now_us, heard_us, next_beat_us, next_join_us;
+    int64_t monotonic_us; /* of the moment that now_us names */
     uint64_t timeout_ms;
     uint64_t *started, *reports; /* tokens of what this turn tells the broker */
     uint32_t started_count, started_capacity, report_count, report_capacity;

@@ -201,7 +201,7 @@ static void on_started(struct agent_core *core, struct agent_attempt *attempt,
     if (attempt->state != AGENT_STARTING)
         return;
     attempt->state = AGENT_RUNNING;
-    attempt->started_us = attempt->last_output_us = input->started_us;
+    attempt->started_us = attempt->last_output_us = input->now_us;
     attempt->time_limit_us = input->time_limit_us;
     attempt->no_output_us = input->no_output_us;
     effect(effects, AGENT_DO_SAY_STARTED, attempt);
@@ -276,6 +276,19 @@ static void on_tick(struct agent_core *core, int64_t now_us,
     for (uint32_t i = 0; i < core->count; i++)
         if (due_us(&core->attempts[i]) <= now_us)
             on_due(core, &core->attempts[i], now_us, effects);
+}
+
+static void on_clock(struct agent_core *core, int64_t jump_us)
+{
+    for (uint32_t i = 0; i < core->count; i++) {
+        struct agent_attempt *attempt = &core->attempts[i];
+
+        attempt->started_us += jump_us;
+        attempt->last_output_us += jump_us;
+        if (attempt->kill_us > 0)
+            attempt->kill_us += jump_us;
+        attempt->resend_us += jump_us;
+    }
 }
 
 static void on_welcome(struct agent_core *core, int64_t now_us,
@@ -359,6 +372,7 @@ static void step_attempt(struct agent_core *core, struct agent_attempt *attempt,
     case AGENT_IN_CLASS:
     case AGENT_IN_WELCOME:
     case AGENT_IN_TICK:
+    case AGENT_IN_CLOCK:
     case AGENT_IN_ADOPT:
         unreachable_because("agent_step handles what is not about one attempt");
     }
@@ -381,6 +395,9 @@ void agent_step(struct agent_core *core, const struct agent_input *input,
         return;
     case AGENT_IN_TICK:
         on_tick(core, input->now_us, effects);
+        return;
+    case AGENT_IN_CLOCK:
+        on_clock(core, input->jump_us);
         return;
     case AGENT_IN_ADOPT:
         if (!find(core, input->token))

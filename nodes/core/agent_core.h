@@ -63,6 +63,7 @@ enum agent_input_kind {
     AGENT_IN_TAKEN,     /* token */
     AGENT_IN_WELCOME,   /* results are due now */
     AGENT_IN_TICK,
+    AGENT_IN_CLOCK, /* jump: the clock was set by so much; what is due moves with it */
     AGENT_IN_ADOPT, /* token, run, stage, index, number, state, started: after a restart
                      */
 };
@@ -75,7 +76,7 @@ struct agent_input {
     bool has_class, is_good;
     enum cause cause;
     enum agent_state state;
-    int64_t started_us, time_limit_us, no_output_us;
+    int64_t started_us, time_limit_us, no_output_us, jump_us;
 };
 
 enum agent_effect_kind {

@@ -109,7 +109,6 @@ static void prepared(struct world *self, bool is_good)
 static void started(struct world *self, int64_t time_limit_us, int64_t no_output_us)
 {
     move(self, (struct agent_input){ .kind = AGENT_IN_STARTED,
-                                     .started_us = self->now_us,
                                      .time_limit_us = time_limit_us,
                                      .no_output_us = no_output_us });
 }
@@ -455,6 +454,38 @@ static void test_messages_that_come_twice_or_too_late_change_nothing(void **stat
     assert_int_equal(agent_attempt(world->core, TOKEN)->time_limit_us, 0);
 }
 
+static void test_a_clock_that_is_set_neither_ends_nor_stretches_a_limit(void **state)
+{
+    struct world *world = *state;
+
+    world->now_us += 100000ll * SECOND;
+    for (int64_t jump = -3600ll * SECOND; jump <= 3600ll * SECOND;
+         jump += 7200ll * SECOND) {
+        assign(world, TOKEN, true);
+        expect(world, "prepare 7");
+        prepared(world, true);
+        expect(world, "start 7");
+        started(world, 60 * SECOND, 0);
+        expect(world, "say-started 7");
+        world->now_us += 20 * SECOND + jump;
+        move(world, (struct agent_input){ .kind = AGENT_IN_CLOCK, .jump_us = jump });
+        expect(world, "");
+        tell(world, AGENT_IN_TICK);
+        expect(world, "");
+        assert_int_equal(agent_deadline_us(world->core), world->now_us + 40 * SECOND);
+        world->now_us += 40 * SECOND;
+        tell(world, AGENT_IN_TICK);
+        expect(world, "signal 7 term");
+        move(world, (struct agent_input){ .kind = AGENT_IN_CLOCK, .jump_us = jump });
+        expect(world, "");
+        world->now_us += jump + AGENT_KILL_AFTER_US;
+        tell(world, AGENT_IN_TICK);
+        expect(world, "signal 7 kill");
+        tell(world, AGENT_IN_LOST);
+        expect(world, "remove 7");
+    }
+}
+
 static void adopt(struct world *world, enum agent_state state)
 {
     move(world, (struct agent_input){ .kind = AGENT_IN_ADOPT,
@@ -540,6 +571,7 @@ int main(void)
         WORLD_TEST(test_a_result_is_sent_again_until_it_is_taken),
         WORLD_TEST(test_a_result_that_is_not_there_cannot_be_taken),
         WORLD_TEST(test_messages_that_come_twice_or_too_late_change_nothing),
+        WORLD_TEST(test_a_clock_that_is_set_neither_ends_nor_stretches_a_limit),
         WORLD_TEST(test_a_running_attempt_is_adopted_with_its_limits),
         WORLD_TEST(test_a_result_is_adopted_and_sent),
         WORLD_TEST(test_attempts_do_not_touch_each_other),
