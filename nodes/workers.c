@@ -52,14 +52,8 @@ static struct job *list_take(struct job_list *list)
 struct port_context {
     struct workers *workers;
     struct bulk_client *client;
+    struct job *job; /* that is being done */
 };
-
-static enum rc port_fetch(void *context, const char *digest, struct err *err)
-{
-    struct port_context *port = context;
-
-    return bulk_get(port->client, digest, port->workers->staging->cache, NULL, NULL, err);
-}
 
 static enum rc port_put(void *context, int fd, const char *digest, uint64_t size,
                         struct err *err)
@@ -91,6 +85,21 @@ static bool wait_for_store(struct workers *workers)
         ;
     pthread_mutex_unlock(&workers->lock);
     return !is_ending(workers);
+}
+
+/* The broker is away: what is fetched from it waits until it is back, for as long as
+ * somebody wants it. */
+static enum rc port_fetch(void *context, const char *digest, struct err *err)
+{
+    struct port_context *port = context;
+    enum rc rc;
+
+    do
+        rc = bulk_get(port->client, digest, port->workers->staging->cache, NULL, NULL,
+                      err);
+    while ((rc == RC_UNREACHABLE || rc == RC_TIMEOUT) && !port->job->cancelled
+           && wait_for_store(port->workers));
+    return rc;
 }
 
 static void do_collect(struct workers *workers, const struct store_port *port,
@@ -133,6 +142,7 @@ static void *work(void *argument)
             break;
         job = list_take(&workers->todo);
         pthread_mutex_unlock(&workers->lock);
+        context.job = job;
         if (job->kind == JOB_PREPARE)
             job->rc = attempt_prepare(workers->staging, &port, job->identity, job->stage,
                                       &job->cancelled, &job->err);

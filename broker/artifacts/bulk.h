@@ -24,7 +24,9 @@ void bulk_server_destroy(struct bulk_server *server); /* stops the thread */
 SCOPED(bulk_server)
 
 /* A client is used by one thread at a time. Every call waits at most timeout_ms without
- * progress: RC_TIMEOUT. Answers of the server with an error give its code and text. */
+ * progress: RC_TIMEOUT. RC_UNREACHABLE: the connection broke while an answer was awaited;
+ * the call may be repeated at once. Answers of the server with an error give its code and
+ * text. */
 struct bulk_client;
 NODISCARD enum rc bulk_client_create(void *zmq_context, const char *endpoint,
                                      uint32_t timeout_ms, struct bulk_client **client,

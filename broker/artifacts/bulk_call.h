@@ -2,8 +2,9 @@
  * this folder only.
  *
  * Every question has a new number, so an answer that comes after its question was given
- * up matches nothing and is skipped. Nothing is sent twice: at a timeout the socket is
- * replaced, with all that still waits in it. */
+ * up matches nothing and is skipped. Nothing is sent twice: at a timeout, or when the
+ * connection breaks while an answer is awaited, the socket is replaced, with all that
+ * still waits in it. */
 #pragma once
 
 #include "broker/artifacts/bulk_wire.h"
@@ -12,7 +13,10 @@ struct bulk_client {
     void *zmq_context; /* borrowed */
     char *endpoint;
     uint32_t timeout_ms;
-    void *socket; /* NULL after a failure to connect again */
+    void *socket;     /* NULL after a failure to connect again */
+    void *monitor;    /* tells when the connection breaks; there with the socket */
+    uint64_t open;    /* questions sent on this socket without an answer yet */
+    uint64_t sockets; /* made so far */
     uint64_t last_id;
     unsigned char *chunk; /* BULK_CHUNK_BYTES; NULL until a file is read */
 };

@@ -2,16 +2,59 @@
 #include "broker/artifacts/bulk_call.h"
 #include "broker/artifacts/pump.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
+
+static void client_disconnect(struct bulk_client *self)
+{
+    if (self->monitor)
+        zmq_socket_monitor(self->socket, NULL, 0);
+    link_close(steal(&self->monitor));
+    link_close(steal(&self->socket));
+    self->open = 0;
+}
+
+/* A question that was with the broker when it died is answered by nobody, also when
+ * another broker comes: so a broken connection has to be seen. */
+static enum rc watch_connection(struct bulk_client *self, struct err *err)
+{
+    char name[96];
+
+    snprintf(name, sizeof name, "inproc://bulk-%p-%lu-%lu", (void *)self,
+             (unsigned long)pump_now_ms(), (unsigned long)++self->sockets);
+    if (zmq_socket_monitor(self->socket, name, ZMQ_EVENT_DISCONNECTED) < 0)
+        return err_set_sys(err, RC_IO, zmq_errno(), "watching %s", self->endpoint);
+    return link_connect(self->zmq_context, ZMQ_PAIR, name, NULL, &self->monitor, err);
+}
+
+/* Whether the connection broke since the last call. */
+static bool has_broken(struct bulk_client *self)
+{
+    struct link_message message;
+    struct err err;
+    bool broke = false;
+
+    while (link_receive(self->monitor, &message, &err) == RC_OK) {
+        link_free(&message);
+        broke = true;
+    }
+    return broke;
+}
 
 static enum rc client_connect(struct bulk_client *self, struct err *err)
 {
     static const struct link_bounds bounds = { BULK_QUEUE_MAX, BULK_FRAME_MAX };
 
-    return link_connect_bounded(self->zmq_context, ZMQ_DEALER, self->endpoint, NULL,
-                                bounds, &self->socket, err);
+    enum rc rc = link_connect_bounded(self->zmq_context, ZMQ_DEALER, self->endpoint, NULL,
+                                      bounds, &self->socket, err);
+
+    if (rc == RC_OK)
+        rc = watch_connection(self, err);
+    if (rc != RC_OK)
+        client_disconnect(self);
+    return rc;
 }
 
 enum rc bulk_client_create(void *zmq_context, const char *endpoint, uint32_t timeout_ms,
@@ -34,7 +77,7 @@ void bulk_client_destroy(struct bulk_client *client)
 {
     if (!client)
         return;
-    link_close(client->socket);
+    client_disconnect(client);
     free(client->endpoint);
     free(client->chunk);
     free(client);
@@ -47,24 +90,29 @@ void answer_fini(struct answer *answer)
 
 static enum rc timed_out(struct bulk_client *self, struct err *err)
 {
-    link_close(steal(&self->socket));
+    client_disconnect(self);
     return err_set(err, RC_TIMEOUT,
                    "the broker's bulk socket %s did not answer within %u ms",
                    self->endpoint, self->timeout_ms);
 }
 
-/* Waits for POLLIN or POLLOUT until the deadline. */
+/* Waits for POLLIN or POLLOUT until the deadline, or until the connection breaks. */
 static enum rc wait_until(struct bulk_client *self, short events, uint64_t deadline_ms,
                           struct err *err)
 {
-    zmq_pollitem_t item = { .socket = self->socket, .events = events };
+    zmq_pollitem_t items[] = { { .socket = self->socket, .events = events },
+                               { .socket = self->monitor, .events = ZMQ_POLLIN } };
     uint64_t now_ms = pump_now_ms();
 
     if (now_ms >= deadline_ms)
         return timed_out(self, err);
-    if (zmq_poll(&item, 1, (long)(deadline_ms - now_ms)) < 0 && zmq_errno() == ETERM)
+    if (zmq_poll(items, 2, (long)(deadline_ms - now_ms)) < 0 && zmq_errno() == ETERM)
         return err_set(err, RC_CANCELLED, "%s: closing", self->endpoint);
-    return RC_OK;
+    if (items[0].revents || !items[1].revents || !has_broken(self))
+        return RC_OK; /* what came before the break is taken first */
+    client_disconnect(self);
+    return err_set(err, RC_UNREACHABLE, "the connection to the broker at %s broke",
+                   self->endpoint);
 }
 
 enum rc call_send(struct bulk_client *client, const struct bulk_message *message,
@@ -75,6 +123,9 @@ enum rc call_send(struct bulk_client *client, const struct bulk_message *message
 
     if (!client->socket && (rc = client_connect(client, err)) != RC_OK)
         return rc;
+    if (client->open == 0)
+        has_broken(client); /* that concerned no question */
+    client->open++;
     while ((rc = bulk_send(client->socket, (struct bytes){ 0 }, message, err))
            == RC_FULL) {
         rc = wait_until(client, ZMQ_POLLOUT, deadline_ms, err);
@@ -127,6 +178,7 @@ enum rc call_wait(struct bulk_client *client, uint64_t first, uint64_t last,
     }
     if (rc != RC_OK)
         return rc;
+    client->open -= client->open > 0;
     if (got.message.type == one || got.message.type == other) {
         *answer = got;
         return RC_OK;
