@@ -67,6 +67,8 @@ static enum rc turn_commit(struct broker *broker, struct err *err)
                     store_counters_put(broker->store, &broker->counters, &broker->batch),
                     &broker->batch);
     mail_flush(broker);
+    if (broker->batch.rc == RC_OK && outbox_has_overflowed(&broker->outbox))
+        err_set(&broker->batch, RC_NO_MEMORY, "a turn has more to say than it may");
     if (broker->batch.rc == RC_OK && store_is_dirty(broker->store))
         rc = store_commit(broker->store, &broker->batch);
     if (broker->batch.rc != RC_OK || rc != RC_OK)
