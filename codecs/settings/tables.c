@@ -1,0 +1,167 @@
+/* tables.c - the rows. */
+#include "codecs/settings/tables.h"
+
+#include "codecs/wire/message.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENDPOINT_TEXT_MAX = 400 };
+
+#define BROKERD(field) offsetof(struct brokerd_values, field)
+#define NODED(field)   offsetof(struct noded_values, field)
+#define CONTEXT(field) offsetof(struct context_values, field)
+#define SLUICE(field)  offsetof(struct sluice_values, field)
+
+static bool is_port(const char *text)
+{
+    size_t size = strlen(text);
+
+    return size > 0 && size <= 5 && strspn(text, "0123456789") == size
+           && strtoul(text, NULL, 10) >= 1 && strtoul(text, NULL, 10) <= 65535;
+}
+
+bool endpoint_is_valid(const char *text)
+{
+    const char *port = strrchr(text, ':');
+
+    if (strlen(text) > ENDPOINT_TEXT_MAX || strpbrk(text, " \t\n"))
+        return false;
+    if (strncmp(text, "ipc://", 6) == 0)
+        return text[6] != '\0';
+    return strncmp(text, "tcp://", 6) == 0 && port > text + 6 && is_port(port + 1);
+}
+
+static bool listen_is_valid(const char *text)
+{
+    size_t size = strlen(text);
+
+    return is_port(text) || endpoint_is_valid(text)
+           || (size > 8 && size <= ENDPOINT_TEXT_MAX && strncmp(text, "tcp://", 6) == 0
+               && strcmp(text + size - 2, ":*") == 0);
+}
+
+static bool host_is_valid(const char *text)
+{
+    size_t size = strlen(text);
+
+    return size > 0 && size <= 253 && !strpbrk(text, " \t\n/;") && !strstr(text, "://");
+}
+
+static bool path_is_valid(const char *text)
+{
+    return text[0] == '/' && strlen(text) < 4000;
+}
+
+static bool index_is_valid(const char *text)
+{
+    size_t size = strlen(text);
+
+    return size > 0 && size <= 4 && strspn(text, "0123456789") == size;
+}
+
+static const char *const gpu_words[] = { "auto", "none", NULL };
+
+#define ENDPOINT_ALLOWED "an endpoint such as tcp://broker.lan:7101 or ipc:///run/x"
+#define LISTEN_ALLOWED   "a port, or an endpoint such as tcp://0.0.0.0:7101"
+#define PATH_ALLOWED     "an absolute path"
+
+static const struct setting brokerd_rows[] = {
+    { "directory", SETTING_TEXT, BROKERD(directory), .is_valid = path_is_valid,
+      .allowed = PATH_ALLOWED,
+      .help = "Where the store and the artifacts are; only one broker may have it." },
+    { "listen.address", SETTING_TEXT, BROKERD(address), "127.0.0.1",
+      .is_valid = host_is_valid, .allowed = "an address of this machine, or 0.0.0.0",
+      .help = "The address of the ports below; 0.0.0.0 is every address." },
+    { "listen.requests", SETTING_TEXT, BROKERD(requests), "7101",
+      .is_valid = listen_is_valid, .allowed = LISTEN_ALLOWED,
+      .help = "Where clients and nodes ask." },
+    { "listen.events", SETTING_TEXT, BROKERD(events), "7102", .is_valid = listen_is_valid,
+      .allowed = LISTEN_ALLOWED, .help = "Where events are published." },
+    { "listen.bulk", SETTING_TEXT, BROKERD(bulk), "7103", .is_valid = listen_is_valid,
+      .allowed = LISTEN_ALLOWED, .help = "Where files are moved." },
+    { "advertise", SETTING_TEXT, BROKERD(advertise), .is_valid = host_is_valid,
+      .allowed = "a host name or address", .is_reloadable = true,
+      .help = "The host by which others reach the broker; if not given, the one that "
+              "they used." },
+    { "insecure", SETTING_FLAG, BROKERD(insecure), "false",
+      .help = "Lets the broker listen beyond this machine, without encryption and "
+              "passwords." },
+    { "node-timeout", SETTING_DURATION, BROKERD(node_timeout_ms), "10s", .min = 100,
+      .max = 3600000, .is_reloadable = true,
+      .help = "A node that is silent for so long is lost, and others get its tasks." },
+    { "events-keep", SETTING_DURATION, BROKERD(events_keep_ms), "0", .min = 0,
+      .max = 315360000000, .is_reloadable = true,
+      .help = "How long events are kept; 0 is for ever." },
+    { "stages-max", SETTING_NUMBER, BROKERD(stages_max), "4000000", .min = 1,
+      .max = 100000000,
+      .help =
+          "Unfinished stages of all runs together; beyond, submissions are refused." },
+};
+
+static const struct setting noded_rows[] = {
+    { "directory", SETTING_TEXT, NODED(directory), .is_valid = path_is_valid,
+      .allowed = PATH_ALLOWED,
+      .help = "Where tasks run and files are cached; only one node may have it." },
+    { "name", SETTING_TEXT, NODED(name), .is_valid = node_name_is_valid,
+      .allowed = "1 to 64 letters, digits, dots, dashes and underscores",
+      .help = "The node's name, which no other node of the broker has; if not given, the "
+              "machine's." },
+    { "broker", SETTING_TEXT, NODED(broker), "tcp://127.0.0.1:7101",
+      .is_valid = endpoint_is_valid, .allowed = ENDPOINT_ALLOWED,
+      .help = "Where the broker takes requests." },
+    { "bulk", SETTING_TEXT, NODED(bulk), .is_valid = endpoint_is_valid,
+      .allowed = ENDPOINT_ALLOWED,
+      .help = "Where the broker moves files; if not given, the broker tells." },
+    { "insecure", SETTING_FLAG, NODED(insecure), "false",
+      .help = "Lets the node talk to a broker on another machine, without encryption." },
+    { "slots", SETTING_NUMBER, NODED(slots), "0", .min = 0, .max = NODE_SLOTS_MAX,
+      .is_reloadable = true, .help = "Tasks at once; 0 is the number of processors." },
+    { "cpus", SETTING_NUMBER, NODED(cpus), "0", .min = 0, .max = 65536,
+      .help = "Processors for tasks; 0 is all of them." },
+    { "memory", SETTING_SIZE, NODED(memory), "0", .min = 0, .max = 1ull << 50,
+      .help = "Memory for tasks; 0 is all that the machine has." },
+    { "gpus", SETTING_LIST, NODED(gpus), "auto", .is_valid = index_is_valid,
+      .allowed = "auto, none, or a list of indexes such as [0, 1]", .words = gpu_words,
+      .help = "GPUs for tasks." },
+    { "labels", SETTING_PAIRS, NODED(labels), .is_valid = node_name_is_valid,
+      .allowed = "a mapping such as {zone: lab}, its keys of letters, digits and .-_",
+      .help = "What the node is or has, for steps that ask for it." },
+    { "cache-size", SETTING_SIZE, NODED(cache_size), "0", .min = 0, .max = 1ull << 60,
+      .help = "How much disk the cache of files may fill; 0 is no limit." },
+    { "drain-timeout", SETTING_DURATION, NODED(drain_timeout_ms), "0", .min = 0,
+      .max = 31536000000, .is_reloadable = true,
+      .help = "How long running tasks may go on after SIGTERM; then they are stopped and "
+              "given to other nodes." },
+};
+
+static const struct setting context_rows[] = {
+    { "broker", SETTING_TEXT, CONTEXT(broker), .is_valid = endpoint_is_valid,
+      .allowed = ENDPOINT_ALLOWED, .help = "Where the broker takes requests." },
+    { "insecure", SETTING_FLAG, CONTEXT(insecure), "false",
+      .help = "Lets sluice talk to a broker on another machine, without encryption." },
+};
+
+static const struct settings_schema context_settings = {
+    "sluice", sizeof(struct context_values), context_rows, COUNT_OF(context_rows)
+};
+
+static const struct setting sluice_rows[] = {
+    { "context", SETTING_TEXT, SLUICE(context),
+      .help =
+          "The context to use if none is named; private is the project's own broker." },
+    { "contexts", SETTING_EACH, SLUICE(contexts), .each = &context_settings,
+      .allowed = "a mapping such as {lab: {broker: tcp://broker.lan:7101}}",
+      .help = "Brokers by name, each with broker and insecure." },
+    { "timeout", SETTING_DURATION, SLUICE(timeout_ms), "10s", .min = 100, .max = 3600000,
+      .help = "How long to wait for the broker's answer." },
+};
+
+const struct settings_schema brokerd_settings = { "brokerd",
+                                                  sizeof(struct brokerd_values),
+                                                  brokerd_rows, COUNT_OF(brokerd_rows) };
+const struct settings_schema noded_settings = { "noded", sizeof(struct noded_values),
+                                                noded_rows, COUNT_OF(noded_rows) };
+const struct settings_schema sluice_settings = { "sluice", sizeof(struct sluice_values),
+                                                 sluice_rows, COUNT_OF(sluice_rows) };

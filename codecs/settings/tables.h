@@ -1,0 +1,37 @@
+/* tables.h - which settings brokerd, noded and sluice have. */
+#pragma once
+
+#include "codecs/settings/settings.h"
+
+struct brokerd_values {
+    const char *directory, *address, *requests, *events, *bulk, *advertise;
+    bool insecure;
+    uint64_t node_timeout_ms, events_keep_ms, stages_max;
+};
+
+struct noded_values {
+    const char *directory, *name, *broker, *bulk;
+    bool insecure;
+    uint64_t slots, cpus;      /* 0: as many as the machine has processors */
+    uint64_t memory;           /* bytes; 0: what the machine has */
+    struct setting_texts gpus; /* indexes, or one of "auto", "none" */
+    struct setting_pairs labels;
+    uint64_t cache_size; /* bytes; 0: no limit */
+    uint64_t drain_timeout_ms;
+};
+
+struct context_values { /* a broker that a person gave a name */
+    const char *broker;
+    bool insecure;
+};
+
+struct sluice_values {
+    const char *context;
+    struct setting_entries contexts; /* of struct context_values */
+    uint64_t timeout_ms;
+};
+
+extern const struct settings_schema brokerd_settings, noded_settings, sluice_settings;
+
+/* "tcp://HOST:PORT" or "ipc://PATH". */
+bool endpoint_is_valid(const char *text);
