@@ -1,6 +1,8 @@
 /* broker.c - puts the broker together and takes it apart. */
 #include "broker/broker_state.h"
 
+#include "broker/service/notify.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +36,36 @@ static enum rc open_storage(struct broker *broker, struct err *err)
     return objects_open(path, &broker->objects, err);
 }
 
+/* What others are told: where the sockets are, with the host that the settings name. */
+static void tell_endpoints(struct broker *broker)
+{
+    const char *host = broker->settings.advertise;
+    char at[ENDPOINT_MAX];
+
+    link_bound(broker->requests, broker->settings.requests, broker->requests_at);
+    link_bound(broker->events, broker->settings.events, broker->events_at);
+    snprintf(broker->bulk_at, ENDPOINT_MAX, "%s", bulk_server_endpoint(broker->bulk));
+    if (!host)
+        return;
+    snprintf(at, sizeof at, "%s", broker->requests_at);
+    link_with_host(at, host, broker->requests_at);
+    snprintf(at, sizeof at, "%s", broker->events_at);
+    link_with_host(at, host, broker->events_at);
+    link_with_host(bulk_server_endpoint(broker->bulk), host, broker->bulk_at);
+}
+
+void broker_reload(struct broker *broker)
+{
+    struct core_options options;
+
+    if (!broker->settings.reload)
+        return;
+    broker->settings.reload(broker->settings.reload_context, &broker->settings);
+    options = core_options_of(&broker->settings);
+    core_configure(broker->core, &options);
+    tell_endpoints(broker);
+}
+
 static enum rc open_sockets(struct broker *broker, struct err *err)
 {
     enum rc rc;
@@ -52,6 +84,8 @@ static enum rc open_sockets(struct broker *broker, struct err *err)
     if (rc == RC_OK)
         rc = bulk_server_create(broker->context, broker->settings.bulk, broker->objects,
                                 &broker->bulk, err);
+    if (rc == RC_OK)
+        tell_endpoints(broker);
     return rc;
 }
 
@@ -62,6 +96,7 @@ static enum rc catch_signals(struct broker *broker, struct err *err)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
@@ -69,11 +104,14 @@ static enum rc catch_signals(struct broker *broker, struct err *err)
     return broker->signal_fd < 0 ? err_set_sys(err, RC_IO, errno, "signalfd") : RC_OK;
 }
 
-static void tell_ready(int fd)
+static void tell_ready(const struct broker *broker)
 {
+    int fd = broker->settings.ready_fd;
+
+    service_notify("READY=1");
     if (fd < 0)
         return;
-    if (write(fd, "ready\n", 6) != 6)
+    if (dprintf(fd, "ready %s\n", broker->requests_at) < 0)
         fprintf(stderr, "brokerd: nobody waits for the ready line\n");
     close(fd);
 }
@@ -100,7 +138,7 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
         rc = open_sockets(made, err);
     if (rc != RC_OK)
         return rc;
-    tell_ready(settings->ready_fd);
+    tell_ready(made);
     *broker = steal(&made);
     return RC_OK;
 }

@@ -55,6 +55,8 @@ struct broker {
     struct broker_settings settings;
     void *context; /* libzmq */
     void *requests, *events;
+    char requests_at[ENDPOINT_MAX], events_at[ENDPOINT_MAX],
+        bulk_at[ENDPOINT_MAX]; /* as told to others */
     struct objects *objects;
     struct bulk_server *bulk;
     struct store *store;
@@ -87,12 +89,16 @@ struct broker {
     bool is_ending; /* leave the loop after this turn */
 };
 
+/* broker.c */
+void broker_reload(struct broker *broker);
+
 /* turn.c */
 int64_t clock_us(void);
 int64_t monotonic_us(void);
 void broker_step(struct broker *broker, const struct core_input *input); /* and applies */
 
 /* restore.c */
+struct core_options core_options_of(const struct broker_settings *settings);
 NODISCARD enum rc broker_restore(struct broker *broker, struct err *err);
 
 /* inbox.c */

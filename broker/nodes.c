@@ -59,7 +59,9 @@ static void welcome(struct broker *broker, uint32_t node)
 {
     scoped_buf body = { 0 };
 
-    pack_map(&body, 2);
+    pack_map(&body, 3);
+    pack_text(&body, "bulk");
+    pack_text(&body, broker->bulk_at);
     pack_text(&body, "version");
     pack_text(&body, SLUICE_VERSION);
     pack_text(&body, "timeout");
@@ -261,11 +263,16 @@ static void on_want(struct broker *broker, uint32_t node, const struct link_fram
 }
 
 /* Beats are answered, so that a node knows that its broker lives. */
-static void on_beat(struct broker *broker, uint32_t node)
+static void on_beat(struct broker *broker, uint32_t node, const struct link_frame *body)
 {
+    struct core_input input = { .kind = INPUT_BEAT, .node = node };
     struct buf empty = { 0 };
+    struct err err;
 
-    broker_step(broker, &(struct core_input){ .kind = INPUT_BEAT, .node = node });
+    if (beat_decode(body->data, body->size, &input.yes, &input.offer.cpu_milli, &err)
+        != RC_OK)
+        return;
+    broker_step(broker, &input);
     peer_send(broker, node, MESSAGE_BEAT, &empty);
 }
 
@@ -326,7 +333,7 @@ void node_message(struct broker *broker, const char *identity,
     if (type == MESSAGE_LEAVE)
         broker_step(broker, &(struct core_input){ .kind = INPUT_LEAVE, .node = number });
     else if (type == MESSAGE_BEAT)
-        on_beat(broker, number);
+        on_beat(broker, number, body);
     else if (type == MESSAGE_WANT)
         on_want(broker, number, body);
     else if (type == MESSAGE_NOTE)

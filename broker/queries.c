@@ -72,9 +72,9 @@ enum rc query_status(struct broker *broker, const struct request *request,
     pack_map(body, 11);
     field_text(body, "version", SLUICE_VERSION);
     field_text(body, "store", store_id(broker->store));
-    field_text(body, "requests", broker->settings.requests);
-    field_text(body, "events", broker->settings.events);
-    field_text(body, "bulk", broker->settings.bulk);
+    field_text(body, "requests", broker->requests_at);
+    field_text(body, "events", broker->events_at);
+    field_text(body, "bulk", broker->bulk_at);
     field_uint(body, "pid", (uint64_t)getpid());
     field_int(body, "started", broker->started_at_us);
     field_uint(body, "active", core_active(broker->core));

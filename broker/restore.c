@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 enum {
-    STAGES_MAX = 4000000,
+    STAGES_DEFAULT = 4000000,
     RETRY_FIRST_US = 1000000,
     RETRY_MAX_US = 60000000,
     RESTORE_ARENA_MAX = 1 << 30
@@ -82,13 +82,19 @@ static enum rc restore_nodes(struct broker *broker, struct err *err)
     return RC_OK;
 }
 
+struct core_options core_options_of(const struct broker_settings *settings)
+{
+    return (struct core_options){ .node_timeout_us = settings->node_timeout_ms * 1000,
+                                  .stages_max = settings->stages_max
+                                                    ? settings->stages_max
+                                                    : STAGES_DEFAULT,
+                                  .retry_first_us = RETRY_FIRST_US,
+                                  .retry_max_us = RETRY_MAX_US };
+}
+
 enum rc broker_restore(struct broker *broker, struct err *err)
 {
-    struct core_options options = { .node_timeout_us =
-                                        broker->settings.node_timeout_ms * 1000,
-                                    .stages_max = STAGES_MAX,
-                                    .retry_first_us = RETRY_FIRST_US,
-                                    .retry_max_us = RETRY_MAX_US };
+    struct core_options options = core_options_of(&broker->settings);
     enum rc rc;
 
     core_destroy(broker->core);

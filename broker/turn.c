@@ -28,6 +28,20 @@ int64_t clock_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* SIGHUP is a reload; everything else that is caught asks for the end. */
+static bool is_asked_to_end(struct broker *broker)
+{
+    struct signalfd_siginfo info;
+    bool shall_end = false;
+
+    while (read(broker->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_signo == SIGHUP)
+            broker_reload(broker);
+        else
+            shall_end = true;
+    return shall_end;
+}
+
 void broker_step(struct broker *broker, const struct core_input *input)
 {
     struct core_input stamped = *input;
@@ -243,7 +257,7 @@ enum rc broker_run(struct broker *broker, struct err *err)
 
         if (zmq_poll(items, COUNT_OF(items), wait_ms(broker)) < 0 && errno != EINTR)
             return err_set_sys(err, RC_IO, errno, "waiting for messages");
-        if (items[2].revents)
+        if (items[2].revents && is_asked_to_end(broker))
             break;
         if (core_active(broker->core) > 0)
             broker->active_at_us = present_us(broker);

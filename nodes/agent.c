@@ -106,12 +106,29 @@ static enum rc open_remote(struct agent *agent, struct err *err)
     if (rc == RC_OK)
         rc = watch_connection(agent, err);
     if (rc == RC_OK)
-        rc = stream_server_create(agent->context, agent->settings.bulk,
-                                  agent->settings.name, read_stream, agent,
-                                  &agent->streams, err);
+        rc = workers_create(&agent->staging, agent->context, agent->settings.slots + 1,
+                            &agent->workers, err);
+    if (rc == RC_OK && agent->settings.bulk)
+        rc = agent_use_bulk(agent, agent->settings.bulk, err);
+    return rc;
+}
+
+/* Once; threads hold the endpoint, so for another one another agent has to begin. */
+enum rc agent_use_bulk(struct agent *agent, const char *endpoint, struct err *err)
+{
+    enum rc rc;
+
+    if (strcmp(agent->bulk, endpoint) == 0)
+        return RC_OK;
+    if (agent->bulk[0])
+        return err_set(err, RC_CONFLICT,
+                       "the broker moves files at %s now and not at %s; beginning anew",
+                       endpoint, agent->bulk);
+    snprintf(agent->bulk, sizeof agent->bulk, "%s", endpoint);
+    rc = stream_server_create(agent->context, agent->bulk, agent->settings.name,
+                              read_stream, agent, &agent->streams, err);
     if (rc == RC_OK)
-        rc = workers_create(&agent->staging, agent->context, agent->settings.bulk,
-                            agent->settings.slots + 1, &agent->workers, err);
+        workers_connect(agent->workers, agent->bulk);
     return rc;
 }
 
@@ -125,6 +142,7 @@ static enum rc catch_signals(struct agent *agent, struct err *err)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     agent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -139,6 +157,8 @@ static int wait_ms(const struct agent *agent)
 
     if (agent->is_listed && own < until)
         until = own;
+    if (drain_deadline_us(agent) < until)
+        until = drain_deadline_us(agent);
     if (until == INT64_MAX)
         return -1;
     if (until <= now)
@@ -193,7 +213,22 @@ static void turn(struct agent *agent)
     follow_drain(agent);
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_TICK });
     broker_timers(agent);
+    drain_step(agent);
     broker_tell(agent);
+}
+
+static void signals_drain(struct agent *agent)
+{
+    struct signalfd_siginfo info;
+
+    while (read(agent->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo != SIGHUP) {
+            drain_begin(agent);
+        } else if (agent->settings.reload) {
+            agent->settings.reload(agent->settings.reload_context, &agent->settings);
+            agent_tell_slots(agent);
+        }
+    }
 }
 
 static enum rc loop(struct agent *agent, struct err *err)
@@ -211,14 +246,20 @@ static enum rc loop(struct agent *agent, struct err *err)
         if (zmq_poll(items, COUNT_OF(items), wait_ms(agent)) < 0 && errno != EINTR)
             return err_set_sys(err, RC_IO, errno, "waiting for messages");
         if (items[4].revents)
-            break;
+            signals_drain(agent);
         turn(agent);
+        if (agent->failure.rc != RC_OK) {
+            *err = agent->failure;
+            return err->rc;
+        }
     }
     return RC_OK;
 }
 
 static void agent_destroy(struct agent *agent)
 {
+    static const int goodbye_ms = 500; /* for the last words to leave */
+
     for (uint32_t i = 0; i < agent->hand_count; i++)
         agent->hands[i]->job.cancelled = true;
     stream_server_destroy(agent->streams);
@@ -229,6 +270,8 @@ static void agent_destroy(struct agent *agent)
     workers_destroy(agent->workers);
     follower_destroy(agent->follower);
     link_close(agent->monitor);
+    if (agent->broker)
+        zmq_setsockopt(agent->broker, ZMQ_LINGER, &goodbye_ms, sizeof goodbye_ms);
     link_close(agent->broker);
     if (agent->context)
         zmq_ctx_term(agent->context);

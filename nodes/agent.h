@@ -12,18 +12,26 @@
 struct agent_settings {
     const char *directory;       /* of the node, absolute */
     const char *name;            /* of the node; its socket identity */
-    const char *requests, *bulk; /* the broker's endpoints */
+    const char *requests, *bulk; /* the broker's endpoints; bulk NULL: the broker tells */
+    bool insecure;               /* the bulk endpoint that it tells may be remote */
     uint32_t slots;              /* CPUs offered: as many attempts of one CPU at once */
     uint32_t memory_mb;          /* offered; 0: not limited */
     uint64_t gpus;               /* bit i: device i is offered */
     const char **labels;         /* environments that the node serves */
     size_t label_count;
     bool takes_any_label;
+    uint64_t cache_size;       /* bytes; 0: no limit */
+    uint64_t drain_timeout_ms; /* how long attempts may go on after SIGTERM */
     uint64_t idle_exit_ms; /* ends when it heard no broker for so long and runs nothing;
                               0: never */
     int channel_fd;        /* to the supervisor */
+    /* Called on SIGHUP: changes slots and drain_timeout_ms as they shall be from now on.
+     * NULL: SIGHUP does nothing. */
+    void (*reload)(void *context, struct agent_settings *settings);
+    void *reload_context;
 };
 
-/* Runs until SIGTERM, the broker's QUIT, or the end of the channel. RC_OK: the node shall
+/* Runs until SIGTERM (then drains, see agent_drain.c), the broker's QUIT, or the end of
+ * the channel. RC_OK: the node shall
  * end with it; everything else: the supervisor should start another. */
 NODISCARD enum rc agent_run(const struct agent_settings *settings, struct err *err);

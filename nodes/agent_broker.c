@@ -41,7 +41,7 @@ void broker_join(struct agent *agent)
     node_hello_encode(
         &body, &(struct node_hello){ .name = agent->settings.name,
                                      .version = SLUICE_VERSION,
-                                     .cpu_milli = agent->settings.slots * 1000,
+                                     .cpu_milli = agent_slots(agent) * 1000,
                                      .memory_mb = agent->settings.memory_mb,
                                      .gpus = agent->settings.gpus,
                                      .labels = agent->settings.labels,
@@ -109,17 +109,46 @@ static bool is_ours(const struct agent *agent, const struct message_header *head
            && (header->session == 0 || header->session == agent->session.number);
 }
 
-static void on_welcome(struct agent *agent, const struct link_frame *body)
+/* The broker tells where files are moved, unless a setting does. */
+static void use_told_bulk(struct agent *agent, const char *told)
 {
+    char endpoint[ENDPOINT_MAX];
+    enum rc rc;
+
+    if (agent->settings.bulk)
+        return;
+    if (!told) {
+        err_set(&agent->failure, RC_PROTOCOL,
+                "the broker does not tell where it moves files; set `bulk`");
+        return;
+    }
+    link_seen_from(told, agent->settings.requests, endpoint);
+    rc = link_check("the broker's bulk endpoint", endpoint, agent->settings.insecure,
+                    &agent->failure);
+    if (rc == RC_OK)
+        rc = agent_use_bulk(agent, endpoint, &agent->failure);
+    if (rc == RC_OK)
+        agent->failure.rc = RC_OK;
+}
+
+static void on_welcome(struct agent *agent, const struct link_frame *body,
+                       struct arena *arena)
+{
+    const char *bulk = NULL;
     struct reader reader;
 
     reader_init(&reader, body->data, body->size);
     for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
-        if (bytes_are(reader_string(&reader), "timeout"))
+        struct bytes key = reader_string(&reader);
+
+        if (bytes_are(key, "timeout"))
             agent->timeout_ms = reader_uint(&reader);
+        else if (bytes_are(key, "bulk"))
+            bulk = reader_text(&reader, arena, ENDPOINT_MAX - 1);
         else
             reader_skip(&reader);
     }
+    use_told_bulk(agent, bulk);
     agent->is_joined = true;
     agent->next_beat_us = agent->now_us;
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_WELCOME });
@@ -144,7 +173,7 @@ static void handle(struct agent *agent, const struct message_header *header,
     else if (type == MESSAGE_TAKEN)
         on_tokens(agent, body, arena, AGENT_IN_TAKEN);
     else if (type == MESSAGE_WELCOME && is_ours(agent, header))
-        on_welcome(agent, body);
+        on_welcome(agent, body, arena);
     else if (type == MESSAGE_QUIT)
         agent->is_ending = true;
     else if (type == MESSAGE_REJOIN

@@ -3,8 +3,9 @@
  *
  * agent.c: the loop. agent_broker.c: messages from and to the broker. agent_local.c: the
  * supervisor's channel, finished jobs, the follower. agent_effects.c: carries out what
- * the core wants. agent_adopt.c: takes over what an earlier agent left. classes.c: what
- * tasks have in common. agent_session.c: sessions with the broker. */
+ * the core wants. agent_adopt.c: takes over what an earlier agent left. agent_drain.c:
+ * the orderly end. agent_session.c: sessions with the broker. classes.c: what tasks have
+ * in common. */
 #pragma once
 
 #include "broker/artifacts/bulk.h"
@@ -59,7 +60,10 @@ struct agent {
     uint32_t class_count, class_capacity;
     int signal_fd;
     struct session session;
-    bool is_joined, is_listed, is_ending, has_said_no_namespace;
+    char bulk[ENDPOINT_MAX]; /* in use; "" until the broker told it */
+    struct err failure;      /* why another agent has to begin anew; rc RC_OK if not */
+    bool is_joined, is_listed, is_ending, has_said_no_namespace, is_draining;
+    int64_t drain_until_us;
     char no_namespace[CHANNEL_TEXT_MAX];
     uint64_t told_run; /* the last run that was told how its commands run */
     int64_t now_us, heard_us, next_beat_us, next_join_us;
@@ -73,6 +77,15 @@ struct agent {
 int64_t agent_clock_us(void);
 void agent_input(struct agent *agent,
                  const struct agent_input *input); /* and carries out */
+
+enum rc agent_use_bulk(struct agent *agent, const char *endpoint, struct err *err);
+
+/* agent_drain.c */
+void drain_begin(struct agent *agent);
+void drain_step(struct agent *agent);
+int64_t drain_deadline_us(const struct agent *agent);
+uint32_t agent_slots(const struct agent *agent); /* to offer: none while draining */
+void agent_tell_slots(struct agent *agent);
 
 /* agent_broker.c */
 void broker_receive(struct agent *agent);

@@ -1,12 +1,14 @@
 /* noded_main.c - the node's command line: the supervisor, and the agent that it starts.
  */
 #include "broker/link/link.h"
+#include "broker/service/notify.h"
+#include "broker/service/service.h"
+#include "codecs/settings/tables.h"
 #include "codecs/wire/message.h"
 #include "nodes/agent.h"
 #include "nodes/supervisor/supervisor.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,33 +17,73 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: noded --private FOLDER [--name NAME] [--slots N] [--idle-exit SECONDS]\n"
+    "usage: noded -c FILE [--SETTING VALUE]...\n"
+    "       noded --private FOLDER [--SETTING VALUE]... [--idle-exit SECONDS]\n"
     "\n"
     "Runs tasks for a broker (see noded(8)).\n"
+    "  -c, --config FILE    settings (see sluice-settings(5)); each is an option, too,\n"
+    "                       such as --cpus 8 or --broker tcp://broker.lan:7101\n"
     "  --private FOLDER     the node of one project: sockets in FOLDER/run, work in "
     "FOLDER/node\n"
-    "  --name NAME          of the node (default: the host's name)\n"
-    "  --slots N            tasks at once (default: the number of CPUs)\n"
-    "  --idle-exit SECONDS  ends when it heard no broker for so long and runs nothing "
-    "(default 10)\n"
+    "  --idle-exit SECONDS  ends when it heard no broker for so long and runs nothing\n"
+    "                       (0: never; default 10 with --private, else 0)\n"
+    "  --check              checks the settings and ends\n"
+    "  --example            prints every setting as a file with its default\n"
     "  --version, --help\n";
 
-struct options {
-    const char *folder, *name;
-    uint64_t slots, idle_exit_s;
-    bool is_agent;
+enum { ARGUMENTS_MAX = 200, GPUS_MAX = 64 };
+
+struct start {
+    struct service_options options;
+    struct settings *settings; /* in use */
+    const char *private;       /* folder, or NULL */
+    uint64_t idle_exit_s;
+    bool has_idle_exit, is_agent, is_check;
     char host[NODE_NAME_MAX + 1];
+    char directory[PATH_MAX]; /* of the node, absolute */
 };
 
-static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
+static bool take_option(void *context, int option, const char *argument)
 {
+    struct start *start = context;
     char *end;
-    unsigned long long read = strtoull(text, &end, 10);
 
-    if (*text < '0' || *text > '9' || *end != '\0' || read < min || read > max)
+    switch (option) {
+    case 'p':
+        start->private = argument;
+        return true;
+    case 'i':
+        start->has_idle_exit = true;
+        start->idle_exit_s = strtoull(argument, &end, 10);
+        return *argument >= '0' && *argument <= '9' && *end == '\0'
+               && start->idle_exit_s <= 100000000;
+    case 'a':
+        start->is_agent = true;
+        return true;
+    case 'k':
+        start->is_check = true;
+        return true;
+    default:
         return false;
-    *number = read;
-    return true;
+    }
+}
+
+/* What ends the program before it starts; the exit status, or -1 to go on. */
+static int answer(int argc, char **argv)
+{
+    scoped_buf example = { 0 };
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--version") == 0)
+            return printf("noded %s\n", SLUICE_VERSION) < 0;
+        if (strcmp(argv[i], "--help") == 0)
+            return fputs(usage, stdout) < 0;
+        if (strcmp(argv[i], "--example") == 0) {
+            settings_example(&noded_settings, &example);
+            return fputs(buf_string(&example), stdout) < 0;
+        }
+    }
+    return -1;
 }
 
 /* The host's name, as far as it may be a node's name. */
@@ -53,71 +95,129 @@ static const char *host_name(char host[NODE_NAME_MAX + 1])
     return host;
 }
 
-/* 0: go on; else the exit status plus one. */
-static int read_options(int argc, char **argv, struct options *options)
+/* What only the program knows about its settings. */
+static void check(const struct start *start, struct settings *settings)
 {
-    static const struct option known[] = {
-        { "private", required_argument, NULL, 'p' },
-        { "name", required_argument, NULL, 'n' },
-        { "slots", required_argument, NULL, 's' },
-        { "idle-exit", required_argument, NULL, 'i' },
-        { "agent", no_argument, NULL, 'a' },
-        { "version", no_argument, NULL, 'v' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    bool is_good = true;
+    const struct noded_values *values = settings_values(settings);
+    struct err err;
 
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        if (option == 'p')
-            options->folder = optarg;
-        else if (option == 'n')
-            options->name = optarg;
-        else if (option == 's')
-            is_good &= read_number(optarg, 1, NODE_SLOTS_MAX, &options->slots);
-        else if (option == 'i')
-            is_good &= read_number(optarg, 0, 100000000, &options->idle_exit_s);
-        else if (option == 'a')
-            options->is_agent = true;
-        else if (option == 'v')
-            return printf("noded %s\n", SLUICE_VERSION) > 0 ? 1 : 2;
-        else if (option == 'h')
-            return fputs(usage, stdout) >= 0 ? 1 : 2;
-        else
-            is_good = false;
-    }
-    if (options->name && !node_name_is_valid(options->name)) {
-        fprintf(stderr,
-                "noded: --name has 1 to %d letters, digits, dots, dashes, underscores\n",
-                NODE_NAME_MAX);
-        is_good = false;
-    }
-    if (is_good && options->folder && optind == argc)
-        return 0;
-    fputs(usage, stderr);
-    return 3;
+    if (start->private)
+        return;
+    if (!values->directory)
+        settings_fault(settings, "directory", "has to be set: an absolute path");
+    if (link_check("the broker", values->broker, values->insecure, &err) != RC_OK)
+        settings_fault(settings, "broker", "%s", err.text);
+    if (values->bulk
+        && link_check("the broker", values->bulk, values->insecure, &err) != RC_OK)
+        settings_fault(settings, "bulk", "%s", err.text);
 }
 
-static int run_agent(const struct options *options, const char *directory)
+/* The settings, or NULL after what is wrong was said. */
+static struct settings *load(const struct start *start)
+{
+    struct err err;
+    scoped(settings) settings = service_settings(&start->options, &err);
+
+    if (!settings) {
+        fprintf(stderr, "noded: %s\n", err.text);
+        return NULL;
+    }
+    check(start, settings);
+    fputs(settings_faults(settings), stderr);
+    return *settings_faults(settings) ? NULL : steal(&settings);
+}
+
+static void use(const struct settings *settings, struct agent_settings *agent)
+{
+    const struct noded_values *values = settings_values(settings);
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    agent->drain_timeout_ms = values->drain_timeout_ms;
+    agent->slots = values->cpus ? (uint32_t)values->cpus : cpus > 0 ? (uint32_t)cpus : 1;
+}
+
+/* A file with faults changes nothing. The old settings stay, as texts of them are in use.
+ */
+static void reload(void *context, struct agent_settings *agent)
+{
+    struct start *start = context;
+    scoped(settings) settings = load(start);
+
+    if (!settings) {
+        fputs("noded: the settings stay as they were\n", stderr);
+        return;
+    }
+    service_tell_changes(&noded_settings, start->settings, settings);
+    use(settings, agent);
+}
+
+static uint32_t memory_mb(uint64_t bytes)
+{
+    uint64_t mb = bytes >> 20;
+
+    return mb > UINT32_MAX ? UINT32_MAX : (uint32_t)mb;
+}
+
+/* The driver makes a file for each device. */
+static uint64_t gpus_found(void)
+{
+    char path[32];
+    uint64_t found = 0;
+
+    for (unsigned i = 0; i < GPUS_MAX; i++) {
+        snprintf(path, sizeof path, "/dev/nvidia%u", i);
+        if (access(path, F_OK) == 0)
+            found |= 1ull << i;
+    }
+    return found;
+}
+
+static uint64_t gpus_of(const struct setting_texts *gpus)
+{
+    uint64_t all = 0;
+
+    if (gpus->count == 1 && strcmp(gpus->items[0], "auto") == 0)
+        return gpus_found();
+    if (gpus->count == 1 && strcmp(gpus->items[0], "none") == 0)
+        return 0;
+    for (size_t i = 0; i < gpus->count; i++)
+        all |= 1ull << strtoul(gpus->items[i], NULL, 10);
+    return all;
+}
+
+static int run_agent(struct start *start)
 {
     static char requests[ENDPOINT_MAX], bulk[ENDPOINT_MAX];
+    const struct noded_values *values = settings_values(start->settings);
     char run[PATH_MAX + 8];
     struct err err;
-    struct agent_settings settings = { .directory = directory,
-                                       .name = options->name,
-                                       .requests = requests,
-                                       .bulk = bulk,
-                                       .slots = (uint32_t)options->slots,
-                                       .takes_any_label = true,
-                                       .idle_exit_ms = options->idle_exit_s * 1000,
-                                       .channel_fd = SUPERVISOR_CHANNEL_FD };
+    enum rc rc = RC_OK;
+    uint64_t idle_s = start->has_idle_exit ? start->idle_exit_s : start->private ? 10 : 0;
+    struct agent_settings settings = {
+        .directory = start->directory,
+        .name = values->name ? values->name : host_name(start->host),
+        .requests = start->private ? requests : values->broker,
+        .bulk = start->private ? bulk : values->bulk,
+        .insecure = values->insecure,
+        .memory_mb = memory_mb(values->memory),
+        .cache_size = values->cache_size,
+        .gpus = gpus_of(&values->gpus),
+        .labels = (const char **)(uintptr_t)values->labels.items,
+        .label_count = values->labels.count,
+        .takes_any_label = start->private != NULL,
+        .idle_exit_ms = idle_s * 1000,
+        .channel_fd = SUPERVISOR_CHANNEL_FD,
+        .reload = reload,
+        .reload_context = start,
+    };
 
-    snprintf(run, sizeof run, "%s/../run", directory);
-
-    enum rc rc = link_ipc_endpoint(run, "broker", requests, &err);
-
-    if (rc == RC_OK)
-        rc = link_ipc_endpoint(run, "bulk", bulk, &err);
+    use(start->settings, &settings);
+    if (start->private) {
+        snprintf(run, sizeof run, "%s/../run", start->directory);
+        rc = link_ipc_endpoint(run, "broker", requests, &err);
+        if (rc == RC_OK)
+            rc = link_ipc_endpoint(run, "bulk", bulk, &err);
+    }
     if (rc == RC_OK)
         rc = agent_run(&settings, &err);
     if (rc == RC_OK)
@@ -126,58 +226,90 @@ static int run_agent(const struct options *options, const char *directory)
     return 1;
 }
 
-static int run_supervisor(const struct options *options, char **argv,
-                          const char *directory)
+/* The agent gets our arguments, and the name that was found. */
+static int run_supervisor(struct start *start, int argc, char **argv)
 {
-    char slots[24], idle[24];
-    const char *agent[] = { "/proc/self/exe",
-                            "--private",
-                            options->folder,
-                            "--name",
-                            options->name,
-                            "--slots",
-                            slots,
-                            "--idle-exit",
-                            idle,
-                            "--agent",
-                            NULL };
-    struct supervisor_options supervisor = { .directory = directory,
+    const struct noded_values *values = settings_values(start->settings);
+    const char *agent[ARGUMENTS_MAX + 5] = { "/proc/self/exe" };
+    struct supervisor_options supervisor = { .directory = start->directory,
                                              .agent = agent,
                                              .restart_wait_ms = 100 };
     char self[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    int count = 1;
 
-    (void)argv;
     if (size > 0) {
         self[size] = '\0';
         agent[0] = self;
     }
-    snprintf(slots, sizeof slots, "%lu", (unsigned long)options->slots);
-    snprintf(idle, sizeof idle, "%lu", (unsigned long)options->idle_exit_s);
+    if (argc > ARGUMENTS_MAX) {
+        fprintf(stderr, "noded: more than %d arguments\n", ARGUMENTS_MAX);
+        return 2;
+    }
+    while (count < argc) {
+        agent[count] = argv[count];
+        count++;
+    }
+    if (!values->name) {
+        agent[count++] = "--name";
+        agent[count++] = host_name(start->host);
+    }
+    agent[count++] = "--agent";
+    service_notify("READY=1");
+    unsetenv("NOTIFY_SOCKET");
     return supervisor_run(&supervisor);
+}
+
+static bool find_directory(struct start *start)
+{
+    const struct noded_values *values = settings_values(start->settings);
+    char path[PATH_MAX + 8];
+
+    if (snprintf(path, sizeof path, "%s%s",
+                 start->private ? start->private : values->directory,
+                 start->private ? "/node" : "")
+        >= PATH_MAX) {
+        fputs("noded: the folder's path is too long\n", stderr);
+        return false;
+    }
+    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+        fprintf(stderr, "noded: cannot make the folder %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    if (!realpath(path, start->directory)) {
+        fprintf(stderr, "noded: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    struct options options = { .slots = cpus > 0 ? (uint64_t)cpus : 1,
-                               .idle_exit_s = 10 };
-    int status = read_options(argc, argv, &options);
-    char path[PATH_MAX + 8], directory[PATH_MAX];
+    static const struct option own[] = {
+        { "private", required_argument, NULL, 'p' },
+        { "idle-exit", required_argument, NULL, 'i' },
+        { "agent", no_argument, NULL, 'a' },
+        { "check", no_argument, NULL, 'k' },
+        { NULL, 0, NULL, 0 },
+    };
+    static struct start start = { .options = { .schema = &noded_settings } };
+    int status = answer(argc, argv);
 
-    if (status != 0)
-        return status - 1;
-    if (!options.name)
-        options.name = host_name(options.host);
-    snprintf(path, sizeof path, "%s/node", options.folder);
-    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-        fprintf(stderr, "noded: cannot make the folder %s: %s\n", path, strerror(errno));
-        return 1;
+    if (status >= 0)
+        return status;
+    if (!service_options_read(&start.options, argc, argv, own, take_option, &start)) {
+        fputs(usage, stderr);
+        return 2;
     }
-    if (!realpath(path, directory)) {
-        fprintf(stderr, "noded: %s: %s\n", path, strerror(errno));
-        return 1;
-    }
-    return options.is_agent ? run_agent(&options, directory)
-                            : run_supervisor(&options, argv, directory);
+    start.settings = load(&start);
+    if (!start.settings)
+        return 2;
+    if (start.is_check)
+        status = 0;
+    else if (!find_directory(&start))
+        status = 1;
+    else
+        status = start.is_agent ? run_agent(&start) : run_supervisor(&start, argc, argv);
+    settings_destroy(start.settings);
+    return status;
 }

@@ -128,21 +128,22 @@ static void *work(void *argument)
     struct err err;
     struct job *job;
 
-    if (bulk_client_create(workers->zmq_context, workers->bulk_endpoint, BULK_TIMEOUT_MS,
-                           &context.client, &err)
-        != RC_OK) {
-        fprintf(stderr, "noded: %s\n", err.text);
-        abort();
-    }
     pthread_mutex_lock(&workers->lock);
     for (;;) {
-        while (!workers->is_ending && !workers->todo.first)
+        while (!workers->is_ending && (!workers->todo.first || !workers->bulk_endpoint))
             pthread_cond_wait(&workers->wake, &workers->lock);
         if (workers->is_ending)
             break;
         job = list_take(&workers->todo);
         pthread_mutex_unlock(&workers->lock);
         context.job = job;
+        if (!context.client
+            && bulk_client_create(workers->zmq_context, workers->bulk_endpoint,
+                                  BULK_TIMEOUT_MS, &context.client, &err)
+                   != RC_OK) {
+            fprintf(stderr, "noded: %s\n", err.text);
+            abort();
+        }
         if (job->kind == JOB_PREPARE)
             job->rc = attempt_prepare(workers->staging, &port, job->identity, job->stage,
                                       &job->cancelled, &job->err);
@@ -157,8 +158,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-enum rc workers_create(const struct staging *staging, void *zmq_context,
-                       const char *bulk_endpoint, unsigned count,
+enum rc workers_create(const struct staging *staging, void *zmq_context, unsigned count,
                        struct workers **workers, struct err *err)
 {
     scoped(workers) made = calloc(1, sizeof *made);
@@ -167,7 +167,6 @@ enum rc workers_create(const struct staging *staging, void *zmq_context,
         return err_set(err, RC_NO_MEMORY, "no memory for worker threads");
     made->staging = staging;
     made->zmq_context = zmq_context;
-    made->bulk_endpoint = bulk_endpoint;
     made->todo.last = &made->todo.first;
     made->done.last = &made->done.first;
     pthread_mutex_init(&made->lock, NULL);
@@ -198,6 +197,14 @@ void workers_destroy(struct workers *workers)
     if (workers->fd >= 0)
         close(workers->fd);
     free(workers);
+}
+
+void workers_connect(struct workers *workers, const char *bulk_endpoint)
+{
+    pthread_mutex_lock(&workers->lock);
+    workers->bulk_endpoint = bulk_endpoint;
+    pthread_cond_broadcast(&workers->wake);
+    pthread_mutex_unlock(&workers->lock);
 }
 
 void workers_submit(struct workers *workers, struct job *job)

@@ -25,12 +25,14 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
 };
 
 struct workers;
-/* staging and endpoint are borrowed. */
+/* Jobs wait until workers_connect has told where files are moved. staging is borrowed. */
 NODISCARD enum rc workers_create(const struct staging *staging, void *zmq_context,
-                                 const char *bulk_endpoint, unsigned count,
-                                 struct workers **workers, struct err *err);
+                                 unsigned count, struct workers **workers,
+                                 struct err *err);
 void workers_destroy(struct workers *workers); /* waits for jobs under way */
 SCOPED(workers)
+/* Once; the endpoint is borrowed. */
+void workers_connect(struct workers *workers, const char *bulk_endpoint);
 void workers_submit(struct workers *workers, struct job *job);
 int workers_fd(const struct workers *workers);
 struct job *workers_take(struct workers *workers); /* NULL: none is done */

@@ -18,6 +18,8 @@ struct bulk_server;
 NODISCARD enum rc bulk_server_create(void *zmq_context, const char *endpoint,
                                      struct objects *objects, struct bulk_server **server,
                                      struct err *err);
+/* Where it listens (link_bound). Lives as long as the server. */
+const char *bulk_server_endpoint(const struct bulk_server *server);
 /* Messages that did not decode or whose sender does not take answers. Any thread. */
 uint64_t bulk_server_dropped(const struct bulk_server *server);
 void bulk_server_destroy(struct bulk_server *server); /* stops the thread */

@@ -18,6 +18,7 @@
 struct bulk_server {
     struct objects *objects; /* borrowed */
     void *socket;            /* the pump's */
+    char endpoint[ENDPOINT_MAX];
     struct pump *pump;
     struct uploads *uploads;
     unsigned char *chunk; /* BULK_CHUNK_BYTES, for what is read */
@@ -372,6 +373,7 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
         link_bind_bounded(zmq_context, ZMQ_ROUTER, endpoint, bounds, &self->socket, err);
     if (rc != RC_OK)
         return rc;
+    link_bound(self->socket, endpoint, self->endpoint);
     rc = pump_create(self->socket, calls, self, &self->pump, err);
     if (rc != RC_OK) {
         link_close(self->socket);
@@ -379,6 +381,11 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
     }
     *server = steal(&self);
     return RC_OK;
+}
+
+const char *bulk_server_endpoint(const struct bulk_server *server)
+{
+    return server->endpoint;
 }
 
 uint64_t bulk_server_dropped(const struct bulk_server *server)

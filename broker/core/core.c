@@ -74,6 +74,11 @@ struct core *core_create(const struct core_options *options)
     return core;
 }
 
+void core_configure(struct core *core, const struct core_options *options)
+{
+    core->options = *options;
+}
+
 void core_destroy(struct core *core)
 {
     if (!core)
@@ -125,6 +130,8 @@ void core_step(struct core *core, const struct core_input *input, struct changes
         break;
     case INPUT_BEAT:
         node_beat(core, input->node);
+        if (input->yes)
+            node_cpu(core, input, changes);
         break;
     case INPUT_STARTED:
         node_beat(core, input->node);

@@ -130,7 +130,7 @@ enum input_kind {
     INPUT_VERDICT,    /* run, stage, then: answer to CHANGE_EVALUATE */
     INPUT_JOIN,     /* node, offer, tokens: a node says hello and which attempts it has */
     INPUT_LEAVE,    /* node: it says goodbye; its attempts are lost */
-    INPUT_BEAT,     /* node: it lives */
+    INPUT_BEAT,     /* node: it lives; yes: and offers offer.cpu_milli from now on */
     INPUT_STARTED,  /* node, token */
     INPUT_FINISHED, /* node, token, status, cause */
     INPUT_TICK, /* time has passed, or the batch ends: nodes time out, tasks are handed
@@ -213,6 +213,8 @@ void changes_fini(struct changes *changes);
 
 struct core *core_create(const struct core_options *options); /* NULL: no memory */
 void core_destroy(struct core *core);
+/* Other options from now on. Nothing that is there is taken away. */
+void core_configure(struct core *core, const struct core_options *options);
 SCOPED(core)
 
 /* Appends to changes. A refusal is a change, too. */

@@ -200,4 +200,5 @@ void node_join(struct core *core, const struct core_input *input,
                struct changes *changes);
 void node_leave(struct core *core, uint32_t number, struct changes *changes);
 void node_beat(struct core *core, uint32_t number);
+void node_cpu(struct core *core, const struct core_input *input, struct changes *changes);
 void nodes_time_out(struct core *core, struct changes *changes);

@@ -97,6 +97,22 @@ void node_beat(struct core *core, uint32_t number)
         core->nodes[number].seen_us = core->now_us;
 }
 
+/* With less than is in use, nothing more is assigned until attempts have ended. */
+void node_cpu(struct core *core, const struct core_input *input, struct changes *changes)
+{
+    struct node *node =
+        input->node < core->node_capacity ? &core->nodes[input->node] : NULL;
+    uint32_t cpu = input->offer.cpu_milli;
+
+    if (!node || node->state != NODE_ONLINE || node->offer.cpu_milli == cpu)
+        return;
+    node->cpu_free += (int64_t)cpu - node->offer.cpu_milli;
+    node->offer.cpu_milli = cpu;
+    if (node->held_for)
+        queue_release(node->held_for);
+    node_announce(input->node, NODE_ONLINE, changes);
+}
+
 /* Nodes that could time out: online ones, and away ones from which attempts are expected
  * back. */
 static bool is_watched(const struct node *node)

@@ -134,6 +134,92 @@ bool link_is_local(const char *endpoint)
     return port && is_loopback(address, (size_t)(port - address));
 }
 
+enum rc link_check(const char *what, const char *endpoint, bool is_insecure,
+                   struct err *err)
+{
+    if (is_insecure || link_is_local(endpoint))
+        return RC_OK;
+    return err_set(err, RC_DENIED,
+                   "%s: %s is not on this machine, and what goes there is neither "
+                   "encrypted nor protected by a password; if everybody on that network "
+                   "may use the broker, say so with `insecure: true` in the settings (or "
+                   "sluice --insecure), else use an address of this machine, such as "
+                   "127.0.0.1",
+                   what, endpoint);
+}
+
+/* Host and port of a tcp:// endpoint; false for others. The host keeps its brackets. */
+static bool split_tcp(const char *endpoint, const char **host, size_t *size,
+                      const char **port)
+{
+    const char *address = endpoint_of(endpoint, "tcp://");
+    const char *colon = address ? strrchr(address, ':') : NULL;
+
+    if (!colon)
+        return false;
+    *host = address;
+    *size = (size_t)(colon - address);
+    *port = colon + 1;
+    return true;
+}
+
+void link_with_host(const char *endpoint, const char *host, char out[ENDPOINT_MAX])
+{
+    bool is_bare_six = strchr(host, ':') && host[0] != '[';
+    const char *old, *port;
+    size_t size;
+
+    if (split_tcp(endpoint, &old, &size, &port))
+        snprintf(out, ENDPOINT_MAX, "tcp://%s%s%s:%s", is_bare_six ? "[" : "", host,
+                 is_bare_six ? "]" : "", port);
+    else
+        snprintf(out, ENDPOINT_MAX, "%s", endpoint);
+}
+
+static bool is_wildcard(const char *host, size_t size)
+{
+    static const char *const all[] = { "*", "0.0.0.0", "[::]" };
+
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        if (strlen(all[i]) == size && memcmp(all[i], host, size) == 0)
+            return true;
+    return false;
+}
+
+void link_seen_from(const char *told, const char *used, char out[ENDPOINT_MAX])
+{
+    const char *host, *port, *used_host, *used_port;
+    char name[ENDPOINT_MAX];
+    size_t size, used_size;
+
+    if (!split_tcp(told, &host, &size, &port) || !is_wildcard(host, size)) {
+        snprintf(out, ENDPOINT_MAX, "%s", told);
+        return;
+    }
+    if (!split_tcp(used, &used_host, &used_size, &used_port)) {
+        used_host = "127.0.0.1";
+        used_size = strlen(used_host);
+    }
+    snprintf(name, sizeof name, "%.*s", (int)used_size, used_host);
+    link_with_host(told, name, out);
+}
+
+void link_bound(void *socket, const char *configured, char out[ENDPOINT_MAX])
+{
+    size_t length = strlen(configured), size = ENDPOINT_MAX;
+    char bound[ENDPOINT_MAX], host[ENDPOINT_MAX];
+    const char *at, *port;
+    size_t host_size;
+
+    snprintf(out, ENDPOINT_MAX, "%s", configured);
+    if (length < 2 || strcmp(configured + length - 2, ":*") != 0
+        || zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &size) != 0
+        || !split_tcp(configured, &at, &host_size, &port))
+        return;
+    snprintf(host, sizeof host, "%.*s", (int)host_size, at);
+    link_with_host(bound, host, out);
+}
+
 static bool set_int(void *socket, int option, int value)
 {
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;

@@ -21,6 +21,19 @@ NODISCARD enum rc link_ipc_endpoint(const char *folder, const char *name,
                                     char out[ENDPOINT_MAX], struct err *err);
 /* Whether the endpoint is ipc:// or a loopback address, which need no encryption. */
 bool link_is_local(const char *endpoint);
+/* RC_DENIED unless the endpoint is local or is_insecure. what: whose it is, for the text
+ * ("the broker", "listen.requests"). */
+NODISCARD enum rc link_check(const char *what, const char *endpoint, bool is_insecure,
+                             struct err *err);
+
+/* The endpoint with another host; ipc:// endpoints stay as they are. */
+void link_with_host(const char *endpoint, const char *host, char out[ENDPOINT_MAX]);
+/* What a broker told, for somebody who reached it at used: a host that stands for every
+ * address (*, 0.0.0.0, [::]) becomes the one that was used. */
+void link_seen_from(const char *told, const char *used, char out[ENDPOINT_MAX]);
+/* Where a socket that was bound to configured listens: the same, but for "tcp://HOST:*",
+ * where the system chose the port. */
+void link_bound(void *socket, const char *configured, char out[ENDPOINT_MAX]);
 
 /* A libzmq socket of the given type (ZMQ_ROUTER ...) with our options set, bound or
  * connected. Bind: RC_CONFLICT when the endpoint is taken, also for ipc://, where a

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERB_OPTIONS_MAX = 16 };
+enum { VERB_OPTIONS_MAX = 20 };
 
 _Static_assert((int)SLUICE_CORRUPT == (int)RC_CORRUPT, "sluice_code follows enum rc");
 
@@ -124,16 +124,18 @@ int cli_begin(struct cli *cli, int argc, char **argv, const struct option *optio
         { "json", 0, OPTION_FLAG, &cli->json },
         { "help", 'h', OPTION_FLAG, &help },
         { "project", 'C', OPTION_TEXT, &cli->folder },
-        { "broker", 0, OPTION_TEXT, &cli->broker },
+        { "broker", 0, OPTION_TEXT, &cli->wish.broker },
+        { "context", 0, OPTION_TEXT, &cli->wish.context },
+        { "insecure", 0, OPTION_FLAG, &cli->wish.insecure },
+        { "timeout", 0, OPTION_TEXT, &cli->wish.timeout },
     };
-    size_t common = 4;
+    size_t common = 7;
     struct err err;
 
     must(common + option_count <= VERB_OPTIONS_MAX);
     if (option_count)
         memcpy(all + common, options, option_count * sizeof *options);
     cli->verb = argv[0];
-    cli->broker = getenv("SLUICE_BROKER");
     cli->words = argv + 1;
     if (options_read(argc, argv, all, common + option_count, &cli->word_count, &err)
         != RC_OK)
@@ -141,8 +143,6 @@ int cli_begin(struct cli *cli, int argc, char **argv, const struct option *optio
                         err.text, cli->verb);
     if (help)
         return help_print(cli->verb, stdout);
-    if (cli->broker && !*cli->broker)
-        cli->broker = NULL;
     return check_words(cli, words_min, words_max);
 }
 
@@ -150,6 +150,7 @@ void cli_end(struct cli *cli)
 {
     sluice_close(cli->sluice);
     free(cli->project);
+    peer_fini(&cli->peer);
     cli->sluice = NULL;
     cli->project = NULL;
 }
@@ -161,17 +162,34 @@ bool cli_project(struct cli *cli)
     return cli->project != NULL;
 }
 
+int cli_peer(struct cli *cli)
+{
+    struct err err;
+
+    if (cli->has_peer)
+        return EXIT_GO_ON;
+    if (peer_find(&cli->wish, &cli->peer, &err) != RC_OK)
+        return cli_fail_err(cli, EXIT_WRONG, &err);
+    cli->has_peer = true;
+    return EXIT_GO_ON;
+}
+
 bool cli_has_store(struct cli *cli)
 {
-    return cli->broker || (cli_project(cli) && project_has(cli->project, ".sluice"));
+    return cli->peer.broker || (cli_project(cli) && project_has(cli->project, ".sluice"));
 }
 
 int cli_connect(struct cli *cli, enum connect how)
 {
-    int code;
+    int code = cli_peer(cli);
 
-    if (cli->broker)
-        code = sluice_connect(cli->broker, 0, &cli->sluice, &cli->error);
+    if (code != EXIT_GO_ON)
+        return code;
+    if (cli->peer.broker)
+        code = sluice_connect_with(
+            cli->peer.broker,
+            &(struct sluice_options){ cli->peer.timeout_ms, cli->peer.insecure },
+            &cli->sluice, &cli->error);
     else if (!cli_has_store(cli) && how != CONNECT_START)
         return cli_fail(cli, how == CONNECT_STORE ? EXIT_WRONG : EXIT_UNREACHABLE,
                         "there are no runs here yet: no folder .sluice in %s or above; "
@@ -182,6 +200,8 @@ int cli_connect(struct cli *cli, enum connect how)
                                    &cli->error);
     if (code == SLUICE_OK)
         return EXIT_GO_ON;
+    if (cli->peer.broker && (code == SLUICE_DENIED || code == SLUICE_INVALID))
+        return fail_text(cli, EXIT_WRONG, rc_name((enum rc)code), cli->error.text);
     /* Whatever kept the broker from coming up (permissions, a full disk, a foreign
      * store), the text says it; for scripts it is one thing: there is no broker. */
     return fail_text(cli, EXIT_UNREACHABLE, rc_name((enum rc)code), cli->error.text);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "client/cli/options.h"
+#include "client/cli/peer.h"
 #include "client/lib/sluice.h"
 #include "codecs/base/base.h"
 
@@ -27,9 +28,11 @@ enum connect {
 struct cli {
     const char *verb;
     bool json;
-    const char *folder; /* -C, or NULL */
-    const char *broker; /* --broker or SLUICE_BROKER, or NULL */
-    char **words;       /* borrowed from argv: arguments that are no options */
+    const char *folder;    /* -C, or NULL */
+    struct peer_wish wish; /* --broker, --context, --insecure, --timeout */
+    struct peer peer;      /* found by cli_peer */
+    bool has_peer;
+    char **words; /* borrowed from argv: arguments that are no options */
     size_t word_count;
     char *project; /* absolute, or NULL before cli_project found it; owned */
     struct sluice *sluice;
@@ -45,7 +48,10 @@ void cli_end(struct cli *cli);
 
 /* Finds the project's folder if it is not known yet; false when there is none. */
 bool cli_project(struct cli *cli);
-bool cli_has_store(struct cli *cli); /* there is a broker to ask, or one to start */
+/* Finds which broker is meant. EXIT_GO_ON, or the exit code after the fault was said. */
+int cli_peer(struct cli *cli);
+/* There is a broker to ask, or one to start; after cli_peer. */
+bool cli_has_store(struct cli *cli);
 int cli_connect(struct cli *cli, enum connect how);
 
 /* Print what is wrong, return the exit code. cli_fail_last prints cli->error. */

@@ -177,7 +177,7 @@ static int lost_broker(struct follow *self)
         cli->error.code == SLUICE_UNREACHABLE || cli->error.code == SLUICE_TIMEOUT;
 
     live_leave(&self->live);
-    if (!is_away || cli->broker || !self->view || self->restarts++ == RESTARTS_MAX)
+    if (!is_away || !self->view || self->restarts++ == RESTARTS_MAX)
         return cli_fail_last(cli);
     cli_note(cli, "the broker does not answer; looking for it again");
     sluice_events_close(self->events);

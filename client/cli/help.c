@@ -105,6 +105,9 @@ int help_print(const char *verb, FILE *to)
     fputs("Every verb takes:\n"
           "  -C, --project DIR      look for the project from DIR\n"
           "  --broker URL           talk to this broker (or SLUICE_BROKER)\n"
+          "  --context NAME         talk to the broker of that name in your settings\n"
+          "  --insecure             the broker may be on another machine, unencrypted\n"
+          "  --timeout DURATION     wait so long for the broker (10s)\n"
           "  --json                 print data (docs/cli-json.md)\n"
           "  -h, --help             explain the verb\n",
           to);

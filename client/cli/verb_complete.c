@@ -56,8 +56,16 @@ static void parameters(const struct config *config, const char *name)
 /* Completion starts no broker. */
 static bool connect_running(struct cli *cli)
 {
-    if (cli->broker)
-        return sluice_connect(cli->broker, 0, &cli->sluice, &cli->error) == 0;
+    struct err err;
+
+    if (peer_find(&cli->wish, &cli->peer, &err) != RC_OK)
+        return false;
+    if (cli->peer.broker)
+        return sluice_connect_with(
+                   cli->peer.broker,
+                   &(struct sluice_options){ cli->peer.timeout_ms, cli->peer.insecure },
+                   &cli->sluice, &cli->error)
+               == 0;
     return cli_has_store(cli)
            && sluice_open_project(cli->project, false, &cli->sluice, &cli->error) == 0;
 }

@@ -61,6 +61,9 @@ int verb_ls(int argc, char **argv)
         return end;
     if (limit < 1 || limit > RUNS_MAX)
         return cli_fail(&cli, EXIT_WRONG, "-n takes 1 to %d", RUNS_MAX);
+    end = cli_peer(&cli);
+    if (end != EXIT_GO_ON)
+        return end;
     if (cli_has_store(&cli)) {
         end = cli_connect(&cli, CONNECT_STORE);
         if (end != EXIT_GO_ON)

@@ -147,10 +147,13 @@ int verb_stop(int argc, char **argv)
 
     if (end != EXIT_GO_ON)
         return end;
-    if (cli.broker)
+    end = cli_peer(&cli);
+    if (end != EXIT_GO_ON)
+        return end;
+    if (cli.peer.broker)
         return cli_fail(&cli, EXIT_WRONG,
                         "this ends only a project's private broker, not the one at %s",
-                        cli.broker);
+                        cli.peer.broker);
     if (!cli_has_store(&cli))
         return print_stopped(&cli, false);
 

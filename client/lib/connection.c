@@ -44,25 +44,52 @@ struct sluice *sluice_create(const char *endpoint, uint32_t timeout_ms, struct e
 int sluice_connect(const char *endpoint, uint32_t timeout_ms, struct sluice **sluice,
                    struct sluice_error *error)
 {
+    return sluice_connect_with(endpoint, &(struct sluice_options){ timeout_ms, false },
+                               sluice, error);
+}
+
+/* What the broker told, as it is reached from here. */
+static enum rc use_endpoints(struct sluice *sluice, const struct sluice_info *info,
+                             bool is_insecure, struct err *err)
+{
+    enum rc rc;
+
+    if (strlen(info->bulk_endpoint) >= ENDPOINT_MAX
+        || strlen(info->events_endpoint) >= ENDPOINT_MAX)
+        return err_set(err, RC_PROTOCOL, "the broker's endpoints are too long");
+    link_seen_from(info->bulk_endpoint, sluice->endpoint, sluice->bulk_endpoint);
+    link_seen_from(info->events_endpoint, sluice->endpoint, sluice->events_endpoint);
+    rc = link_check("the broker's files", sluice->bulk_endpoint, is_insecure, err);
+    return rc != RC_OK ? rc
+                       : link_check("the broker's events", sluice->events_endpoint,
+                                    is_insecure, err);
+}
+
+int sluice_connect_with(const char *endpoint, const struct sluice_options *options,
+                        struct sluice **sluice, struct sluice_error *error)
+{
     struct err own;
     struct sluice_info info;
     struct err *err = error_or(error, &own);
-    struct sluice *made = sluice_create(endpoint, timeout_ms, err);
+    struct sluice *made;
     int code;
 
+    if (!strstr(endpoint, "://"))
+        return (int)err_set(err, RC_INVALID,
+                            "%s is no endpoint; write tcp://HOST:PORT or ipc://PATH",
+                            endpoint);
+    if (link_check("the broker", endpoint, options->insecure, err) != RC_OK)
+        return (int)err->rc;
+    made = sluice_create(endpoint, options->timeout_ms, err);
     if (!made)
         return (int)err->rc;
     code = sluice_status(made, &info, (struct sluice_error *)err);
-    if (code == SLUICE_OK
-        && (strlen(info.bulk_endpoint) >= ENDPOINT_MAX
-            || strlen(info.events_endpoint) >= ENDPOINT_MAX))
-        code = (int)err_set(err, RC_PROTOCOL, "the broker's endpoints are too long");
+    if (code == SLUICE_OK)
+        code = (int)use_endpoints(made, &info, options->insecure, err);
     if (code != SLUICE_OK) {
         sluice_close(made);
         return code;
     }
-    snprintf(made->bulk_endpoint, ENDPOINT_MAX, "%s", info.bulk_endpoint);
-    snprintf(made->events_endpoint, ENDPOINT_MAX, "%s", info.events_endpoint);
     *sluice = made;
     return SLUICE_OK;
 }

@@ -55,6 +55,15 @@ struct sluice;
  * timeout_ms: 0 for the default of 10 s. */
 int sluice_connect(const char *endpoint, uint32_t timeout_ms, struct sluice **sluice,
                    struct sluice_error *error);
+
+struct sluice_options {
+    uint32_t timeout_ms; /* 0 for the default of 10 s */
+    bool insecure; /* the broker may be on another machine; without it, SLUICE_DENIED, as
+                      nothing is encrypted */
+};
+/* As sluice_connect, which refuses a broker on another machine. */
+int sluice_connect_with(const char *endpoint, const struct sluice_options *options,
+                        struct sluice **sluice, struct sluice_error *error);
 void sluice_close(struct sluice *sluice);
 
 /* The private broker and node of a project: those under <project>/.sluice/, started when

@@ -380,7 +380,7 @@ static size_t names_here(struct spot *spot, const char *names[SETTINGS_MAX])
 
 static void fault_unknown(struct spot *spot, uint32_t line, const char *key)
 {
-    const char *names[SETTINGS_MAX];
+    const char *names[SETTINGS_MAX] = { NULL };
     size_t count = names_here(spot, names);
     const char *nearest = nearest_of(key, names, count);
     scoped_buf all = { 0 };

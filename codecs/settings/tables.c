@@ -58,7 +58,8 @@ static bool index_is_valid(const char *text)
 {
     size_t size = strlen(text);
 
-    return size > 0 && size <= 4 && strspn(text, "0123456789") == size;
+    return size > 0 && size <= 2 && strspn(text, "0123456789") == size
+           && strtoul(text, NULL, 10) < 64;
 }
 
 static const char *const gpu_words[] = { "auto", "none", NULL };
@@ -116,18 +117,21 @@ static const struct setting noded_rows[] = {
       .help = "Where the broker moves files; if not given, the broker tells." },
     { "insecure", SETTING_FLAG, NODED(insecure), "false",
       .help = "Lets the node talk to a broker on another machine, without encryption." },
-    { "slots", SETTING_NUMBER, NODED(slots), "0", .min = 0, .max = NODE_SLOTS_MAX,
-      .is_reloadable = true, .help = "Tasks at once; 0 is the number of processors." },
-    { "cpus", SETTING_NUMBER, NODED(cpus), "0", .min = 0, .max = 65536,
-      .help = "Processors for tasks; 0 is all of them." },
+    { "cpus", SETTING_NUMBER, NODED(cpus), "0", .min = 0, .max = NODE_SLOTS_MAX,
+      .is_reloadable = true,
+      .help = "Processors for tasks, and so how many tasks of one processor run at once; "
+              "0 is all of them." },
     { "memory", SETTING_SIZE, NODED(memory), "0", .min = 0, .max = 1ull << 50,
-      .help = "Memory for tasks; 0 is all that the machine has." },
+      .help = "Memory for tasks; 0 is no limit." },
     { "gpus", SETTING_LIST, NODED(gpus), "auto", .is_valid = index_is_valid,
-      .allowed = "auto, none, or a list of indexes such as [0, 1]", .words = gpu_words,
-      .help = "GPUs for tasks." },
-    { "labels", SETTING_PAIRS, NODED(labels), .is_valid = node_name_is_valid,
-      .allowed = "a mapping such as {zone: lab}, its keys of letters, digits and .-_",
-      .help = "What the node is or has, for steps that ask for it." },
+      .allowed = "auto, none, or a list of indexes below 64 such as [0, 1]",
+      .words = gpu_words,
+      .help = "GPUs for tasks, by index; auto is every NVIDIA device of the machine." },
+    { "labels", SETTING_LIST, NODED(labels), .is_valid = node_name_is_valid,
+      .allowed = "a list of names such as [gpu-large, lab], each of letters, digits, "
+                 "dots, dashes and underscores",
+      .help =
+          "The environments that the node serves: steps that name one run only there." },
     { "cache-size", SETTING_SIZE, NODED(cache_size), "0", .min = 0, .max = 1ull << 60,
       .help = "How much disk the cache of files may fill; 0 is no limit." },
     { "drain-timeout", SETTING_DURATION, NODED(drain_timeout_ms), "0", .min = 0,

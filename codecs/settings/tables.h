@@ -12,10 +12,10 @@ struct brokerd_values {
 struct noded_values {
     const char *directory, *name, *broker, *bulk;
     bool insecure;
-    uint64_t slots, cpus;      /* 0: as many as the machine has processors */
-    uint64_t memory;           /* bytes; 0: what the machine has */
+    uint64_t cpus;             /* 0: as many as the machine has processors */
+    uint64_t memory;           /* bytes; 0: not limited */
     struct setting_texts gpus; /* indexes, or one of "auto", "none" */
-    struct setting_pairs labels;
+    struct setting_texts labels;
     uint64_t cache_size; /* bytes; 0: no limit */
     uint64_t drain_timeout_ms;
 };

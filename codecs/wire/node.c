@@ -136,6 +136,38 @@ enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
     return RC_OK;
 }
 
+void beat_encode(struct buf *buf, uint32_t cpu_milli)
+{
+    pack_map(buf, 1);
+    pack_text(buf, "cpu");
+    pack_uint(buf, cpu_milli);
+}
+
+enum rc beat_decode(const void *bytes, size_t size, bool *has_cpu, uint32_t *cpu_milli,
+                    struct err *err)
+{
+    struct reader reader;
+    uint32_t read = 0;
+    bool has_read = false;
+
+    reader_init(&reader, bytes, size);
+    for (size_t n = size > 0 ? reader_map(&reader) : 0; n > 0 && reader_ok(&reader);
+         n--) {
+        if (bytes_are(reader_string(&reader), "cpu")) {
+            read = (uint32_t)reader_uint_max(&reader, NODE_SLOTS_MAX);
+            has_read = true;
+        } else {
+            reader_skip(&reader);
+        }
+    }
+    if (!reader_at_end(&reader))
+        return undecodable(err, "beat", &reader);
+    *has_cpu = has_read;
+    if (has_read)
+        *cpu_milli = read;
+    return RC_OK;
+}
+
 void tokens_encode(struct buf *buf, const uint64_t *tokens, size_t count)
 {
     pack_map(buf, 1);

@@ -35,6 +35,7 @@ struct supervisor {
     struct roster *roster;
     struct agent_process agent;
     enum stage stage;
+    bool is_urgent;                       /* asked to stop twice */
     uint64_t kill_ms;                     /* STAGE_STOP_TASKS: when SIGKILL follows */
     struct channel_message note, refusal; /* owed to the agent if kind is not START */
     uint32_t agent_events;                /* as the epoll set has them */
@@ -272,7 +273,10 @@ static void agent_ended(struct supervisor *self, int status)
     agent_process_ended(&self->agent, &self->options, now_ms());
     if (self->stage == STAGE_STOP_AGENT
         || (self->stage == STAGE_RUN && WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
-        tasks_stop(self);
+        if (self->is_urgent)
+            tasks_kill(self);
+        else
+            tasks_stop(self);
         return;
     }
     fprintf(stderr,
@@ -293,7 +297,7 @@ static void children_reap(struct supervisor *self)
     roster_children_changed(self->roster, self->agent.pid);
 }
 
-/* Asked once: the agent is asked; twice: it is killed; while tasks stop: these are. */
+/* Asked once: the agent is asked; twice: it is killed, and the tasks with it. */
 static void stop_asked(struct supervisor *self)
 {
     switch (self->stage) {
@@ -306,6 +310,7 @@ static void stop_asked(struct supervisor *self)
         kill(self->agent.pid, SIGTERM);
         break;
     case STAGE_STOP_AGENT:
+        self->is_urgent = true;
         kill(self->agent.pid, SIGKILL);
         break;
     case STAGE_STOP_TASKS:

@@ -24,7 +24,7 @@ enum { SUPERVISOR_CHANNEL_FD = 3 };
 
 /* Runs until SIGTERM or SIGINT (passes it on to the agent, waits for it, then ends the
  * tasks that still run: SIGTERM, 15 s, SIGKILL) or until the agent exits with status 0.
- * A second one kills the agent, or the tasks if the agent is gone. SIGHUP is passed on.
+ * A second one kills the agent and the tasks. SIGHUP is passed on.
  * Returns the process exit status. Fails at once if another supervisor holds
  * <directory>/lock. */
 int supervisor_run(const struct supervisor_options *options);

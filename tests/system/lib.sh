@@ -9,11 +9,13 @@
 
 set -u
 : "${SLUICE:?the path of sluice}" "${TOOLS:?the folder of the test programs}"
-unset SLUICE_BROKER NO_COLOR VH_JOB_ID 2>/dev/null || true
+unset SLUICE_BROKER SLUICE_CONTEXT NO_COLOR VH_JOB_ID 2>/dev/null || true
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test.XXXXXX") || exit 1
 project=$scratch/p
 out=$scratch/out
 err=$scratch/err
+XDG_CONFIG_HOME=$scratch/config # of nobody
+export XDG_CONFIG_HOME
 failures=0
 case_name=start
 ended=by-itself

@@ -76,6 +76,12 @@ static struct fake_object *fake_find(const char *digest)
     return NULL;
 }
 
+int sluice_connect_with(const char *endpoint, const struct sluice_options *options,
+                        struct sluice **sluice, struct sluice_error *error)
+{
+    return sluice_connect(endpoint, options->timeout_ms, sluice, error);
+}
+
 int sluice_connect(const char *endpoint, uint32_t timeout_ms, struct sluice **sluice,
                    struct sluice_error *error)
 {
