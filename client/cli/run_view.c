@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BAR_CELLS = 20, NAME_COLUMNS_MAX = 30, RANKS = 3, STATE_COLUMNS = 8 };
+enum {
+    BAR_CELLS = 20,
+    BAR_CELLS_MIN = 4,
+    NAME_COLUMNS_MAX = 30,
+    RANKS = 3,
+    STATE_COLUMNS = 8
+};
 
 static uint64_t done_of(const struct sluice_stage *stage)
 {
@@ -40,12 +46,15 @@ static void pad(struct buf *buf, size_t used, size_t columns)
         buf_byte(buf, ' ');
 }
 
-static void add_bar(struct buf *buf, const struct sluice_stage *stage)
+/* As wide as it may be beside the numbers, which say more. */
+static void add_bar(struct buf *buf, const struct sluice_stage *stage, size_t columns)
 {
-    uint64_t filled = stage->tasks ? done_of(stage) * BAR_CELLS / stage->tasks : 0;
+    size_t cells = columns > BAR_CELLS ? BAR_CELLS : columns - 1;
+    uint64_t filled = stage->tasks ? done_of(stage) * cells / stage->tasks : 0;
 
-    for (uint64_t i = 0; i < BAR_CELLS; i++)
+    for (uint64_t i = 0; i < cells; i++)
         buf_text(buf, i < filled ? "\u2588" : "\u2591");
+    buf_byte(buf, ' ');
 }
 
 /* What stands behind the state; without colour, so that it can be cut to the width. */
@@ -54,8 +63,7 @@ static void add_numbers(struct buf *buf, const struct sluice_stage *stage, int64
     int64_t elapsed = (stage->ended_us ? stage->ended_us : now_us) - stage->started_us;
     int64_t left = stage_left_us(stage, now_us);
 
-    add_bar(buf, stage);
-    buf_printf(buf, " %" PRIu64 "/%" PRIu64, done_of(stage), stage->tasks);
+    buf_printf(buf, "%" PRIu64 "/%" PRIu64, done_of(stage), stage->tasks);
     if (stage->failed)
         buf_printf(buf, "  %" PRIu64 " failed", stage->failed);
     if (stage->tasks > 1 && elapsed > 0 && done_of(stage))
@@ -71,6 +79,7 @@ static void add_stage(struct buf *buf, const struct term *term, uint64_t run,
 {
     enum style style = style_of_state(stage->state);
     size_t used = 2 + name_columns + 2 + STATE_COLUMNS + 2;
+    bool has_bar = stage->started_us && strcmp(stage->state, "approval") != 0;
     scoped_buf numbers = { 0 };
 
     buf_text(buf, "  ");
@@ -85,8 +94,14 @@ static void add_stage(struct buf *buf, const struct term *term, uint64_t run,
         add_numbers(&numbers, stage, now_us);
     else if (*stage->reason)
         buf_text(&numbers, stage->reason);
-    if (term->width > used)
-        text_fit(buf, buf_string(&numbers), term->width - used);
+
+    size_t room = term->width > used ? term->width - used : 0;
+    size_t needed = text_columns(buf_string(&numbers));
+
+    if (has_bar && room > needed + BAR_CELLS_MIN)
+        add_bar(buf, stage, room - needed);
+    if (room > 0)
+        text_fit(buf, buf_string(&numbers), room);
     buf_byte(buf, '\n');
 }
 

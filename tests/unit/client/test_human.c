@@ -112,6 +112,21 @@ static void test_the_view_of_a_run_has_a_line_for_each_stage(void **state)
     assert_int_equal(stage_left_us(&stages[1], 5 * SECOND), 12 * SECOND);
 }
 
+static void test_on_a_narrow_screen_the_bar_gives_way_to_the_numbers(void **state)
+{
+    struct sluice_stage stages[] = { stage("sweep", "started", 16, 4) };
+    struct sluice_view view = view_of(stages, 1, "started");
+    struct term term = { .is_terminal = true, .height = 24 };
+
+    (void)state;
+    for (term.width = 47; term.width <= 100; term.width++) {
+        scoped_buf buf = { 0 };
+
+        run_view_render(&buf, &term, &view, 5 * SECOND);
+        assert_non_null(strstr(buf_string(&buf), "4/16  1.0/s  4.0s  ~12s left\n"));
+    }
+}
+
 static void test_the_view_of_a_run_keeps_to_the_screen(void **state)
 {
     struct sluice_stage stages[50];
@@ -214,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_times_are_local_and_data_is_utc),
         cmocka_unit_test(test_text_is_cut_to_columns_and_cleaned),
         cmocka_unit_test(test_the_view_of_a_run_has_a_line_for_each_stage),
+        cmocka_unit_test(test_on_a_narrow_screen_the_bar_gives_way_to_the_numbers),
         cmocka_unit_test(test_the_view_of_a_run_keeps_to_the_screen),
         cmocka_unit_test(test_changes_are_told_once_and_in_order),
         cmocka_unit_test(test_a_failed_task_shows_the_end_of_its_log),
