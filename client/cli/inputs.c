@@ -242,6 +242,11 @@ static bool is_settled(const struct settling *self)
     return self->stage->sweep == SWEEP_NONE;
 }
 
+static bool is_web(const char *uri)
+{
+    return strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0;
+}
+
 static enum rc settle_source(struct settling *self, const struct plan_source *source)
 {
     const char *uri = source->uri, *path;
@@ -256,6 +261,11 @@ static enum rc settle_source(struct settling *self, const struct plan_source *so
         has_placeholder = false;
     }
     path = inputs_local_path(self->arena, self->project, uri, &is_local);
+    if (!source->digest && !is_local && !has_placeholder && !is_web(uri))
+        return err_set(self->err, RC_UNSUPPORTED,
+                       "input %s of stage %s: cannot fetch %s: a path, file:, http: and "
+                       "https: are supported; give another with -i %s=URI",
+                       self->input->name, self->stage->name, uri, self->input->name);
     if (source->digest || !is_local)
         return add_source(self, source) ? RC_OK : no_memory(self);
     if (!path)
