@@ -111,9 +111,9 @@ static int match_stage(struct cli *cli, const char *rest, struct target *target)
     if (match.has_task && match.task >= target->stage->tasks)
         return cli_fail(cli, EXIT_WRONG,
                         "stage %s of run %" PRIu64 " has %" PRIu64
-                        " tasks, numbered from 0; there is no %" PRIu64,
+                        " task%s, numbered from 0; there is no %" PRIu64,
                         target->stage->name, target->run, target->stage->tasks,
-                        match.task);
+                        target->stage->tasks == 1 ? "" : "s", match.task);
     return EXIT_GO_ON;
 }
 

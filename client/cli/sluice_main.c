@@ -36,6 +36,11 @@ static int unknown_verb(const char *name)
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         names[i] = verbs[i].name;
 
+    if (name[0] == '-') {
+        fputs("sluice: name a verb (`sluice help` lists them)\n", stderr);
+        return 2;
+    }
+
     const char *nearest = nearest_of(name, names, COUNT_OF(verbs));
 
     fprintf(stderr, "sluice: there is no verb \"%s\"", name);
@@ -56,6 +61,29 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     return exit_code ? exit_code : 1;
 }
 
+/* Options that every verb takes may stand before it, as in `git -C`: the verb is moved to
+ * argv[1], in front of them. */
+static void verb_to_front(int argc, char **argv)
+{
+    static const char *const with_value[] = { "-C", "--project", "--broker" };
+    int at = 1;
+
+    while (at < argc && argv[at][0] == '-') {
+        bool has_value = false;
+
+        for (size_t i = 0; i < COUNT_OF(with_value); i++)
+            has_value |= strcmp(argv[at], with_value[i]) == 0;
+        at += has_value ? 2 : 1;
+    }
+    if (at >= argc)
+        return;
+
+    char *verb = argv[at];
+
+    memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
+    argv[1] = verb;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -66,6 +94,7 @@ int main(int argc, char **argv)
         return help_print(NULL, stdout);
     if (strcmp(argv[1], "--version") == 0)
         argv[1] += 2;
+    verb_to_front(argc, argv);
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         if (strcmp(verbs[i].name, argv[1]) == 0)
             return run_verb(&verbs[i], argc - 1, argv + 1);

@@ -51,6 +51,15 @@ static int split(struct running *self, const char *text, char letter, const char
     return *name ? EXIT_GO_ON : cli_fail(self->cli, EXIT_FAILED, "out of memory");
 }
 
+/* Whether a step was named where a pipeline is expected. */
+static bool is_step_only(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->pipeline_count; i++)
+        if (strncmp(config->pipelines[i].name, name, strlen(name)) == 0)
+            return false;
+    return config_step_find(config, name) && !config_task_find(config, name);
+}
+
 /* The only pipeline of the file, when nothing was named. */
 static int choose(struct running *self, struct plan_request *request)
 {
@@ -63,6 +72,10 @@ static int choose(struct running *self, struct plan_request *request)
     if (request->step && request->pipeline)
         return cli_fail(self->cli, EXIT_WRONG,
                         "name a pipeline or a step (--step %s), not both", request->step);
+    if (request->pipeline && is_step_only(config, request->pipeline))
+        return cli_fail(self->cli, EXIT_WRONG,
+                        "there is no pipeline \"%s\", but a step: sluice run --step %s",
+                        request->pipeline, request->pipeline);
     if (request->step || request->pipeline)
         return EXIT_GO_ON;
     if (config->pipeline_count == 1) {
