@@ -234,8 +234,9 @@ static void inbox_forget(struct broker *broker, size_t count)
     for (size_t i = 0; i < count; i++)
         letter_destroy(broker->inbox[i]);
     broker->inbox_count -= count;
-    memmove(broker->inbox, broker->inbox + count,
-            broker->inbox_count * sizeof(struct letter *));
+    if (broker->inbox_count > 0)
+        memmove(broker->inbox, broker->inbox + count,
+                broker->inbox_count * sizeof(struct letter *));
 }
 
 /* The core from the rows; every node has to join again. */
