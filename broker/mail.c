@@ -119,6 +119,8 @@ void mail_flush(struct broker *broker)
         struct node_mail *mail = &broker->peers[node].mail;
 
         tokens_flush(broker, node, MESSAGE_TAKEN, mail->taken, &mail->taken_count);
+        /* Before the tasks: what is dropped has to go before they may start. */
+        tokens_flush(broker, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
         if (mail->task_count > 0) {
             scoped_buf body = { 0 };
 
@@ -129,7 +131,6 @@ void mail_flush(struct broker *broker)
         }
         /* A stop may be for a task of this very turn, so it comes after the tasks. */
         tokens_flush(broker, node, MESSAGE_STOP, mail->stops, &mail->stop_count);
-        tokens_flush(broker, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
     }
 }
 

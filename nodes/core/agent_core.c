@@ -101,11 +101,35 @@ static struct agent_attempt *add(struct agent_core *core, const struct agent_inp
     return attempt;
 }
 
+/* Whether something still runs that the broker has given up. */
+static bool is_occupied(const struct agent_core *core)
+{
+    for (uint32_t i = 0; i < core->count; i++)
+        if (core->attempts[i].is_dropped
+            && (core->attempts[i].state == AGENT_STARTING
+                || core->attempts[i].state == AGENT_RUNNING))
+            return true;
+    return false;
+}
+
+static void start_ready(struct agent_core *core, struct agent_effects *effects)
+{
+    if (is_occupied(core))
+        return;
+    for (uint32_t i = 0; i < core->count; i++) {
+        if (core->attempts[i].state != AGENT_READY)
+            continue;
+        core->attempts[i].state = AGENT_STARTING;
+        effect(effects, AGENT_DO_START, &core->attempts[i]);
+    }
+}
+
 static void drop(struct agent_core *core, struct agent_attempt *attempt,
                  struct agent_effects *effects)
 {
     effect(effects, AGENT_DO_REMOVE, attempt);
     *attempt = core->attempts[--core->count];
+    start_ready(core, effects);
 }
 
 static void collect(struct agent_core *core, struct agent_attempt *attempt,
@@ -132,6 +156,7 @@ static void end(struct agent_core *core, struct agent_attempt *attempt, enum cau
     }
     switch (attempt->state) {
     case AGENT_ASSIGNED:
+    case AGENT_READY:
         collect(core, attempt, effects);
         break;
     case AGENT_PREPARING:
@@ -191,8 +216,8 @@ static void on_prepared(struct agent_core *core, struct agent_attempt *attempt,
         collect(core, attempt, effects);
         return;
     }
-    attempt->state = AGENT_STARTING;
-    effect(effects, AGENT_DO_START, attempt);
+    attempt->state = AGENT_READY;
+    start_ready(core, effects);
 }
 
 static void on_started(struct agent_core *core, struct agent_attempt *attempt,

@@ -6,9 +6,10 @@
  *        +-----------+------------+----------+--> COLLECTING (stopped, failed to prepare
  * or start)
  *
- * An attempt is asked to stop with SIGTERM and killed 15 s later. Its cause is the first
- * thing that made it end: a limit, a wish of the broker, or its own exit. A result is
- * repeated until it is taken. */
+ * Prepared attempts do not start while one that was dropped still runs: the broker counts
+ * what that one uses as free already. An attempt is asked to stop with SIGTERM and killed
+ * 15 s later. Its cause is the first thing that made it end: a limit, a wish of the
+ * broker, or its own exit. A result is repeated until it is taken. */
 #pragma once
 
 #include "codecs/wire/result.h"
@@ -23,6 +24,7 @@ enum agent_state {
     AGENT_FREE,
     AGENT_ASSIGNED, /* waits for its class */
     AGENT_PREPARING,
+    AGENT_READY, /* waits for what a dropped attempt still uses */
     AGENT_STARTING,
     AGENT_RUNNING,
     AGENT_COLLECTING,

@@ -158,9 +158,9 @@ void broker_mail_flush(struct sim *sim)
         struct node_mail *mail = &sim->broker.peers[node].mail;
 
         tokens_flush(sim, node, MESSAGE_TAKEN, mail->taken, &mail->taken_count);
+        tokens_flush(sim, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
         tasks_flush(sim, node);
         tokens_flush(sim, node, MESSAGE_STOP, mail->stops, &mail->stop_count);
-        tokens_flush(sim, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
     }
 }
 

@@ -219,7 +219,8 @@ static void check_stage(struct sim *sim, uint64_t run, uint32_t stage)
         sim_fail(sim, "run %lu stage %u: a question outlives its commit", ul(run), stage);
 }
 
-/* Promise 5: what the live attempts of a node may use is never more than it offers. */
+/* Promise 5: what the live attempts of a node may use is never more than it offers, nor
+ * is what really runs there. */
 static void check_resources(struct sim *sim, uint32_t node, bool is_executing)
 {
     const struct offer *offer = &sim->nodes[node].offer;
@@ -228,7 +229,7 @@ static void check_resources(struct sim *sim, uint32_t node, bool is_executing)
     for (size_t i = 1; i < sim->model.attempt_count; i++) {
         const struct known_attempt *attempt = &sim->model.attempts[i];
 
-        if (attempt->life != LIFE_LIVE || attempt->node != node
+        if ((!is_executing && attempt->life != LIFE_LIVE) || attempt->node != node
             || (is_executing && !attempt->is_executing))
             continue;
 
