@@ -199,6 +199,7 @@ static void advance_clock(struct agent *agent)
     agent->heard_us += jump;
     agent->next_beat_us += jump;
     agent->next_join_us += jump;
+    agent->drain_until_us += jump;
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_CLOCK, .jump_us = jump });
 }
 

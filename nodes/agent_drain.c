@@ -29,9 +29,8 @@ void drain_begin(struct agent *agent)
     if (agent->is_draining)
         return;
     agent->is_draining = true;
-    agent->now_us = agent_clock_us();
     agent->drain_until_us =
-        agent->now_us + (int64_t)agent->settings.drain_timeout_ms * 1000;
+        agent_clock_us() + (int64_t)agent->settings.drain_timeout_ms * 1000;
     fprintf(stderr, "noded: asked to end; %u attempts are here\n",
             agent_count(agent->core));
     agent_tell_slots(agent);
