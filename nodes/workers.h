@@ -13,8 +13,7 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
     uint64_t token;
     const struct attempt_identity *identity; /* PREPARE */
     const struct plan_stage *stage;
-    volatile bool
-        cancelled; /* PREPARE gives up; may be set by the submitter at any time */
+    atomic_bool cancelled; /* PREPARE gives up; may be set by the submitter at any time */
     struct task_result
         result;          /* COLLECT: filled by the submitter, completed by the worker */
     struct arena *arena; /* COLLECT: of the result */

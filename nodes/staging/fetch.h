@@ -11,7 +11,7 @@ struct fetching {
     uint64_t token; /* whose status stream is told */
     const char *run_id;
     bool is_fresh; /* do not trust what was remembered (VH_NO_DATA_CACHE) */
-    const volatile bool *cancelled;
+    const atomic_bool *cancelled;
 };
 
 /* file:, http: and https: URIs and absolute paths. RC_NOT_FOUND, RC_DENIED: a path;

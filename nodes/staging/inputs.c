@@ -174,7 +174,7 @@ static enum rc input_stage(struct input_staging *work, const struct plan_input *
 enum rc inputs_stage(const struct staging *staging, const struct store_port *port,
                      const struct attempt_identity *identity,
                      const struct plan_stage *stage, int folder,
-                     const volatile bool *cancelled, struct arena *arena,
+                     const atomic_bool *cancelled, struct arena *arena,
                      struct staged_inputs *staged, struct err *err)
 {
     struct input_staging work = {

@@ -28,7 +28,7 @@ NODISCARD enum rc inputs_stage(const struct staging *staging,
                                const struct store_port *port,
                                const struct attempt_identity *identity,
                                const struct plan_stage *stage, int folder,
-                               const volatile bool *cancelled, struct arena *arena,
+                               const atomic_bool *cancelled, struct arena *arena,
                                struct staged_inputs *staged, struct err *err);
 /* Writes what this node fetched from URIs to <attempt>/sources, and reads it back into
  * result. */

@@ -27,7 +27,7 @@ static enum rc folders_make(int folder, struct err *err)
 static enum rc fill(const struct staging *staging, const struct store_port *port,
                     const struct attempt_identity *identity,
                     const struct plan_stage *stage, int folder,
-                    const volatile bool *cancelled, struct err *err)
+                    const atomic_bool *cancelled, struct err *err)
 {
     scoped(arena) arena = arena_create(PREPARE_MEMORY_MAX);
     struct staged_inputs inputs;
@@ -58,7 +58,7 @@ static enum rc fill(const struct staging *staging, const struct store_port *port
 
 enum rc attempt_prepare(const struct staging *staging, const struct store_port *port,
                         const struct attempt_identity *identity,
-                        const struct plan_stage *stage, const volatile bool *cancelled,
+                        const struct plan_stage *stage, const atomic_bool *cancelled,
                         struct err *err)
 {
     scoped_fd int folder = -1;

@@ -112,7 +112,7 @@ static enum rc entry_fill(struct filling *filling, const struct tree_entry *entr
 }
 
 static enum rc entries_fill(struct filling *filling, const struct tree *tree,
-                            const volatile bool *cancelled, struct err *err)
+                            const atomic_bool *cancelled, struct err *err)
 {
     for (size_t i = 0; i < tree->entry_count; i++) {
         if (*cancelled)
@@ -128,7 +128,7 @@ static enum rc entries_fill(struct filling *filling, const struct tree *tree,
 
 enum rc repository_fill(const struct staging *staging, const struct store_port *port,
                         uint64_t token, int folder, const char *tree_digest,
-                        const volatile bool *cancelled, struct err *err)
+                        const atomic_bool *cancelled, struct err *err)
 {
     struct filling filling = { .staging = staging, .port = port, .held = -1 };
     scoped(arena) arena = arena_create((size_t)4 * TREE_BYTES_MAX);

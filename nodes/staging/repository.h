@@ -8,4 +8,4 @@
 NODISCARD enum rc repository_fill(const struct staging *staging,
                                   const struct store_port *port, uint64_t token,
                                   int folder, const char *tree,
-                                  const volatile bool *cancelled, struct err *err);
+                                  const atomic_bool *cancelled, struct err *err);

@@ -23,6 +23,8 @@
 #include "codecs/wire/result.h"
 #include "nodes/supervisor/launch.h"
 
+#include <stdatomic.h>
+
 struct store_port { /* one per worker thread */
     void *context;
     /* Makes sure that the object is in the node's cache. progress lines go to the status
@@ -62,7 +64,7 @@ NODISCARD enum rc attempt_prepare(const struct staging *staging,
                                   const struct store_port *port,
                                   const struct attempt_identity *identity,
                                   const struct plan_stage *stage,
-                                  const volatile bool *cancelled, struct err *err);
+                                  const atomic_bool *cancelled, struct err *err);
 
 /* Reads identity and stage of a folder back, after a restart of the agent. The stage is
  * what this one task sees of it: its parameters have the task's values, and it has no

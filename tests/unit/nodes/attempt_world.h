@@ -26,7 +26,7 @@ struct world {
     struct attempt_identity identity;
     struct plan_stage stage;
     struct arena *arena;
-    bool is_cancelled;
+    atomic_bool is_cancelled;
     enum rc put_rc; /* what the store answers from now on */
     unsigned fetch_count;
 };
