@@ -109,9 +109,14 @@ typedef enum rc request_handler(struct broker *broker, const struct request *req
                                 struct buf *body, struct err *err);
 request_handler request_submit, request_cancel, request_approve, request_shutdown;
 request_handler query_status, query_find, query_runs, query_view, query_plan, query_stage,
-    query_tasks, query_result, query_locate, query_nodes, query_events;
+    query_tasks, query_result, query_locate, query_nodes, query_events, query_explain;
 NODISCARD enum rc stage_by_name(struct broker *broker, const struct request *request,
                                 struct run_plan **plan, uint32_t *stage, struct err *err);
+
+/* What one task of a stage asks of a node; why something is in its state. In scratch. */
+const char *demand_text(struct broker *broker, const struct plan_stage *stage);
+const char *stage_reason(struct broker *broker, struct run_plan *plan, uint64_t run,
+                         uint32_t stage, const struct stage_row *row);
 
 /* nodes.c */
 void node_message(struct broker *broker, const char *identity,

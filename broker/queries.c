@@ -115,7 +115,7 @@ enum rc query_find(struct broker *broker, const struct request *request, struct 
 }
 
 /* What one task of a stage asks of a node. */
-static const char *demand_text(struct broker *broker, const struct plan_stage *stage)
+const char *demand_text(struct broker *broker, const struct plan_stage *stage)
 {
     scoped_buf text = { 0 };
 
@@ -258,8 +258,8 @@ enum rc query_runs(struct broker *broker, const struct request *request, struct 
     return RC_OK;
 }
 
-static const char *stage_reason(struct broker *broker, struct run_plan *plan,
-                                uint64_t run, uint32_t stage, const struct stage_row *row)
+const char *stage_reason(struct broker *broker, struct run_plan *plan, uint64_t run,
+                         uint32_t stage, const struct stage_row *row)
 {
     scoped_buf note = { 0 };
     struct err err;
@@ -329,7 +329,7 @@ enum rc query_view(struct broker *broker, const struct request *request, struct 
     struct run_plan *plan;
     enum rc rc;
 
-    pack_map(body, 4);
+    pack_map(body, 5);
     pack_text(body, "run");
     rc = run_fields(broker, request->run, body, err);
     if (rc != RC_OK)
@@ -343,6 +343,7 @@ enum rc query_view(struct broker *broker, const struct request *request, struct 
         stage_fields(broker, plan, request->run, i, body);
     pack_text(body, "notes");
     note_fields(broker, plan, request->run, body);
+    field_int(body, "priority", (int64_t)plan->plan->priority);
     field_uint(body, "event", broker->counters.event_next - 1);
     return RC_OK;
 }

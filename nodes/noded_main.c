@@ -6,6 +6,7 @@
 #include "codecs/settings/tables.h"
 #include "codecs/wire/message.h"
 #include "nodes/agent.h"
+#include "nodes/devices.h"
 #include "nodes/supervisor/supervisor.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static const char usage[] =
     "  --example            prints every setting as a file with its default\n"
     "  --version, --help\n";
 
-enum { ARGUMENTS_MAX = 200, GPUS_MAX = 64 };
+enum { ARGUMENTS_MAX = 200 };
 
 struct start {
     struct service_options options;
@@ -158,26 +159,12 @@ static uint32_t memory_mb(uint64_t bytes)
     return mb > UINT32_MAX ? UINT32_MAX : (uint32_t)mb;
 }
 
-/* The driver makes a file for each device. */
-static uint64_t gpus_found(void)
-{
-    char path[32];
-    uint64_t found = 0;
-
-    for (unsigned i = 0; i < GPUS_MAX; i++) {
-        snprintf(path, sizeof path, "/dev/nvidia%u", i);
-        if (access(path, F_OK) == 0)
-            found |= 1ull << i;
-    }
-    return found;
-}
-
 static uint64_t gpus_of(const struct setting_texts *gpus)
 {
     uint64_t all = 0;
 
     if (gpus->count == 1 && strcmp(gpus->items[0], "auto") == 0)
-        return gpus_found();
+        return devices_find();
     if (gpus->count == 1 && strcmp(gpus->items[0], "none") == 0)
         return 0;
     for (size_t i = 0; i < gpus->count; i++)

@@ -265,6 +265,8 @@ struct why_view {
     enum why why;
     uint32_t fit_nodes; /* nodes that could run it if they were empty */
 };
+/* Whether the node could run a task of the stage if it were empty and online. */
+bool core_could_run(const struct core *core, uint64_t run, uint32_t stage, uint32_t node);
 /* Why nothing more of the stage runs now. */
 void core_why(const struct core *core, uint64_t run, uint32_t stage,
               struct why_view *view);

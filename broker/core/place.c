@@ -429,3 +429,12 @@ void core_why(const struct core *core, uint64_t number, uint32_t index,
     else if (stage->sleep_place > 0)
         view->why = WHY_BACKOFF;
 }
+
+bool core_could_run(const struct core *core, uint64_t number, uint32_t index,
+                    uint32_t node)
+{
+    const struct run *run = run_find(core, number);
+
+    return run && index < run->row.stages && node < core->node_capacity
+           && could_run(&run->stages[index].shape.demand, &core->nodes[node]);
+}

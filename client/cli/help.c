@@ -26,6 +26,7 @@ static const struct help helps[] = {
       "                         -i STAGE.NAME=URI for one stage; repeat for more files\n"
       "  --title TEXT           what the run is called in lists\n"
       "  -d, --detach           do not wait for the end\n"
+      "  --priority N           -1000 to 1000; higher goes first (0)\n"
       "  --seed N               seed of random sweeps that have none of their own\n"
       "\n"
       "Exit status: 0 complete, 1 failed, 2 wrong usage or file, 3 no broker, 4 "
@@ -37,6 +38,10 @@ static const struct help helps[] = {
       "  -n, --limit N          at most N runs (20)\n" },
     { "show", "sluice show RUN[/STAGE[/N]]", "show a run, a stage or a task",
       REFERENCE_TEXT },
+    { "explain", "sluice explain RUN[/STAGE[/N]]", "say why something waits or failed",
+      "Says in one sentence what a run, a stage or a task waits for, why it is tried\n"
+      "again, or why it failed, and what would help.\n"
+      "\n" REFERENCE_TEXT },
     { "logs", "sluice logs [-f] [OPTION]... RUN/STAGE[/N]", "print what a task wrote",
       "  -f, --follow           go on until the task ends\n"
       "  --stdout, --stderr     only this stream, byte by byte\n"

@@ -180,5 +180,6 @@ void json_view_fields(struct json *json, const struct sluice_view *view)
     for (size_t i = 0; i < view->note_count; i++)
         json_text(json, NULL, view->notes[i]);
     json_close(json, ']');
+    json_int(json, "priority", view->priority);
     json_uint(json, "event", view->event);
 }

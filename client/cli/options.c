@@ -49,6 +49,22 @@ static enum rc unknown(const struct option *options, size_t count, const char *n
     return err_set(err, RC_INVALID, "unknown option --%.*s", (int)size, name);
 }
 
+static enum rc assign_signed(const struct option *option, const char *value,
+                             struct err *err)
+{
+    const char *digits = value + (value[0] == '-');
+    char *end;
+
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+
+    if (digits[0] < '0' || digits[0] > '9' || *end || errno)
+        return err_set(err, RC_INVALID, "--%s needs a whole number, not \"%s\"",
+                       option->name, value);
+    *(int64_t *)option->target = number;
+    return RC_OK;
+}
+
 static enum rc assign(const struct option *option, const char *value, struct err *err)
 {
     switch (option->kind) {
@@ -62,6 +78,8 @@ static enum rc assign(const struct option *option, const char *value, struct err
         if (!texts_add(option->target, value))
             return err_set(err, RC_NO_MEMORY, "out of memory");
         return RC_OK;
+    case OPTION_SIGNED:
+        return assign_signed(option, value, err);
     case OPTION_NUMBER:
         break;
     }

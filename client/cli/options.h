@@ -8,6 +8,7 @@ enum option_kind {
     OPTION_FLAG,   /* target: bool, set to true */
     OPTION_TEXT,   /* const char *, borrowed from argv */
     OPTION_NUMBER, /* uint64_t, decimal */
+    OPTION_SIGNED, /* int64_t, decimal */
     OPTION_LIST    /* struct texts: every value that is given */
 };
 

@@ -10,23 +10,15 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    { "run", verb_run },
-    { "lint", verb_lint },
-    { "ls", verb_ls },
-    { "show", verb_show },
-    { "logs", verb_logs },
-    { "outputs", verb_outputs },
-    { "metadata", verb_metadata },
-    { "cancel", verb_cancel },
-    { "approve", verb_approve },
-    { "reject", verb_approve },
-    { "watch", verb_watch },
-    { "nodes", verb_nodes },
-    { "status", verb_status },
-    { "stop", verb_stop },
-    { "help", verb_help },
-    { "version", verb_version },
-    { "__complete", verb_complete },
+    { "run", verb_run },         { "lint", verb_lint },
+    { "ls", verb_ls },           { "show", verb_show },
+    { "explain", verb_explain }, { "logs", verb_logs },
+    { "outputs", verb_outputs }, { "metadata", verb_metadata },
+    { "cancel", verb_cancel },   { "approve", verb_approve },
+    { "reject", verb_approve },  { "watch", verb_watch },
+    { "nodes", verb_nodes },     { "status", verb_status },
+    { "stop", verb_stop },       { "help", verb_help },
+    { "version", verb_version }, { "__complete", verb_complete },
 };
 
 static int unknown_verb(const char *name)

@@ -24,6 +24,7 @@ struct asked {
     struct texts parameters, inputs;
     bool detach;
     uint64_t seed;
+    int64_t priority;
 };
 
 struct running {
@@ -128,6 +129,7 @@ static int compile(struct running *self)
         return cli_fail_err(self->cli, EXIT_WRONG, &err);
     if (asked->title)
         self->plan->title = asked->title;
+    self->plan->priority = (double)asked->priority;
     return EXIT_GO_ON;
 }
 
@@ -270,9 +272,14 @@ int verb_run(int argc, char **argv)
         { "title", 0, OPTION_TEXT, &asked.title },
         { "detach", 'd', OPTION_FLAG, &asked.detach },
         { "seed", 0, OPTION_NUMBER, &asked.seed },
+        { "priority", 0, OPTION_SIGNED, &asked.priority },
     };
     int end = cli_begin(&cli, argc, argv, options, COUNT_OF(options), 0, 1);
 
+    if (end == EXIT_GO_ON
+        && (asked.priority < PLAN_PRIORITY_MIN || asked.priority > PLAN_PRIORITY_MAX))
+        end = cli_fail(&cli, EXIT_WRONG, "--priority goes from %d to %d",
+                       (int)PLAN_PRIORITY_MIN, (int)PLAN_PRIORITY_MAX);
     if (end == EXIT_GO_ON)
         end = run_begin(&cli, &asked);
     texts_fini(&asked.parameters);

@@ -90,6 +90,8 @@ static int show_run(struct cli *cli, const struct target *target)
     field_state(run->state, run->reason);
     field("started", "%s", human_time(run->created_us).text);
     field("took", "%s", took(run->created_us, run->ended_us).text);
+    if (target->view->priority)
+        field("priority", "%" PRId64, target->view->priority);
     if (*run->commit)
         field("commit", "%s%s", run->commit,
               run->is_dirty ? ", with changes that are not committed" : "");

@@ -243,6 +243,9 @@ static bool read_view(const struct reply *reply, struct arena *arena,
     view->notes = notes;
     if (!reader_ok(&reader) || !notes)
         return false;
+    reader = reply_field(reply, "priority"); /* older brokers have none */
+    if (reader_ok(&reader))
+        view->priority = reader_int(&reader);
     reader = reply_field(reply, "event");
     view->event = reader_uint(&reader);
     return reader_ok(&reader);
@@ -273,6 +276,76 @@ void sluice_view_free(struct sluice_view *view)
 {
     if (view)
         arena_destroy(((struct view_box *)view)->arena);
+}
+
+struct explanation_box {
+    struct sluice_explanation explanation;
+    struct arena *arena;
+};
+
+static const char *const *read_texts(struct reader *reader, struct arena *arena,
+                                     size_t *count)
+{
+    size_t size = reader_list(reader);
+    const char **texts = arena_array(arena, size, sizeof *texts);
+
+    for (size_t i = 0; texts && i < size; i++)
+        texts[i] = reader_text(reader, arena, LOOK_TEXT_MAX);
+    if (!texts)
+        reader_fail(reader);
+    *count = size;
+    return texts;
+}
+
+static bool read_explanation(const struct reply *reply, struct arena *arena,
+                             struct sluice_explanation *explanation)
+{
+    const struct field fields[] = { { "why", FIELD_TEXT, &explanation->why },
+                                    { "text", FIELD_TEXT, &explanation->text },
+                                    { "help", FIELD_TEXT, &explanation->help } };
+    struct reader reader;
+
+    reader_init(&reader, reply->body, reply->size);
+    read_fields(&reader, arena, fields, COUNT_OF(fields));
+    if (!reader_ok(&reader))
+        return false;
+    reader = reply_field(reply, "nodes");
+    explanation->nodes = read_texts(&reader, arena, &explanation->node_count);
+    if (!reader_ok(&reader))
+        return false;
+    reader = reply_field(reply, "attempts");
+    explanation->attempts = read_texts(&reader, arena, &explanation->attempt_count);
+    return reader_ok(&reader);
+}
+
+int sluice_explain(struct sluice *sluice, uint64_t run, const char *stage, int64_t index,
+                   struct sluice_explanation **explanation, struct sluice_error *error)
+{
+    struct err own;
+    struct err *err = error_or(error, &own);
+    scoped_reply reply = { 0 };
+    scoped(arena) arena = NULL;
+    struct request request = { .run = run,
+                               .stage = stage,
+                               .task = index >= 0,
+                               .index = index >= 0 ? (uint64_t)index : 0 };
+    struct explanation_box *box = box_create(sizeof *box, &arena, err);
+    enum rc rc =
+        box ? sluice_call(sluice, MESSAGE_EXPLAIN, &request, &reply, err) : RC_NO_MEMORY;
+
+    if (rc != RC_OK)
+        return (int)rc;
+    if (!read_explanation(&reply, arena, &box->explanation))
+        return (int)undecodable(err);
+    box->arena = steal(&arena);
+    *explanation = &box->explanation;
+    return SLUICE_OK;
+}
+
+void sluice_explanation_free(struct sluice_explanation *explanation)
+{
+    if (explanation)
+        arena_destroy(((struct explanation_box *)explanation)->arena);
 }
 
 static void read_task(struct reader *reader, struct arena *arena,

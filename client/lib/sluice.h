@@ -154,7 +154,8 @@ struct sluice_view {
     const char *const
         *notes; /* what the person should know: ignored edges, images not used, ... */
     size_t note_count;
-    uint64_t event; /* number of the last event that is in this picture */
+    int64_t priority; /* higher goes first; 0 by default */
+    uint64_t event;   /* number of the last event that is in this picture */
 };
 int sluice_view(struct sluice *sluice, uint64_t run, struct sluice_view **view,
                 struct sluice_error *error);
@@ -193,6 +194,21 @@ void sluice_tasks_free(struct sluice_tasks *tasks);
 int sluice_result(struct sluice *sluice, uint64_t run, const char *stage, uint64_t index,
                   uint32_t attempt, void **result, size_t *size,
                   struct sluice_error *error);
+
+struct sluice_explanation {
+    const char *why;          /* one word: docs/protocol.md, "explain" */
+    const char *text;         /* one sentence */
+    const char *help;         /* what would help, or "" */
+    const char *const *nodes; /* that could run it, and what of them is free */
+    size_t node_count;
+    const char *const *attempts; /* the last ones that ended, a line each */
+    size_t attempt_count;
+};
+/* Why a run, a stage (NULL: the run) or a task (index below 0: the stage) waits, goes on
+ * or ended so. */
+int sluice_explain(struct sluice *sluice, uint64_t run, const char *stage, int64_t index,
+                   struct sluice_explanation **explanation, struct sluice_error *error);
+void sluice_explanation_free(struct sluice_explanation *explanation);
 
 struct sluice_node {
     const char *name, *state; /* online away */

@@ -4,22 +4,39 @@
 #include <string.h>
 
 static const char *const names[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_STATUS] = "status",     [MESSAGE_SUBMIT] = "submit",
-    [MESSAGE_CANCEL] = "cancel",     [MESSAGE_APPROVE] = "approve",
-    [MESSAGE_FIND] = "find",         [MESSAGE_RUNS] = "runs",
-    [MESSAGE_VIEW] = "view",         [MESSAGE_PLAN] = "plan",
-    [MESSAGE_STAGE] = "stage",       [MESSAGE_TASKS] = "tasks",
-    [MESSAGE_RESULT] = "result",     [MESSAGE_LOCATE] = "locate",
-    [MESSAGE_NODES] = "nodes",       [MESSAGE_EVENTS] = "events",
-    [MESSAGE_SHUTDOWN] = "shutdown", [MESSAGE_OK] = "ok",
-    [MESSAGE_ERROR] = "error",       [MESSAGE_JOIN] = "join",
-    [MESSAGE_LEAVE] = "leave",       [MESSAGE_BEAT] = "beat",
-    [MESSAGE_WANT] = "want",         [MESSAGE_NOTE] = "note",
-    [MESSAGE_STARTED] = "started",   [MESSAGE_RESULTS] = "results",
-    [MESSAGE_WELCOME] = "welcome",   [MESSAGE_CLASS] = "class",
-    [MESSAGE_ASSIGN] = "assign",     [MESSAGE_STOP] = "stop",
-    [MESSAGE_DROP] = "drop",         [MESSAGE_TAKEN] = "taken",
-    [MESSAGE_REJOIN] = "rejoin",     [MESSAGE_QUIT] = "quit",
+    [MESSAGE_STATUS] = "status",
+    [MESSAGE_SUBMIT] = "submit",
+    [MESSAGE_CANCEL] = "cancel",
+    [MESSAGE_APPROVE] = "approve",
+    [MESSAGE_FIND] = "find",
+    [MESSAGE_RUNS] = "runs",
+    [MESSAGE_VIEW] = "view",
+    [MESSAGE_PLAN] = "plan",
+    [MESSAGE_STAGE] = "stage",
+    [MESSAGE_TASKS] = "tasks",
+    [MESSAGE_RESULT] = "result",
+    [MESSAGE_LOCATE] = "locate",
+    [MESSAGE_NODES] = "nodes",
+    [MESSAGE_EVENTS] = "events",
+    [MESSAGE_SHUTDOWN] = "shutdown",
+    [MESSAGE_EXPLAIN] = "explain",
+    [MESSAGE_OK] = "ok",
+    [MESSAGE_ERROR] = "error",
+    [MESSAGE_JOIN] = "join",
+    [MESSAGE_LEAVE] = "leave",
+    [MESSAGE_BEAT] = "beat",
+    [MESSAGE_WANT] = "want",
+    [MESSAGE_NOTE] = "note",
+    [MESSAGE_STARTED] = "started",
+    [MESSAGE_RESULTS] = "results",
+    [MESSAGE_WELCOME] = "welcome",
+    [MESSAGE_CLASS] = "class",
+    [MESSAGE_ASSIGN] = "assign",
+    [MESSAGE_STOP] = "stop",
+    [MESSAGE_DROP] = "drop",
+    [MESSAGE_TAKEN] = "taken",
+    [MESSAGE_REJOIN] = "rejoin",
+    [MESSAGE_QUIT] = "quit",
 };
 
 const char *message_type_name(enum message_type type)
@@ -129,9 +146,9 @@ void request_encode(struct buf *buf, const struct request *request)
 
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         count += numbers[i].number != 0;
-    count += (size_t)request->yes + request->force + (request->stage != NULL)
-             + (request->text != NULL) + (request->submission != NULL)
-             + (request->plan.size > 0);
+    count += (size_t)request->yes + request->force + request->task
+             + (request->stage != NULL) + (request->text != NULL)
+             + (request->submission != NULL) + (request->plan.size > 0);
     pack_map(buf, count);
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         if (numbers[i].number != 0) {
@@ -144,6 +161,10 @@ void request_encode(struct buf *buf, const struct request *request)
     }
     if (request->force) {
         pack_text(buf, "force");
+        pack_bool(buf, true);
+    }
+    if (request->task) {
+        pack_text(buf, "task");
         pack_bool(buf, true);
     }
     if (request->stage) {
@@ -185,6 +206,8 @@ static void request_field(struct reader *reader, struct arena *arena, struct byt
         request->yes = reader_bool(reader);
     else if (bytes_are(key, "force"))
         request->force = reader_bool(reader);
+    else if (bytes_are(key, "task"))
+        request->task = reader_bool(reader);
     else if (bytes_are(key, "stage"))
         request->stage = reader_text(reader, arena, PLAN_NAME_MAX);
     else if (bytes_are(key, "text"))

@@ -30,6 +30,7 @@ enum message_type {
     MESSAGE_NODES,
     MESSAGE_EVENTS,
     MESSAGE_SHUTDOWN,
+    MESSAGE_EXPLAIN,
     /* broker to client */
     MESSAGE_OK,
     MESSAGE_ERROR,
@@ -80,7 +81,7 @@ enum rc message_error_decode(const void *bytes, size_t size, struct err *err);
 struct request {
     uint64_t run, index, first, since, before;
     uint32_t limit, attempt;
-    bool yes, force;
+    bool yes, force, task;     /* task: index is meant */
     const char *stage, *text;  /* in the arena; NULL if absent */
     const uint8_t *submission; /* 16 bytes, borrowed; NULL if absent */
     struct bytes plan;         /* borrowed; size 0 if absent */

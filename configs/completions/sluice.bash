@@ -20,7 +20,7 @@ _sluice_subject() {
     local i
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -p | -i | -C | --parameter | --input | --project | --broker | --title | --seed) ((i++)) ;;
+        -p | -i | -C | --parameter | --input | --project | --broker | --title | --seed | --priority) ((i++)) ;;
         = | -*) ;;
         *)
             [[ ${COMP_WORDS[i - 1]} == = ]] || { echo "${COMP_WORDS[i]}"; return; }
@@ -43,7 +43,7 @@ _sluice_run() {
 _sluice() {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[1]-} before=
-    local verbs=$'run\nlint\nls\nshow\nlogs\noutputs\nmetadata\ncancel\napprove\nreject
+    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\ncancel\napprove\nreject
 watch\nnodes\nstatus\nstop\nhelp\nversion'
     COMPREPLY=()
     ((COMP_CWORD < 3)) || before=${COMP_WORDS[COMP_CWORD - 2]}
@@ -77,7 +77,7 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
     esac
     if [[ $cur == -* ]]; then
         case $verb in
-        run) _sluice_words $'--step\n-p\n-i\n--title\n--detach\n--seed' ;;
+        run) _sluice_words $'--step\n-p\n-i\n--title\n--detach\n--seed\n--priority' ;;
         ls) _sluice_words $'-n\n--limit' ;;
         logs) _sluice_words $'-f\n--follow\n--stdout\n--stderr\n--status\n--times\n--attempt' ;;
         outputs) _sluice_words $'-d\n--directory\n--overwrite' ;;
@@ -94,7 +94,7 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         compopt -o filenames
         ;;
-    show | logs | outputs | metadata)
+    show | explain | logs | outputs | metadata)
         _sluice_run
         [[ $cur == */* ]] || compopt -o nospace
         ;;

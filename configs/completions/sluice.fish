@@ -16,7 +16,7 @@ function __sluice_subject
     for word in (__sluice_words_after_verb)
         if test $skip = 1
             set skip 0
-        else if contains -- $word -p --parameter -i --input -C --project --broker --title --seed
+        else if contains -- $word -p --parameter -i --input -C --project --broker --title --seed --priority
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -49,7 +49,7 @@ function __sluice_runs_or_stages
     end
 end
 
-set -l verbs run lint ls show logs outputs metadata cancel approve reject watch nodes status \
+set -l verbs run lint ls show explain logs outputs metadata cancel approve reject watch nodes status \
     stop help version
 
 complete -c sluice -f
@@ -57,6 +57,7 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a run -d 'run a 
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a lint -d 'check files'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a ls -d 'list runs'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a show -d 'show a run, a stage or an execution'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'say why something waits or failed'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a logs -d 'print what an execution wrote'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a outputs -d 'list or download output files'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a metadata -d 'print metadata'
@@ -82,6 +83,7 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -s i -l input -r -d 'set
 complete -c sluice -n '__fish_seen_subcommand_from run' -l title -x -d 'what the run is called'
 complete -c sluice -n '__fish_seen_subcommand_from run' -s d -l detach -d 'do not wait for the end'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l seed -x -d 'seed of random sweeps'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l priority -x -d 'higher goes first'
 complete -c sluice -n '__fish_seen_subcommand_from lint' -F
 complete -c sluice -n '__fish_seen_subcommand_from logs' -l stdout -d 'only this stream'
 complete -c sluice -n '__fish_seen_subcommand_from logs' -l stderr -d 'only this stream'
@@ -93,7 +95,7 @@ complete -c sluice -n '__fish_seen_subcommand_from metadata' -l series -d 'every
 complete -c sluice -n '__fish_seen_subcommand_from watch' -l since -x -d 'begin after this event'
 complete -c sluice -n '__fish_seen_subcommand_from watch' -a '(__sluice_names runs)'
 complete -c sluice -n '__fish_seen_subcommand_from stop' -l force -d 'also when a run is active'
-complete -c sluice -n '__fish_seen_subcommand_from show logs outputs metadata' -a '(__sluice_runs)'
+complete -c sluice -n '__fish_seen_subcommand_from show explain logs outputs metadata' -a '(__sluice_runs)'
 complete -c sluice -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on until the task ends'
 complete -c sluice -n '__fish_seen_subcommand_from outputs' -s d -l directory -x -a '(__fish_complete_directories)' -d 'download into'
 complete -c sluice -n '__fish_seen_subcommand_from cancel' -a '(__sluice_names runs)'

@@ -269,6 +269,7 @@ static void test_answers_have_the_fields_of_the_document(void **state)
     assert_answer(self, MESSAGE_RESULT, query_result);
     assert_answer(self, MESSAGE_LOCATE, query_locate);
     assert_answer(self, MESSAGE_NODES, query_nodes);
+    assert_answer(self, MESSAGE_EXPLAIN, query_explain);
 }
 
 static void test_answers_to_commands_have_the_fields_of_the_document(void **state)

@@ -101,6 +101,33 @@ int sluice_open_project(const char *project, bool start, struct sluice **sluice,
     return sluice_connect(project, 0, sluice, error);
 }
 
+int sluice_explain(struct sluice *sluice, uint64_t run, const char *stage, int64_t index,
+                   struct sluice_explanation **explanation, struct sluice_error *error)
+{
+    static const char *const attempts[] = { "attempt 1: exit code 3" };
+    static const char *const nodes[] = { "n1: 0 of 2 CPU free" };
+    static struct sluice_explanation given = { .why = "busy",
+                                               .text = "it waits",
+                                               .help = "wait",
+                                               .nodes = nodes,
+                                               .node_count = 1,
+                                               .attempts = attempts,
+                                               .attempt_count = 1 };
+
+    (void)sluice;
+    (void)run;
+    (void)stage;
+    (void)index;
+    (void)error;
+    *explanation = &given;
+    return SLUICE_OK;
+}
+
+void sluice_explanation_free(struct sluice_explanation *explanation)
+{
+    (void)explanation;
+}
+
 void sluice_close(struct sluice *sluice)
 {
     (void)sluice;

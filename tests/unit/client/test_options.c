@@ -8,6 +8,7 @@
 struct read {
     bool follow, times;
     const char *title;
+    int64_t priority;
     uint64_t limit;
     struct texts parameters;
     size_t words;
@@ -25,6 +26,7 @@ static void read_words(struct read *read, const char *const *words)
         { "times", 't', OPTION_FLAG, &read->times },
         { "title", 0, OPTION_TEXT, &read->title },
         { "limit", 'n', OPTION_NUMBER, &read->limit },
+        { "priority", 0, OPTION_SIGNED, &read->priority },
         { "parameter", 'p', OPTION_LIST, &read->parameters },
     };
 
@@ -49,6 +51,22 @@ static void test_options_and_words_may_be_mixed(void **state)
     assert_string_equal(read.argv[3], "three");
     assert_true(read.follow);
     assert_int_equal(read.limit, 5);
+}
+
+static void test_a_signed_number_may_be_below_zero(void **state)
+{
+    struct read read = { 0 };
+
+    (void)state;
+    READ(&read, "--priority", "-5");
+    assert_int_equal(read.rc, RC_OK);
+    assert_int_equal(read.priority, -5);
+    READ(&read, "--priority=7");
+    assert_int_equal(read.priority, 7);
+    READ(&read, "--priority", "-");
+    assert_int_equal(read.rc, RC_INVALID);
+    READ(&read, "--priority=5x");
+    assert_int_equal(read.rc, RC_INVALID);
 }
 
 static void test_a_value_may_be_attached(void **state)
@@ -114,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options_and_words_may_be_mixed),
+        cmocka_unit_test(test_a_signed_number_may_be_below_zero),
         cmocka_unit_test(test_a_value_may_be_attached),
         cmocka_unit_test(test_letters_of_flags_may_stand_together),
         cmocka_unit_test(test_two_dashes_end_the_options),

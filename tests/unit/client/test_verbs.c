@@ -355,6 +355,25 @@ static void test_metadata_of_a_running_task_is_what_it_printed_last(void **state
                         "{\"task\": 0, \"metadata\": {\"a\": 3}}\n");
 }
 
+static void test_an_explanation_is_a_sentence_with_what_it_rests_on(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_file(".sluice/store", "");
+    assert_int_equal(RUN(fixture, verb_explain, "explain", "1/first"), EXIT_DONE);
+    assert_string_equal(fixture->printed, "it waits\n"
+                                          "  attempt 1: exit code 3\n"
+                                          "  node n1: 0 of 2 CPU free\n"
+                                          "what would help: wait\n");
+    RUN(fixture, verb_explain, "explain", "--json", "1");
+    assert_string_equal(
+        fixture->printed,
+        "{\"run\": 1, \"stage\": null, \"task\": null, \"why\": \"busy\", "
+        "\"text\": \"it waits\", \"help\": \"wait\", "
+        "\"nodes\": [\"n1: 0 of 2 CPU free\"], "
+        "\"attempts\": [\"attempt 1: exit code 3\"]}\n");
+}
+
 static void test_completion_lists_names_and_never_complains(void **state)
 {
     struct fixture *fixture = *state;
@@ -421,6 +440,7 @@ int main(void)
         VERB_TEST(test_outputs_are_downloaded_into_the_folder_only),
         VERB_TEST(test_equal_names_of_several_tasks_get_folders),
         VERB_TEST(test_metadata_of_a_running_task_is_what_it_printed_last),
+        VERB_TEST(test_an_explanation_is_a_sentence_with_what_it_rests_on),
         VERB_TEST(test_completion_lists_names_and_never_complains),
         VERB_TEST(test_lint_prints_findings_of_all_files),
         VERB_TEST(test_help_is_there_for_every_verb),

@@ -285,6 +285,7 @@ static void test_requests_have_the_fields_of_the_document(void **state)
         .attempt = 1,
         .yes = true,
         .force = true,
+        .task = true,
         .stage = "s",
         .text = "t",
         .submission = submission,

@@ -1,0 +1,17 @@
+/* devices.h - which GPUs this machine has.
+ *
+ * Asks NVIDIA's management library when it is installed (it is not linked: a node without
+ * it has none of these), else counts the render nodes of AMD's driver. Device i is the
+ * one that CUDA_VISIBLE_DEVICES=i (or its ROCm twin) means. */
+#pragma once
+
+#include <stdint.h>
+
+/* Bit i: device i is there; at most 64. Only at the start: the library is unloaded again
+ * and may take a second. */
+uint64_t devices_find(void);
+
+/* The two ways, apart for tests: the path of the library, and the folder of the kernel's
+ * topology ("/sys/class/kfd/kfd/topology/nodes"). */
+uint64_t devices_of_library(const char *path);
+uint64_t devices_of_topology(const char *folder);
