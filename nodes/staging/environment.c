@@ -199,13 +199,14 @@ static enum rc add_identity(struct variables *variables,
     return rc;
 }
 
-/* The devices that the attempt may use, by index, as CUDA and ROCm programs expect them.
- * A node that hands out devices hides the others. */
+/* The devices that the attempt may use, by index, as CUDA and HIP programs expect them.
+ * A node that hands out devices hides the others. Indexes are those of the bus, as the
+ * driver's tools count. ROCR_VISIBLE_DEVICES is left alone: HIP counts within what that
+ * one lets through, so both together would hide what was given. */
 static enum rc add_devices(struct variables *variables,
                            const struct attempt_identity *identity, struct err *err)
 {
-    static const char *const names[] = { "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
-                                         "ROCR_VISIBLE_DEVICES" };
+    static const char *const names[] = { "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES" };
     char list[256] = "";
     size_t used = 0;
     enum rc rc = RC_OK;
@@ -218,6 +219,8 @@ static enum rc add_devices(struct variables *variables,
                                      used ? "," : "", i);
     for (size_t i = 0; rc == RC_OK && i < COUNT_OF(names); i++)
         rc = variables_set(variables, names[i], list, err);
+    if (rc == RC_OK)
+        rc = variables_set(variables, "CUDA_DEVICE_ORDER", "PCI_BUS_ID", err);
     return rc;
 }
 

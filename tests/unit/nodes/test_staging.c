@@ -204,6 +204,23 @@ static void test_the_variables_are_those_of_the_contract(void **state)
     assert_null(strstr(text, "SECRET"));
 }
 
+static void test_a_task_sees_the_devices_that_are_its_own(void **state)
+{
+    struct world *world = *state;
+    const char *text;
+
+    world->identity.has_devices = true;
+    world->identity.gpus = 0xa;
+    world_commands(world, "env");
+    world_prepare(world);
+    assert_int_equal(world_run(world), 0);
+    text = world_text(world, "stdout");
+    assert_contains(text, "CUDA_VISIBLE_DEVICES=1,3\n");
+    assert_contains(text, "HIP_VISIBLE_DEVICES=1,3\n");
+    assert_contains(text, "CUDA_DEVICE_ORDER=PCI_BUS_ID\n");
+    assert_null(strstr(text, "ROCR_VISIBLE_DEVICES"));
+}
+
 static void test_the_config_files_exist_in_both_forms(void **state)
 {
     static const char *const names[] = { "execution", "inputs", "parameters", "runtime",
@@ -332,6 +349,7 @@ int main(void)
         world_test(test_code_that_the_store_lacks_is_an_error_and_is_said),
         world_test(test_a_cancelled_attempt_is_not_prepared),
         world_test(test_the_variables_are_those_of_the_contract),
+        world_test(test_a_task_sees_the_devices_that_are_its_own),
         world_test(test_the_config_files_exist_in_both_forms),
         world_test(test_a_command_with_an_interpreter_of_its_own_is_a_file),
         world_test(test_a_command_longer_than_an_argument_may_be_runs),
