@@ -75,6 +75,7 @@ struct node {
     struct offer offer; /* labels points to own */
     uint32_t labels[CORE_LABELS_MAX];
     bool has_offered;
+    uint32_t cpu_fit;              /* thousandths: the last offer that was not 0 */
     bool is_expected;              /* it was there before a restart and may come back */
     int64_t cpu_free, memory_free; /* below 0 when the node shrank */
     uint64_t gpus_free;

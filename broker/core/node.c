@@ -97,7 +97,9 @@ void node_beat(struct core *core, uint32_t number)
         core->nodes[number].seen_us = core->now_us;
 }
 
-/* With less than is in use, nothing more is assigned until attempts have ended. */
+/* With less than is in use, nothing more is assigned until attempts have ended. A node
+ * that ends offers nothing more, but what waits for it is not refused: it may come back.
+ */
 void node_cpu(struct core *core, const struct core_input *input, struct changes *changes)
 {
     struct node *node =
@@ -108,6 +110,8 @@ void node_cpu(struct core *core, const struct core_input *input, struct changes 
         return;
     node->cpu_free += (int64_t)cpu - node->offer.cpu_milli;
     node->offer.cpu_milli = cpu;
+    node->cpu_fit = cpu ? cpu : node->cpu_fit;
+    core->nodes_changed++;
     if (node->held_for)
         queue_release(node->held_for);
     node_announce(input->node, NODE_ONLINE, changes);

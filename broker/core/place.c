@@ -33,7 +33,7 @@ static bool has_label(const struct node *node, uint32_t label)
 
 bool demand_fits_node(const struct demand *demand, const struct node *node)
 {
-    return cpu_of(demand) <= node->offer.cpu_milli
+    return cpu_of(demand) <= node->cpu_fit
            && (node->offer.memory_mb == 0 || demand->memory_mb <= node->offer.memory_mb)
            && demand->gpus <= bits_of(node->offer.gpus) && has_label(node, demand->label);
 }
@@ -89,6 +89,7 @@ void node_offer(struct core *core, uint32_t number, const struct offer *offer)
     if (labels > 0)
         memcpy(node->labels, offer->labels, labels * sizeof *node->labels);
     node->has_offered = true;
+    node->cpu_fit = offer->cpu_milli ? offer->cpu_milli : node->cpu_fit;
     core->nodes_changed++;
     node->cpu_free = offer->cpu_milli;
     node->memory_free = offer->memory_mb;

@@ -381,6 +381,26 @@ static void test_a_request_that_no_node_can_satisfy_fails_at_once(void **state)
     expect(world, "stage 2/0 error unfit; run 2 error unfit");
 }
 
+static void test_a_request_waits_while_the_only_node_drains(void **state)
+{
+    struct world *world = *state;
+
+    offer(world, 1, (struct offer){ .cpu_milli = 1000 });
+    move(world, (struct core_input){ .kind = INPUT_BEAT, .node = 1, .yes = true });
+    expect(world, "node 1 online");
+
+    uint64_t run = sweep(world, (struct demand){ 0 }, 0, 1);
+
+    tick(world);
+    expect(world, "");
+    assert_why(world, run, WHY_BUSY, 1);
+    leave(world, 1);
+    expect(world, "node 1 away");
+    tick(world);
+    expect(world, "");
+    assert_why(world, run, WHY_NO_NODE, 1);
+}
+
 static void test_a_request_waits_for_a_node_that_may_come_back(void **state)
 {
     struct world *world = *state;
@@ -671,6 +691,7 @@ int main(void)
         WORLD_TEST(test_priority_goes_before_a_held_node),
         WORLD_TEST(test_a_request_of_higher_priority_takes_a_held_node_over),
         WORLD_TEST(test_a_request_that_no_node_can_satisfy_fails_at_once),
+        WORLD_TEST(test_a_request_waits_while_the_only_node_drains),
         WORLD_TEST(test_a_request_waits_for_a_node_that_may_come_back),
         WORLD_TEST(test_a_node_that_shrank_stops_what_can_run_nowhere_else),
         WORLD_TEST(test_a_retry_that_fits_nowhere_any_more_fails),
