@@ -171,6 +171,25 @@ static const char *placeholder_end(const char *open, const char **line_end)
     return *at == '}' ? at : NULL;
 }
 
+const char *command_hidden(const char *command, size_t *size)
+{
+    static const char start[] = "{parameter";
+    const char *at = command;
+
+    while ((at = strchr(at, '{')) != NULL) {
+        const char *line_end, *close = placeholder_end(at, &line_end);
+
+        for (const char *inner = at + 1;
+             close && (inner = strchr(inner, '{')) != NULL && inner < close; inner++)
+            if (strncmp(inner, start, sizeof start - 1) == 0) {
+                *size = (size_t)(close - inner) + 1;
+                return inner;
+            }
+        at = close ? close + 1 : line_end;
+    }
+    return NULL;
+}
+
 static enum rc fill_all(struct fill *fill, const char *command)
 {
     const char *at = command;

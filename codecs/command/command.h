@@ -34,6 +34,10 @@ NODISCARD enum rc command_fill(struct arena *arena, const char *command,
                                const struct command_values *values, const char **filled,
                                struct err *err);
 
+/* The first placeholder of a parameter that a brace before it, open on its line, keeps
+ * from being replaced (section 8.2); NULL if there is none. *size gets its bytes. */
+const char *command_hidden(const char *command, size_t *size);
+
 /* The reference's join (section 8.5) with any joiner. */
 NODISCARD enum rc command_join(struct arena *arena, const char *const *commands,
                                size_t count, const char *joiner, const char **script,

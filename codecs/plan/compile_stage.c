@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "codecs/command/command.h"
 #include "codecs/expression/expression.h"
 #include "codecs/plan/tree.h"
 #include "codecs/sweep/sweep.h"
@@ -278,7 +279,25 @@ static enum rc actions_fill(struct compiler *compiler, struct plan_stage *stage,
     return RC_OK;
 }
 
-/* What of a step is not done when its commands run on the host; said once of each. */
+/* A JSON line that a command prints is often written so. */
+static void command_notes(struct compiler *compiler, const char *step,
+                          const char *const *commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t size;
+        const char *hidden = command_hidden(commands[i], &size);
+
+        if (!hidden)
+            continue;
+        compile_note(compiler,
+                     "step '%.80s': %.*s in its command is not replaced, because a brace "
+                     "before it on the line is open; use printf with %%s, or a variable",
+                     step, (int)(size < 80 ? size : 80), hidden);
+        return;
+    }
+}
+
+/* What of a step is not done as one may expect; said once of each. */
 static void step_notes(struct compiler *compiler, const struct draft *draft)
 {
     const struct config_step *step = draft->step;
@@ -288,6 +307,10 @@ static void step_notes(struct compiler *compiler, const struct draft *draft)
     if (*is_noted)
         return;
     *is_noted = true;
+    if (override && override->command_count > 0)
+        command_notes(compiler, step->name, override->commands, override->command_count);
+    else
+        command_notes(compiler, step->name, step->commands, step->command_count);
     if (step->mount_count > 0 || (override && override->mount_count > 0))
         compile_note(compiler,
                      "step '%.80s': mounts are not mounted, as commands run on the host",

@@ -383,11 +383,41 @@ static void test_an_arena_at_its_limit_is_reported(void **state)
                      RC_NO_MEMORY);
 }
 
+static void test_an_open_brace_hides_the_placeholder_behind_it(void **state)
+{
+    static const struct {
+        const char *command, *hidden;
+    } cases[] = {
+        { "echo {parameter-value:a}", NULL },
+        { "echo '{\"a\": {parameter-value:a}}'", "{parameter-value:a}" },
+        { "awk '{ {parameter:a} }'", "{parameter:a}" },
+        { "a {} {parameters}", "{parameters}" },
+        { "printf '{\"a\":%s}' {parameter-value:a}", NULL },
+        { "f() {\n echo {parameter:a}\n}", NULL },
+        { "${HOME} {x {y} {parameter:a}", NULL },
+        { "{", NULL },
+        { "", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        size_t size = 0;
+        const char *hidden = command_hidden(cases[i].command, &size);
+
+        assert_true((hidden != NULL) == (cases[i].hidden != NULL));
+        if (hidden) {
+            assert_int_equal(size, strlen(cases[i].hidden));
+            assert_memory_equal(hidden, cases[i].hidden, size);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_placeholders_of_a_step_with_five_parameters),
         cmocka_unit_test(test_templates_of_one_parameter),
+        cmocka_unit_test(test_an_open_brace_hides_the_placeholder_behind_it),
         cmocka_unit_test(test_a_list_prints_as_python_shows_it),
         cmocka_unit_test(test_a_name_with_a_blank_is_quoted),
         cmocka_unit_test(test_the_source_path_is_filled_in_only_if_there_is_one),
