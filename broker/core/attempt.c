@@ -186,21 +186,22 @@ void attempt_finished(struct core *core, const struct core_input *input,
 }
 
 /* A lost node says nothing about the task, so the first loss is made good at once. One
- * that goes on losing nodes is what kills them. */
+ * that goes on losing nodes is what kills them; but it must have begun on them. */
 void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes)
 {
     struct attempt_row row = attempt->row;
     struct run *run = attempt->owner;
     struct stage *stage = &run->stages[row.stage];
     bool goes_on = stage->row.state == STAGE_QUEUED || stage->row.state == STAGE_STARTED;
+    uint8_t losses = (uint8_t)(row.losses + (row.has_started ? 1 : 0));
     struct change *lost = change_of(changes, CHANGE_LOST, &row);
 
-    lost->will_retry = goes_on && row.losses + 1 < CORE_LOSSES_MAX;
+    lost->will_retry = goes_on && losses < CORE_LOSSES_MAX;
     if (lost->will_retry) {
         retry_add(stage, &(struct retry){ .index = row.index,
                                           .attempts = row.number,
                                           .failures = row.failures,
-                                          .losses = (uint8_t)(row.losses + 1),
+                                          .losses = losses,
                                           .not_before_us =
                                               retry_time(core, row.token, row.losses) });
     } else {

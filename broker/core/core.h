@@ -26,7 +26,7 @@ enum {
     CORE_PATIENCE_US =
         5000000,         /* then a request that others pass gets a node held for it */
     CORE_TRIES_MAX = 3,  /* attempts of a task whose stage says on-error: retry */
-    CORE_LOSSES_MAX = 3, /* poisonous: a task that loses this many is given up */
+    CORE_LOSSES_MAX = 3, /* poisonous: a task that began on so many lost nodes */
     CORE_STAGES_MAX = PLAN_STAGES_MAX,
     CORE_NODES_MAX = 100000,
 };

@@ -50,6 +50,7 @@ static void commit_attempt(struct sim *sim, const struct attempt_row *row)
     if (attempt->life != LIFE_NONE) {
         if (attempt->life != LIFE_LIVE)
             sim_fail(sim, "attempt %lu lives again", ul(row->token));
+        attempt->has_begun = row->has_started;
         return;
     }
     *attempt = (struct known_attempt){ .run = row->run,
@@ -120,7 +121,11 @@ static void commit_lost(struct sim *sim, const struct put *put)
     if (put->is_by_join && attempt->is_executing)
         sim_fail(sim, "attempt %lu is given up while its node, which is there, runs it",
                  ul(put->token));
-    if (put->will_retry && task->losses >= CORE_LOSSES_MAX)
+    task->begun_losses += attempt->has_begun;
+    if (put->status == RESULT_CRASHED && task->begun_losses < CORE_LOSSES_MAX)
+        sim_fail(sim, "run %lu stage %u task %lu is blamed for the loss of %u nodes",
+                 ul(put->run), put->stage, ul(put->index), task->begun_losses);
+    if (put->will_retry && task->begun_losses >= CORE_LOSSES_MAX)
         sim_fail(sim, "run %lu stage %u task %lu lost more nodes than it may",
                  ul(put->run), put->stage, ul(put->index));
 }

@@ -294,12 +294,13 @@ struct known_attempt {
     enum life life;
     uint64_t gpus;
     bool is_executing, was_executed;
+    bool has_begun; /* as the broker knows it */
     unsigned truth; /* bits of result_status that its node came to */
 };
 
 struct known_task {
     uint64_t live; /* token; 0: none */
-    unsigned finals, losses, failures, executing;
+    unsigned finals, losses, begun_losses, failures, executing;
     int told; /* the state of its last event */
 };
 

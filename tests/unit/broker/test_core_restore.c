@@ -134,6 +134,8 @@ static void test_a_retry_is_restored_with_its_count(void **state)
     expect(world, "node 1 online");
     tick(world);
     expect(world, "assign 4/0 0+1 t8 n1 #3");
+    started(world, 1, 8);
+    expect(world, "stage 4/0 started; begun 4/0/0 t8");
     leave(world, 1);
     expect(world, "node 1 away; lost 4/0/0 t8 crashed");
 }

@@ -289,19 +289,43 @@ static void test_a_task_that_loses_three_nodes_is_given_up(void **state)
 
     one_stage(world, plain, 1, 1);
     expect(world, "assign 1/0 0+1 t1 n1 #1");
+    started(world, 1, 1);
+    expect(world, "stage 1/0 started; begun 1/0/0 t1");
     leave(world, 1);
     expect(world, "node 1 away; lost 1/0/0 t1 retry");
     join(world, 1, 1, NULL, 0);
     expect(world, "node 1 online");
     tick(world);
     expect(world, "assign 1/0 0+1 t2 n1 #2");
+    started(world, 1, 2);
+    expect(world, "begun 1/0/0 t2");
     join(world, 1, 1, NULL, 0); /* it lost its memory without being away */
     expect(world, "lost 1/0/0 t2 retry");
     tick(world);
     expect(world, "assign 1/0 0+1 t3 n1 #3");
+    started(world, 1, 3);
+    expect(world, "begun 1/0/0 t3");
     leave(world, 1);
     expect(world, "node 1 away; lost 1/0/0 t3 crashed; stage 1/0 error poison; "
                   "run 1 error poison");
+}
+
+static void test_a_task_that_never_began_is_not_blamed_for_lost_nodes(void **state)
+{
+    struct world *world = *state;
+
+    one_stage(world, plain, 1, 1);
+    expect(world, "assign 1/0 0+1 t1 n1 #1");
+    join(world, 1, 1, NULL, 0);
+    expect(world, "lost 1/0/0 t1 retry");
+    tick(world);
+    expect(world, "assign 1/0 0+1 t2 n1 #2");
+    join(world, 1, 1, NULL, 0);
+    expect(world, "lost 1/0/0 t2 retry");
+    tick(world);
+    expect(world, "assign 1/0 0+1 t3 n1 #3");
+    leave(world, 1);
+    expect(world, "node 1 away; lost 1/0/0 t3 retry");
 }
 
 static void test_an_attempt_lost_while_its_stage_stops_is_stopped(void **state)
@@ -376,6 +400,7 @@ int main(void)
         WORLD_TEST(test_a_task_that_somebody_else_stopped_makes_no_complete_stage),
         WORLD_TEST(test_a_lost_attempt_is_handed_out_again_with_a_new_token),
         WORLD_TEST(test_a_task_that_loses_three_nodes_is_given_up),
+        WORLD_TEST(test_a_task_that_never_began_is_not_blamed_for_lost_nodes),
         WORLD_TEST(test_an_attempt_lost_while_its_stage_stops_is_stopped),
         WORLD_TEST(test_a_result_from_another_node_is_late),
         WORLD_TEST(test_started_counts_once_and_only_from_the_attempts_node),
