@@ -81,7 +81,7 @@ enum rc file_store(const struct store_port *port, int fd, bool with_legacy,
 
 bool failure_is_passing(enum rc rc)
 {
-    return rc == RC_FULL || rc == RC_UNREACHABLE || rc == RC_TIMEOUT
+    return rc == RC_FULL || rc == RC_UNREACHABLE || rc == RC_TIMEOUT || rc == RC_CANCELLED
            || rc == RC_NO_MEMORY;
 }
 
