@@ -130,7 +130,8 @@ void mail_task(struct broker *broker, uint32_t node, const struct assignment *it
 void mail_stop(struct broker *broker, uint32_t node, uint64_t token);
 void mail_drop(struct broker *broker, uint32_t node, uint64_t token);
 void mail_taken(struct broker *broker, uint32_t node, uint64_t token);
-void mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage);
+/* False: it could not be sent. */
+bool mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage);
 void mail_flush(struct broker *broker); /* into the outbox */
 void mail_forget(struct broker *broker);
 void peer_send(struct broker *broker, uint32_t node, enum message_type type,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CLASSES_NOTED_MAX = 100000 };
+
 static uint64_t *token_add(uint64_t *tokens, size_t *count, size_t *capacity,
                            uint64_t token)
 {
@@ -60,7 +62,7 @@ void peer_send(struct broker *broker, uint32_t node, enum message_type type,
     outbox_add_in(&broker->outbox, peer->name, peer->session.number, type, id, body);
 }
 
-void mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage)
+bool mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage)
 {
     struct run_plan *plan = plan_of(broker, run);
     const struct run_row *row = core_run(broker->core, run);
@@ -69,7 +71,7 @@ void mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t sta
     struct err err;
 
     if (!plan || store_resolved(broker->store, run, stage, &resolved, &err) != RC_OK)
-        return;
+        return false;
     class_encode(&body, &(struct class_message){
                             .run = run,
                             .stage = stage,
@@ -81,7 +83,10 @@ void mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t sta
                             .code = plan->plan->code,
                             .resolved = { (const char *)resolved.data, resolved.size },
                         });
+    if (!buf_ok(&body))
+        return false;
     peer_send(broker, node, MESSAGE_CLASS, &body);
+    return true;
 }
 
 /* Each class goes out before the first of its tasks, once a join. */
@@ -96,8 +101,10 @@ static void classes_flush(struct broker *broker, uint32_t node)
 
         if (table_find(&peer->classes, key, &sent))
             continue;
-        table_put(&peer->classes, key, 1);
-        mail_class(broker, node, task->run, task->stage);
+        if (peer->classes.count >= CLASSES_NOTED_MAX)
+            table_fini(&peer->classes); /* a class that comes twice does no harm */
+        if (mail_class(broker, node, task->run, task->stage))
+            table_put(&peer->classes, key, 1);
     }
 }
 

@@ -10,7 +10,8 @@ enum {
     RUNS_MAX = 10000,
     TASKS_MAX = 10000,
     EVENTS_MAX = 10000,
-    EVENT_BYTES_MAX = 4 << 20
+    EVENT_BYTES_MAX = 4 << 20,
+    FAILURES_LOOKED_AT = 10000
 };
 
 static void field_text(struct buf *body, const char *key, const char *text)
@@ -258,12 +259,53 @@ enum rc query_runs(struct broker *broker, const struct request *request, struct 
     return RC_OK;
 }
 
+struct first_failure {
+    uint64_t index;
+    struct task_row row;
+    bool is_found;
+};
+
+static void visit_failure(void *context, uint64_t index, const struct task_row *row)
+{
+    struct first_failure *failure = context;
+
+    if (failure->is_found || (row->state != TASK_ERROR && row->state != TASK_CRASHED))
+        return;
+    *failure = (struct first_failure){ index, *row, true };
+}
+
+/* The first task that failed, as far as it is among the first ones. */
+static const char *failure_text(struct broker *broker, uint64_t run, uint32_t stage)
+{
+    struct first_failure failure = { 0 };
+    const char *text;
+    struct err err;
+
+    if (store_tasks(broker->store, run, stage, 0, FAILURES_LOOKED_AT, visit_failure,
+                    &failure, &err)
+            != RC_OK
+        || !failure.is_found)
+        return "a task failed";
+    if (failure.row.cause == CAUSE_EXIT)
+        text = arena_printf(broker->scratch, "task %lu: exit code %d",
+                            (unsigned long)failure.index, failure.row.exit_code);
+    else if (failure.row.cause == CAUSE_SIGNAL)
+        text = arena_printf(broker->scratch, "task %lu: killed by signal %d",
+                            (unsigned long)failure.index, failure.row.signal);
+    else
+        text = arena_printf(broker->scratch, "task %lu: %s", (unsigned long)failure.index,
+                            cause_name(failure.row.cause));
+    return text ? text : "";
+}
+
 const char *stage_reason(struct broker *broker, struct run_plan *plan, uint64_t run,
                          uint32_t stage, const struct stage_row *row)
 {
     scoped_buf note = { 0 };
     struct err err;
 
+    if (row->reason == REASON_TASK_FAILED && row->reason_stage == stage)
+        return failure_text(broker, run, stage);
     if (row->reason != REASON_UNRESOLVED)
         return reason_text(broker, plan, row->reason, row->reason_stage);
     if (store_note(broker->store, run, stage, &note, &err) != RC_OK)

@@ -6,6 +6,7 @@
 #include "broker/broker_state.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     QUESTION_ARENA_MAX = 1 << 30,
@@ -67,16 +68,23 @@ static enum rc read_metadata(void *context, uint32_t stage, uint64_t task,
                              const char *key, struct arena *arena, struct value *value,
                              struct err *err)
 {
-    struct task_result *result;
-    enum rc rc = read_result(context, stage, task, arena, &result, err);
+    scoped(arena) held = arena_create(QUESTION_ARENA_MAX);
+    struct task_result *result = NULL;
+    enum rc rc = held ? read_result(context, stage, task, held, &result, err)
+                      : err_set(err, RC_NO_MEMORY, "metadata of stage %u", stage);
 
     if (rc != RC_OK)
         return rc;
 
     const struct value *found = result ? value_get(&result->metadata, key) : NULL;
 
-    *value = found ? *found : (struct value){ .kind = VALUE_ABSENT };
-    return RC_OK;
+    if (!found) {
+        *value = (struct value){ .kind = VALUE_ABSENT };
+        return RC_OK;
+    }
+    return value_copy(arena, found, value) == RC_OK
+               ? RC_OK
+               : err_set(err, RC_NO_MEMORY, "metadata %s of stage %u", key, stage);
 }
 
 static enum rc read_outputs(void *context, uint32_t stage, uint64_t task,
@@ -148,41 +156,66 @@ void answer_resolve(struct broker *broker, uint64_t run, uint32_t stage)
     core_step(broker->core, &input, &broker->changes);
 }
 
+struct merge { /* latest values over the tasks of a stage */
+    struct arena *arena;
+    struct value_entry *entries;
+    size_t count, capacity;
+};
+
+static bool merge_has(const struct merge *merge, const char *key)
+{
+    for (size_t i = 0; i < merge->count; i++)
+        if (strcmp(merge->entries[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+static enum rc merge_add(struct merge *merge, const struct value_entry *entry,
+                         struct err *err)
+{
+    struct value_entry *added;
+
+    if (merge->count == merge->capacity) {
+        size_t capacity = merge->capacity ? merge->capacity * 2 : 16;
+        struct value_entry *larger = arena_array(merge->arena, capacity, sizeof *larger);
+
+        if (!larger)
+            return err_set(err, RC_NO_MEMORY, "too many metadata keys");
+        if (merge->count > 0)
+            memcpy(larger, merge->entries, merge->count * sizeof *larger);
+        merge->entries = larger;
+        merge->capacity = capacity;
+    }
+    added = &merge->entries[merge->count];
+    added->key = arena_text(merge->arena, entry->key);
+    if (!added->key || value_copy(merge->arena, &entry->value, &added->value) != RC_OK)
+        return err_set(err, RC_NO_MEMORY, "too much metadata");
+    merge->count++;
+    return RC_OK;
+}
+
 /* Latest values over all tasks of the stage; where several have a key, the last task's
- * counts. */
+ * counts. Each result is let go of before the next is read. */
 static enum rc merged_metadata(struct reading *reading, uint32_t stage,
                                struct arena *arena, struct value *map, struct err *err)
 {
-    uint64_t tasks = read_task_count(reading, stage);
-    struct value_entry *entries = NULL;
-    size_t count = 0;
+    struct merge merge = { .arena = arena };
 
-    for (uint64_t task = 0; task < tasks; task++) {
-        struct task_result *result;
-        enum rc rc = read_result(reading, stage, task, arena, &result, err);
+    for (uint64_t task = read_task_count(reading, stage); task-- > 0;) {
+        scoped(arena) held = arena_create(QUESTION_ARENA_MAX);
+        struct task_result *result = NULL;
+        enum rc rc = held ? read_result(reading, stage, task, held, &result, err)
+                          : err_set(err, RC_NO_MEMORY, "metadata of stage %u", stage);
 
+        for (size_t i = 0; rc == RC_OK && result && result->metadata.kind == VALUE_MAP
+                           && i < result->metadata.map.count;
+             i++)
+            if (!merge_has(&merge, result->metadata.map.entries[i].key))
+                rc = merge_add(&merge, &result->metadata.map.entries[i], err);
         if (rc != RC_OK)
             return rc;
-        if (!result || result->metadata.kind != VALUE_MAP
-            || result->metadata.map.count == 0)
-            continue;
-
-        struct value_entry *larger =
-            arena_array(arena, count + result->metadata.map.count, sizeof *larger);
-
-        if (!larger)
-            return err_set(err, RC_NO_MEMORY, "metadata of stage %u", stage);
-        size_t kept = 0;
-
-        for (size_t i = 0; i < count; i++)
-            if (!value_get(&result->metadata, entries[i].key))
-                larger[kept++] = entries[i];
-        for (size_t i = 0; i < result->metadata.map.count; i++)
-            larger[kept++] = result->metadata.map.entries[i];
-        entries = larger;
-        count = kept;
     }
-    *map = (struct value){ .kind = VALUE_MAP, .map = { entries, count } };
+    *map = (struct value){ .kind = VALUE_MAP, .map = { merge.entries, merge.count } };
     return RC_OK;
 }
 

@@ -182,11 +182,9 @@ static void do_collect(struct agent *agent, const struct agent_effect *effect)
         follow_remove(agent->follower, hand->token);
         hand->is_followed = false;
     }
-    hand->job = (struct job){ .kind = JOB_COLLECT,
-                              .token = hand->token,
-                              .stage = hand->stage,
-                              .result = result,
-                              .arena = hand->arena };
+    hand->job = (struct job){
+        .kind = JOB_COLLECT, .token = hand->token, .stage = hand->stage, .result = result
+    };
     hand->has_job = true;
     workers_submit(agent->workers, &hand->job);
 }

@@ -11,7 +11,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 64, BULK_TIMEOUT_MS = 30000, STORE_WAIT_S = 1 };
+enum {
+    COLLECT_ARENA_MAX = 1 << 30,
+    WORKERS_MAX = 64,
+    BULK_TIMEOUT_MS = 30000,
+    STORE_WAIT_S = 1
+};
 
 struct job_list {
     struct job *first, **last;
@@ -102,21 +107,39 @@ static enum rc port_fetch(void *context, const char *digest, struct err *err)
     return rc;
 }
 
+/* One try, in memory of its own, because a store that is away can mean very many of them.
+ */
+static enum rc collect_once(struct workers *workers, const struct store_port *port,
+                            struct job *job)
+{
+    struct task_result result = job->result;
+    scoped(arena) arena = arena_create(COLLECT_ARENA_MAX);
+
+    if (!arena)
+        return err_set(&job->err, RC_NO_MEMORY, "no memory to collect the result");
+
+    enum rc rc = attempt_collect(workers->staging, port, job->stage, job->token, arena,
+                                 &result, &job->err);
+
+    if (rc == RC_OK)
+        result_encode(&job->encoded, &result);
+    return rc;
+}
+
 static void do_collect(struct workers *workers, const struct store_port *port,
                        struct job *job)
 {
     do {
-        job->rc = attempt_collect(workers->staging, port, job->stage, job->token,
-                                  job->arena, &job->result, &job->err);
+        job->rc = collect_once(workers, port, job);
         if (job->rc != RC_FULL && job->rc != RC_UNREACHABLE && job->rc != RC_TIMEOUT)
             break;
         fprintf(stderr, "noded: result of attempt %lu waits: %s\n",
                 (unsigned long)job->token, job->err.text);
     } while (wait_for_store(workers));
-    if (job->rc != RC_OK) {
-        job->result.cause = CAUSE_OUTPUT_FAILED;
-        job->result.message = job->err.text;
-    }
+    if (job->rc == RC_OK)
+        return;
+    job->result.cause = CAUSE_OUTPUT_FAILED;
+    job->result.message = job->err.text;
     result_encode(&job->encoded, &job->result);
 }
 

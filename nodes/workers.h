@@ -15,9 +15,8 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
     const struct plan_stage *stage;
     atomic_bool cancelled; /* PREPARE gives up; may be set by the submitter at any time */
     struct task_result
-        result;          /* COLLECT: filled by the submitter, completed by the worker */
-    struct arena *arena; /* COLLECT: of the result */
-    struct buf encoded;  /* COLLECT: the result's bytes */
+        result;         /* COLLECT: filled by the submitter, completed by the worker */
+    struct buf encoded; /* COLLECT: the result's bytes */
     enum rc rc;
     struct err err;
     struct job *next; /* private */

@@ -347,7 +347,7 @@ static void check_unknown_keys(struct check *check, const struct schema *schema,
                                const struct yaml_node *node, const struct trail *trail)
 {
     const struct yaml_node *first = NULL;
-    char list[260] = "", name[120], text[80];
+    char list[400] = "", name[120], text[80];
     size_t count = 0, used = 0;
 
     for (size_t i = 0; i < node->count; i++) {
@@ -355,10 +355,17 @@ static void check_unknown_keys(struct check *check, const struct schema *schema,
 
         if (is_known(schema, key))
             continue;
+        /* The finding has room for the nearest of the first; the others tell theirs here.
+         */
+        const char *near =
+            first ? nearest_key(schema, node, key_name(key, text, sizeof text)) : NULL;
+
         first = first ? first : key;
         if (count++ < KEYS_NAMED_MAX && used < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s`%.40s`",
-                                     used ? ", " : "", key_name(key, text, sizeof text));
+            used += (size_t)snprintf(
+                list + used, sizeof list - used, "%s`%.40s`%s%.40s%s", used ? ", " : "",
+                key_name(key, text, sizeof text), near ? " (nearest: `" : "",
+                near ? near : "", near ? "`)" : "");
     }
     if (!first)
         return;

@@ -113,9 +113,17 @@ static enum rc pipeline_parameter_apply(struct compiler *compiler,
 
         rc = target_find(compiler, parameter, &parameter->targets[i], &found,
                          &stage_index, &at);
-        if (rc == RC_OK && found && value->kind != VALUE_ABSENT
-            && value->kind != VALUE_NULL)
-            rc = parameter_assign(compiler, stage_index, at, value, place);
+        if (rc != RC_OK || !found || value->kind == VALUE_ABSENT
+            || value->kind == VALUE_NULL)
+            continue;
+        if (stage_is_swept(&compiler->plan->stages[stage_index], at))
+            compile_note(
+                compiler,
+                "pipeline parameter '%.80s' has a value, so stage '%.80s' does not "
+                "sweep over '%.80s'",
+                parameter->name, compiler->plan->stages[stage_index].name,
+                compiler->plan->stages[stage_index].parameters[at].name);
+        rc = parameter_assign(compiler, stage_index, at, value, place);
     }
     return rc;
 }

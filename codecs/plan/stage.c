@@ -39,6 +39,11 @@ static size_t column_find(const struct plan_stage *stage, size_t parameter)
     return i;
 }
 
+bool stage_is_swept(const struct plan_stage *stage, size_t parameter)
+{
+    return column_find(stage, parameter) < stage->column_count;
+}
+
 enum rc stage_column_release(struct arena *arena, struct plan_stage *stage,
                              size_t parameter, struct err *err)
 {

@@ -9,6 +9,9 @@ size_t stage_parameter_find(const struct plan_stage *stage, const char *name);
 size_t stage_input_find(const struct plan_stage *stage, const char *name);
 size_t stage_variable_find(const struct plan_stage *stage, const char *name);
 
+/* Whether a column of the sweep gives the parameter its values. */
+bool stage_is_swept(const struct plan_stage *stage, size_t parameter);
+
 /* A value that is set for all tasks takes the place of what the sweep had for the
  * parameter: a product loses the column, zipped executions stay as many as they were. */
 NODISCARD enum rc stage_column_release(struct arena *arena, struct plan_stage *stage,
