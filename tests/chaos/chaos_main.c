@@ -276,14 +276,19 @@ static void turn(struct chaos *chaos)
         chaos->is_interrupted = true;
 }
 
+static void mend_cables(struct chaos *chaos)
+{
+    for (unsigned i = 0; i < chaos->world.node_count; i++)
+        if (chaos->cut[i].is_cut)
+            mend_cable(chaos, i);
+}
+
 /* Everything is up again, and nothing is cut. */
 static void settle(struct chaos *chaos)
 {
     struct party *party;
 
-    for (unsigned i = 0; i < chaos->world.node_count; i++)
-        if (chaos->cut[i].is_cut)
-            mend_cable(chaos, i);
+    mend_cables(chaos);
     for (size_t i = 0; (party = world_party(&chaos->world, i)); i++)
         if (party->is_started_later)
             begin(chaos, party);
@@ -410,6 +415,7 @@ static int run_chaos(struct chaos *chaos)
     }
     print_kills(chaos);
     printf("  %-36s %8" PRIu64 "\n", "seconds", (now_ms() - start) / 1000);
+    mend_cables(chaos);
     if (world_stop(&chaos->world) > 0)
         chaos->is_bad = true;
     world_destroy(&chaos->world, chaos->is_bad);
@@ -426,6 +432,11 @@ static int chaos_main(const struct options *options)
 {
     struct chaos chaos = { .options = *options, .random = { options->seed } };
     const char *lack = options->has_network ? network_lacks() : NULL;
+    static const char *const losses[] = {
+        [LOSS_NONE] = "neither lost nor delayed, as this kernel cannot do that",
+        [LOSS_RANDOM] = "lost and delayed at random (netem)",
+        [LOSS_QUEUE] = "delayed and lost by a narrow cable (no netem in this kernel)",
+    };
     sigset_t signals;
     struct err err;
     int status;
@@ -434,6 +445,7 @@ static int chaos_main(const struct options *options)
         printf("chaos: skipped: %s\n", lack);
         return SKIPPED;
     }
+    signal(SIGPIPE, SIG_IGN); /* what was started is ended, whoever reads this or not */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
@@ -454,9 +466,9 @@ static int chaos_main(const struct options *options)
 
     if (world_create(&chaos.world, &world, &err) == RC_OK) {
         printf("chaos: seed %" PRIu64 ", %s\n", options->seed, chaos.world.folder);
-        if (options->has_network && !chaos.world.network.has_loss)
-            puts(
-                "chaos: this kernel has no netem: cables are cut, but lose nothing else");
+        if (options->has_network)
+            printf("chaos: cables are cut; packets are %s\n",
+                   losses[chaos.world.network.loss]);
         fflush(stdout);
         status = run_chaos(&chaos);
     } else {

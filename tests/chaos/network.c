@@ -62,6 +62,16 @@ const char *network_lacks(void)
     return NULL;
 }
 
+/* The same queue on both sides of the cable; false if the kernel does not have it. */
+static bool shape(const struct network *network, unsigned node, const char *queue)
+{
+    char name[NETWORK_NAME_MAX];
+
+    network_name(network, node, name);
+    return run("tc qdisc add dev sl%dh%u root %s", network->salt, node, queue) == 0
+           && run("tc -n %s qdisc add dev %s root %s", name, name, queue) == 0;
+}
+
 static enum rc add_node(struct network *network, unsigned node, struct err *err)
 {
     char name[NETWORK_NAME_MAX];
@@ -72,17 +82,18 @@ static enum rc add_node(struct network *network, unsigned node, struct err *err)
         || run("ip link add sl%dh%u type veth peer name %s netns %s", salt, node, name,
                name)
                != 0
-        || run("ip addr add 10.77.%u.1/30 dev sl%dh%u", node, salt, node) != 0
+        || run("ip addr add 10.%d.%u.1/30 dev sl%dh%u", network->net, node, salt, node)
+               != 0
         || run("ip link set sl%dh%u up", salt, node) != 0
-        || run("ip -n %s addr add 10.77.%u.2/30 dev %s", name, node, name) != 0
+        || run("ip -n %s addr add 10.%d.%u.2/30 dev %s", name, network->net, node, name)
+               != 0
         || run("ip -n %s link set %s up", name, name) != 0
         || run("ip -n %s link set lo up", name) != 0)
         return err_set(err, RC_IO, "cannot make the namespace %s and its cable", name);
-    network->has_loss =
-        run("tc qdisc add dev sl%dh%u root netem loss 3%% delay 10ms 5ms", salt, node)
-            == 0
-        && run("tc -n %s qdisc add dev %s root netem loss 3%% delay 10ms 5ms", name, name)
-               == 0;
+    network->loss = shape(network, node, "netem loss 3% delay 10ms 5ms") ? LOSS_RANDOM
+                    : shape(network, node, "tbf rate 2mbit burst 4k latency 30ms")
+                        ? LOSS_QUEUE
+                        : LOSS_NONE;
     return RC_OK;
 }
 
@@ -91,7 +102,7 @@ enum rc network_create(struct network *network, unsigned nodes, int salt, struct
     enum rc rc = RC_OK;
 
     must(nodes <= NETWORK_NODES_MAX);
-    *network = (struct network){ .salt = salt };
+    *network = (struct network){ .salt = salt, .net = 100 + salt % 100 };
     while (rc == RC_OK && network->nodes < nodes)
         rc = add_node(network, network->nodes++, err);
     if (rc != RC_OK)
@@ -123,9 +134,10 @@ static int change(const struct network *network, unsigned node, enum network_cut
         return run("ip link set sl%dh%u %s", network->salt, node,
                    is_mended ? "up" : "down");
     case CUT_TO_NODE:
-        return run("ip route %s blackhole 10.77.%u.2/32", verb, node);
+        return run("ip route %s blackhole 10.%d.%u.2/32", verb, network->net, node);
     case CUT_TO_BROKER:
-        return run("ip -n %s route %s blackhole 10.77.%u.1/32", name, verb, node);
+        return run("ip -n %s route %s blackhole 10.%d.%u.1/32", name, verb, network->net,
+                   node);
     }
     return -1;
 }

@@ -235,6 +235,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: soak SECONDS\n");
         return 2;
     }
+    signal(SIGPIPE, SIG_IGN); /* what was started is ended, whoever reads this or not */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);

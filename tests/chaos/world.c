@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PORTS = 3, STOP_MS = 20000, FILES_OPEN_MAX = 32 };
+enum { PORTS = 3, STOP_MS = 60000, FILES_OPEN_MAX = 32 };
 
 static enum rc write_file(const struct world *world, const char *name,
                           const struct buf *bytes, struct err *err)
@@ -119,7 +119,7 @@ static enum rc add_node(struct world *world, const struct world_options *options
     snprintf(name, sizeof name, "node%u", i);
     snprintf(settings, sizeof settings, "%s.yaml", name);
     snprintf(file, sizeof file, "%s/%s", world->folder, settings);
-    snprintf(host, sizeof host, "10.77.%u.1", i);
+    snprintf(host, sizeof host, "10.%d.%u.1", world->network.net, i);
     find_program("NODED", "nodes/noded", program);
     buf_printf(&yaml,
                "directory: %s/%s\n"
