@@ -152,7 +152,11 @@ static void trim_events(struct broker *broker)
                 store_events_trim(broker->store, broker->now_us - keep_us,
                                   TRIM_EVENTS_MAX, &removed, &err),
                 &err);
-    broker->trim_at_us = removed < TRIM_EVENTS_MAX ? broker->now_us + TRIM_PAUSE_US : 0;
+    if (removed == TRIM_EVENTS_MAX)
+        broker->trim_at_us = 0;
+    else
+        broker->trim_at_us =
+            broker->now_us + (keep_us / 2 < TRIM_PAUSE_US ? keep_us / 2 : TRIM_PAUSE_US);
 }
 
 int64_t monotonic_us(void)
