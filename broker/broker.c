@@ -14,7 +14,9 @@
 #include <zmq.h>
 
 enum {
-    GOODBYE_MS = 500,        /* how long last answers may take to leave */
+    GOODBYE_MS = 500, /* how long last answers may take to leave */
+    REQUESTS_WAITING_MAX =
+        256,                 /* of one peer: who asks faster than we commit is slowed */
     SUBSCRIPTION_MAX = 1024, /* bytes of a topic; libzmq keeps a node of a tree a byte */
 };
 
@@ -63,6 +65,7 @@ void broker_reload(struct broker *broker)
     broker->settings.reload(broker->settings.reload_context, &broker->settings);
     options = core_options_of(&broker->settings);
     core_configure(broker->core, &options);
+    unread_configure(broker->unread, broker->settings.answers_max);
     tell_endpoints(broker);
 }
 
@@ -74,8 +77,11 @@ static enum rc open_sockets(struct broker *broker, struct err *err)
     if (!broker->context)
         return err_set(err, RC_NO_MEMORY, "no memory for sockets");
     zmq_ctx_set(broker->context, ZMQ_MAX_SOCKETS, 8192);
-    rc = link_bind(broker->context, ZMQ_ROUTER, broker->settings.requests,
-                   &broker->requests, err);
+    rc = link_bind_bounded(broker->context, ZMQ_ROUTER, broker->settings.requests,
+                           (struct link_bounds){ .queue_max = LINK_QUEUE_MAX,
+                                                 .receive_max = REQUESTS_WAITING_MAX,
+                                                 .message_max = LINK_MESSAGE_MAX },
+                           &broker->requests, err);
     if (rc == RC_OK)
         rc = link_bind_bounded(broker->context, ZMQ_XPUB, broker->settings.events,
                                (struct link_bounds){ .queue_max = LINK_QUEUE_MAX,
@@ -128,7 +134,10 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
     made->signal_fd = -1;
     made->now_us = made->started_at_us = made->active_at_us = clock_us();
     made->monotonic_us = monotonic_us();
-    outbox_init(&made->outbox);
+    made->unread = unread_create(settings->answers_max);
+    if (!made->unread)
+        return err_set(err, RC_NO_MEMORY, "no memory for the broker");
+    outbox_init(&made->outbox, made->unread);
     rc = catch_signals(made, err);
     if (rc == RC_OK)
         rc = open_storage(made, err);
@@ -168,6 +177,7 @@ void broker_destroy(struct broker *broker)
     peers_fini(broker);
     labels_fini(broker);
     outbox_fini(&broker->outbox);
+    unread_destroy(broker->unread);
     objects_destroy(broker->objects);
     store_destroy(broker->store);
     if (broker->signal_fd >= 0)

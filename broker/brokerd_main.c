@@ -167,6 +167,7 @@ static void use(const struct settings *settings, struct broker_settings *broker)
 
     broker->node_timeout_ms = values->node_timeout_ms;
     broker->events_keep_s = (values->events_keep_ms + 999) / 1000;
+    broker->answers_max = values->answers_max;
     broker->advertise = values->advertise;
 }
 

@@ -5,8 +5,9 @@
 #include <string.h>
 
 enum {
-    OUTBOX_BYTES_FULL = 128 << 20, /* no further message is taken in this turn */
-    OUTBOX_BYTES_MAX = 1 << 30,    /* room for what one message can still cause */
+    OUTBOX_BYTES_FULL = 32 << 20, /* no further message is taken in this turn */
+    OUTBOX_BYTES_MAX = 1 << 30,   /* room for what one message can still cause */
+    OUTBOX_BYTES_KEPT = 8 << 20,  /* memory that is kept from turn to turn */
 };
 
 bool outbox_has_overflowed(const struct outbox *outbox)
@@ -19,9 +20,9 @@ bool outbox_is_full(const struct outbox *outbox)
     return outbox->bytes.size >= OUTBOX_BYTES_FULL;
 }
 
-void outbox_init(struct outbox *outbox)
+void outbox_init(struct outbox *outbox, struct unread *unread)
 {
-    *outbox = (struct outbox){ 0 };
+    *outbox = (struct outbox){ .unread = unread };
     buf_init(&outbox->bytes, OUTBOX_BYTES_MAX);
 }
 
@@ -95,7 +96,8 @@ void outbox_fail(struct outbox *outbox, const struct err *err)
     struct outbox failed;
     scoped_buf body;
 
-    outbox_init(&failed);
+    outbox_init(&failed, outbox->unread);
+    failed.dropped = outbox->dropped;
     buf_init(&body, 0);
     message_error_encode(&body, err);
     for (size_t i = 0; i < outbox->count; i++) {
@@ -109,6 +111,34 @@ void outbox_fail(struct outbox *outbox, const struct err *err)
     *outbox = failed;
 }
 
+/* Instead of an answer that is too much for the client. */
+static enum rc refuse(void *requests, const struct link_frame *identity, uint64_t id,
+                      struct err *why)
+{
+    scoped_buf header = { 0 };
+    scoped_buf body = { 0 };
+
+    message_header_encode(&header, MESSAGE_ERROR, id);
+    message_error_encode(&body, why);
+
+    struct link_frame frames[3] = { *identity,
+                                    { header.data, header.size },
+                                    { body.data, body.size } };
+
+    return link_send(requests, frames, 3, why);
+}
+
+static enum rc answer(struct outbox *outbox, void *requests,
+                      const struct link_frame frames[3], uint64_t id)
+{
+    struct err err;
+    enum rc rc = unread_send(outbox->unread, requests, frames, &err);
+
+    return rc == RC_NO_MEMORY || (rc == RC_FULL && err.sys == 0)
+               ? refuse(requests, &frames[0], id, &err)
+               : rc;
+}
+
 void outbox_send(struct outbox *outbox, void *requests, void *events)
 {
     for (size_t i = 0; i < outbox->count; i++) {
@@ -119,13 +149,18 @@ void outbox_send(struct outbox *outbox, void *requests, void *events)
             { at + entry->identity_size, entry->header_size },
             { at + entry->identity_size + entry->header_size, entry->body_size },
         };
-        size_t skip = entry->is_event ? 1 : 0;
         struct err err;
+        enum rc rc = entry->is_event   ? link_send(events, frames + 1, 2, &err)
+                     : entry->is_reply ? answer(outbox, requests, frames, entry->id)
+                                       : link_send(requests, frames, 3, &err);
 
-        if (link_send(entry->is_event ? events : requests, frames + skip, 3 - skip, &err)
-            != RC_OK)
+        if (rc != RC_OK)
             outbox->dropped++;
     }
     outbox->count = 0;
     buf_clear(&outbox->bytes);
+    if (outbox->bytes.capacity > OUTBOX_BYTES_KEPT) {
+        buf_fini(&outbox->bytes);
+        buf_init(&outbox->bytes, OUTBOX_BYTES_MAX);
+    }
 }

@@ -5,7 +5,7 @@
  * Single-threaded. */
 #pragma once
 
-#include "broker/link/link.h"
+#include "broker/unread.h"
 #include "codecs/wire/message.h"
 
 struct outbox_entry {
@@ -19,7 +19,8 @@ struct outbox {
     struct buf bytes;
     struct outbox_entry *entries;
     size_t count, capacity;
-    uint64_t dropped; /* messages that a peer's full queue refused */
+    struct unread *unread; /* borrowed; bounds the answers */
+    uint64_t dropped;      /* messages that a peer's full queue refused */
 };
 
 /* Whether something did not fit: the turn must not be committed, and outbox_fail be
@@ -27,7 +28,7 @@ struct outbox {
 bool outbox_has_overflowed(const struct outbox *outbox);
 /* Whether so much waits already that nothing more should be asked for in this turn. */
 bool outbox_is_full(const struct outbox *outbox);
-void outbox_init(struct outbox *outbox);
+void outbox_init(struct outbox *outbox, struct unread *unread);
 void outbox_fini(struct outbox *outbox);
 /* To a peer of the request socket. is_reply: answers request id. */
 void outbox_add(struct outbox *outbox, const void *identity, size_t identity_size,
@@ -39,7 +40,8 @@ void outbox_add_in(struct outbox *outbox, const char *node, uint64_t session,
 /* To all subscribers of topic. */
 void outbox_event(struct outbox *outbox, const char *topic, const struct buf *body);
 void outbox_fail(struct outbox *outbox, const struct err *err);
-/* Sends everything and is empty then. A peer that is gone or full is skipped and counted:
+/* Sends everything and is empty then. An answer that is too much for a client that does
+ * not read becomes an error. A peer that is gone or full is skipped and counted:
  * requests are repeated, nodes rejoin, events are fetched by number, so nobody is left
  * wrong. */
 void outbox_send(struct outbox *outbox, void *requests, void *events);

@@ -45,7 +45,8 @@ static bool has_broken(struct bulk_client *self)
 
 static enum rc client_connect(struct bulk_client *self, struct err *err)
 {
-    static const struct link_bounds bounds = { BULK_QUEUE_MAX, BULK_FRAME_MAX };
+    static const struct link_bounds bounds = { .queue_max = BULK_QUEUE_MAX,
+                                               .message_max = BULK_FRAME_MAX };
 
     enum rc rc = link_connect_bounded(self->zmq_context, ZMQ_DEALER, self->endpoint, NULL,
                                       bounds, &self->socket, err);

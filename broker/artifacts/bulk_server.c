@@ -361,7 +361,8 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
                            struct err *err)
 {
     static const struct pump_calls calls = { on_message, on_refused, on_tick };
-    static const struct link_bounds bounds = { BULK_QUEUE_MAX, BULK_FRAME_MAX };
+    static const struct link_bounds bounds = { .queue_max = BULK_QUEUE_MAX,
+                                               .message_max = BULK_FRAME_MAX };
     scoped(bulk_server) self = calloc(1, sizeof *self);
 
     if (!self || !(self->uploads = uploads_create())

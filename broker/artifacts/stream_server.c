@@ -60,7 +60,8 @@ enum rc stream_server_create(void *zmq_context, const char *endpoint, const char
                              struct stream_server **server, struct err *err)
 {
     static const struct pump_calls calls = { on_message, on_refused, NULL };
-    static const struct link_bounds bounds = { BULK_QUEUE_MAX, BULK_FRAME_MAX };
+    static const struct link_bounds bounds = { .queue_max = BULK_QUEUE_MAX,
+                                               .message_max = BULK_FRAME_MAX };
     scoped(stream_server) self = calloc(1, sizeof *self);
 
     if (!self)

@@ -232,7 +232,8 @@ static bool set_options(void *socket, int type, const char *endpoint,
         link_is_local(endpoint) ? RECONNECT_LOCAL_MAX_MS : RECONNECT_REMOTE_MAX_MS;
     bool ok = set_int(socket, ZMQ_LINGER, 0)
               && set_int(socket, ZMQ_SNDHWM, bounds.queue_max)
-              && set_int(socket, ZMQ_RCVHWM, bounds.queue_max)
+              && set_int(socket, ZMQ_RCVHWM,
+                         bounds.receive_max ? bounds.receive_max : bounds.queue_max)
               && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bounds.message_max,
                                 sizeof bounds.message_max)
                      == 0

@@ -50,7 +50,8 @@ void link_close(void *socket);
 
 /* The same with other bounds, for sockets whose messages are large. */
 struct link_bounds {
-    int queue_max;       /* messages queued for one peer, each way; LINK_QUEUE_MAX */
+    int queue_max;   /* messages queued for one peer, each way; LINK_QUEUE_MAX */
+    int receive_max; /* from one peer, if not as many; the peer is slowed. 0: as many */
     int64_t message_max; /* bytes of one frame; LINK_MESSAGE_MAX */
 };
 NODISCARD enum rc link_bind_bounded(void *zmq_context, int type, const char *endpoint,
@@ -69,6 +70,13 @@ struct link_frame {
  * RC_UNREACHABLE: a ROUTER knows no such peer. */
 NODISCARD enum rc link_send(void *socket, const struct link_frame *frames, size_t count,
                             struct err *err);
+/* The same, but the bytes of the last frame are not copied: they are given, and release
+ * is called with them and owner once they are not needed any more, on any thread, and in
+ * any case, also when the message was not sent. */
+typedef void link_release(void *bytes, void *owner);
+NODISCARD enum rc link_send_given(void *socket, const struct link_frame *frames,
+                                  size_t count, void *bytes, link_release *release,
+                                  void *owner, struct err *err);
 /* Receives one whole message without blocking; frames point into message until link_free.
  * RC_NOT_FOUND: nothing there. More frames than LINK_FRAMES_MAX: RC_PROTOCOL, message
  * dropped. */

@@ -26,7 +26,20 @@ static enum rc send_failed(struct err *err, int sys)
     return rc;
 }
 
-/* Copies a frame into a message of libzmq and gives it away. 0, or an errno. */
+/* Gives a message of libzmq away. 0, or an errno. */
+static int part_send(void *socket, zmq_msg_t *message, int flags)
+{
+    while (zmq_msg_send(message, socket, ZMQ_DONTWAIT | flags) < 0) {
+        int sys = zmq_errno();
+
+        if (sys == EINTR)
+            continue;
+        zmq_msg_close(message);
+        return sys;
+    }
+    return 0;
+}
+
 static int frame_send(void *socket, const struct link_frame *frame, int flags)
 {
     zmq_msg_t message;
@@ -35,19 +48,11 @@ static int frame_send(void *socket, const struct link_frame *frame, int flags)
         return zmq_errno();
     if (frame->size > 0)
         memcpy(zmq_msg_data(&message), frame->data, frame->size);
-    while (zmq_msg_send(&message, socket, flags) < 0) {
-        int sys = zmq_errno();
-
-        if (sys == EINTR)
-            continue;
-        zmq_msg_close(&message);
-        return sys;
-    }
-    return 0;
+    return part_send(socket, &message, flags);
 }
 
-enum rc link_send(void *socket, const struct link_frame *frames, size_t count,
-                  struct err *err)
+static enum rc frames_check(const struct link_frame *frames, size_t count,
+                            struct err *err)
 {
     must(count > 0);
     must(count <= LINK_FRAMES_MAX);
@@ -56,14 +61,41 @@ enum rc link_send(void *socket, const struct link_frame *frames, size_t count,
         if (frames[i].size > LINK_MESSAGE_MAX)
             return err_set(err, RC_INVALID, "send: a frame of %zu bytes, at most %d",
                            frames[i].size, LINK_MESSAGE_MAX);
-    for (size_t i = 0; i < count; i++) {
-        int sys = frame_send(socket, &frames[i],
-                             ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0));
-
-        if (sys != 0)
-            return send_failed(err, sys);
-    }
     return RC_OK;
+}
+
+enum rc link_send(void *socket, const struct link_frame *frames, size_t count,
+                  struct err *err)
+{
+    enum rc rc = frames_check(frames, count, err);
+    int sys = 0;
+
+    if (rc != RC_OK)
+        return rc;
+    for (size_t i = 0; i < count && sys == 0; i++)
+        sys = frame_send(socket, &frames[i], i + 1 < count ? ZMQ_SNDMORE : 0);
+    return sys == 0 ? RC_OK : send_failed(err, sys);
+}
+
+enum rc link_send_given(void *socket, const struct link_frame *frames, size_t count,
+                        void *bytes, link_release *release, void *owner, struct err *err)
+{
+    enum rc rc = frames_check(frames, count, err);
+    zmq_msg_t last;
+    int sys = 0;
+
+    if (rc != RC_OK
+        || zmq_msg_init_data(&last, bytes, frames[count - 1].size, release, owner) != 0) {
+        release(bytes, owner);
+        return rc != RC_OK ? rc : send_failed(err, zmq_errno());
+    }
+    for (size_t i = 0; i + 1 < count && sys == 0; i++)
+        sys = frame_send(socket, &frames[i], ZMQ_SNDMORE);
+    if (sys == 0)
+        sys = part_send(socket, &last, 0);
+    else
+        zmq_msg_close(&last);
+    return sys == 0 ? RC_OK : send_failed(err, sys);
 }
 
 static int part_receive(zmq_msg_t *part, void *socket)

@@ -99,6 +99,10 @@ static const struct setting brokerd_rows[] = {
       .max = 100000000,
       .help =
           "Unfinished stages of all runs together; beyond, submissions are refused." },
+    { "answers-max", SETTING_SIZE, BROKERD(answers_max), "64MiB", .min = 1 << 20,
+      .max = 1 << 30, .is_reloadable = true,
+      .help = "Answers that may wait for one client that does not read them; beyond, it "
+              "gets errors." },
 };
 
 static const struct setting noded_rows[] = {

@@ -7,6 +7,7 @@ struct brokerd_values {
     const char *directory, *address, *requests, *events, *bulk, *advertise;
     bool insecure;
     uint64_t node_timeout_ms, events_keep_ms, stages_max;
+    uint64_t answers_max; /* bytes */
 };
 
 struct noded_values {

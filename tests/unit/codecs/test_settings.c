@@ -37,6 +37,7 @@ static void test_an_empty_file_gives_the_fallbacks(void **state)
     assert_string_equal(values->requests, "7101");
     assert_int_equal(values->node_timeout_ms, 10000);
     assert_int_equal(values->events_keep_ms, 0);
+    assert_int_equal(values->answers_max, 64 << 20);
     assert_false(values->insecure);
 }
 

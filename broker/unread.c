@@ -1,0 +1,117 @@
+/* unread.c - a table of the large answers that libzmq has. The broker's thread fills a
+ * slot, a thread of libzmq frees it by setting its size to 0. */
+#include "broker/unread.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct slot {
+    uint64_t client;    /* hash of the identity: two that share one share their limit */
+    atomic_size_t size; /* 0: free */
+};
+
+struct unread {
+    size_t peer_bytes_max;
+    struct slot slots[UNREAD_COUNT];
+};
+
+struct waiting { /* what a look at the table found */
+    struct slot *free;
+    size_t peer_count, peer_bytes, bytes;
+};
+
+struct unread *unread_create(size_t peer_bytes_max)
+{
+    struct unread *self = calloc(1, sizeof *self);
+
+    if (self)
+        self->peer_bytes_max = peer_bytes_max;
+    return self;
+}
+
+void unread_destroy(struct unread *self)
+{
+    free(self);
+}
+
+void unread_configure(struct unread *self, size_t peer_bytes_max)
+{
+    self->peer_bytes_max = peer_bytes_max;
+}
+
+/* FNV-1a. */
+static uint64_t hash_of(const struct link_frame *identity)
+{
+    const unsigned char *bytes = identity->data;
+    uint64_t hash = 14695981039346656037u;
+
+    for (size_t i = 0; i < identity->size; i++)
+        hash = (hash ^ bytes[i]) * 1099511628211u;
+    return hash;
+}
+
+static struct waiting look(struct unread *self, uint64_t client)
+{
+    struct waiting found = { 0 };
+
+    for (size_t i = 0; i < UNREAD_COUNT; i++) {
+        struct slot *slot = &self->slots[i];
+        size_t size = atomic_load(&slot->size);
+
+        if (size == 0) {
+            found.free = slot;
+            continue;
+        }
+        found.bytes += size;
+        if (slot->client == client) {
+            found.peer_count++;
+            found.peer_bytes += size;
+        }
+    }
+    return found;
+}
+
+static void release(void *bytes, void *owner)
+{
+    struct slot *slot = owner;
+
+    free(bytes);
+    atomic_store(&slot->size, 0);
+}
+
+enum rc unread_send(struct unread *self, void *socket, const struct link_frame frames[3],
+                    struct err *err)
+{
+    const struct link_frame *body = &frames[2];
+    struct link_frame given[3] = { frames[0], frames[1], *body };
+    uint64_t client = hash_of(&frames[0]);
+    struct waiting waiting;
+    void *copy;
+
+    if (body->size < UNREAD_SMALL)
+        return link_send(socket, frames, 3, err);
+    waiting = look(self, client);
+    if (waiting.peer_count == UNREAD_PEER_COUNT
+        || (waiting.peer_count > 0
+            && waiting.peer_bytes + body->size > self->peer_bytes_max))
+        return err_set(err, RC_FULL,
+                       "%zu answers with %zu bytes wait for you to read them: read "
+                       "before you ask on",
+                       waiting.peer_count, waiting.peer_bytes);
+    if (!waiting.free
+        || (waiting.bytes > 0
+            && waiting.bytes + body->size > UNREAD_PEERS * self->peer_bytes_max))
+        return err_set(err, RC_FULL,
+                       "%zu bytes of answers wait for clients that do not read them: "
+                       "try again later",
+                       waiting.bytes);
+    copy = malloc(body->size);
+    if (!copy)
+        return err_set(err, RC_NO_MEMORY, "an answer of %zu bytes", body->size);
+    memcpy(copy, body->data, body->size);
+    given[2].data = copy;
+    waiting.free->client = client;
+    atomic_store(&waiting.free->size, body->size);
+    return link_send_given(socket, given, 3, copy, release, waiting.free, err);
+}
