@@ -710,7 +710,10 @@ static void test_a_lost_server_is_a_timeout_and_a_new_one_is_found(void **state)
     struct bulk_client *hasty = client_of(self, 50);
     bulk_server_destroy(self->server);
     zmq_ctx_term(zmq);
-    assert_int_equal(bulk_put_bytes(hasty, "b", 1, digest, &err), RC_TIMEOUT);
+    /* The first call may still see the connection break. */
+    enum rc first = bulk_put_bytes(hasty, "b", 1, digest, &err);
+
+    assert_true(first == RC_TIMEOUT || first == RC_UNREACHABLE);
     assert_non_null(strstr(err.text, self->endpoint));
     assert_int_equal(bulk_put_bytes(hasty, "b", 1, digest, &err), RC_TIMEOUT);
 
