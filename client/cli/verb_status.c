@@ -159,7 +159,11 @@ int verb_stop(int argc, char **argv)
 
     int code = sluice_open_project(cli.project, false, &cli.sluice, &cli.error);
 
-    if (code == SLUICE_UNREACHABLE)
+    /* A broker that died may have left a node at work; only a broker can end that in
+     * order. */
+    if (code == SLUICE_UNREACHABLE && force)
+        code = sluice_open_project(cli.project, true, &cli.sluice, &cli.error);
+    else if (code == SLUICE_UNREACHABLE)
         return print_stopped(&cli, false);
     if (code || sluice_shutdown(cli.sluice, force, &cli.error))
         return cli_fail_last(&cli);
