@@ -180,7 +180,7 @@ static void connection_drain(struct agent *agent)
 
     while (link_receive(agent->monitor, &message, &err) == RC_OK) {
         link_free(&message);
-        agent->next_beat_us = agent->now_us;
+        agent->next_beat_us = agent->next_join_us = agent->now_us;
     }
 }
 

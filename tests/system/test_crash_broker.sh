@@ -29,7 +29,7 @@ END
 kill_broker() {
     pid=$(value pid status)
     kill -9 "$pid" || fail "no broker to kill"
-    timeout 60 tail -f --pid="$pid" /dev/null || fail "the broker did not end"
+    timeout 60 tail -s 0.05 -f --pid="$pid" /dev/null || fail "the broker did not end"
 }
 
 first_run() {

@@ -32,7 +32,7 @@ agent() {
 
 # Waits until a process that is no child of ours has ended.
 gone() { # PID WHAT
-    timeout 60 tail -f --pid="$1" /dev/null || fail "$2 did not end"
+    timeout 60 tail -s 0.05 -f --pid="$1" /dev/null || fail "$2 did not end"
 }
 
 release() { # N
