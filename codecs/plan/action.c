@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "codecs/expression/expression.h"
+#include "codecs/plan/task.h"
 
 enum { SCRATCH_MAX = 4 << 20 };
 
 struct facts {
     const struct plan_stage *stage;
     const struct value *metadata;
+    struct arena *arena;
 };
 
 static const char *behind(const char *name, const char *prefix)
@@ -31,7 +33,9 @@ static bool fact_find(void *context, const char *name, struct value *value)
     for (size_t i = 0; parameter && !found && i < facts->stage->parameter_count; i++)
         if (strcmp(facts->stage->parameters[i].name, parameter) == 0
             && facts->stage->parameters[i].value.kind != VALUE_ABSENT)
-            found = &facts->stage->parameters[i].value;
+            return plan_parameter_native(facts->arena, &facts->stage->parameters[i],
+                                         &facts->stage->parameters[i].value, value, NULL)
+                   == RC_OK;
     if (!found)
         return false;
     *value = *found;
@@ -48,6 +52,7 @@ bool plan_action_holds(const struct plan_action *action,
         scoped(arena) scratch = arena_create(SCRATCH_MAX);
         struct expression *expression;
 
+        facts.arena = scratch;
         if (!scratch
             || expression_parse(scratch, action->conditions[i], &expression, NULL)
                    != RC_OK

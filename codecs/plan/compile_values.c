@@ -295,6 +295,17 @@ static enum rc assignment_apply(struct compiler *compiler,
     return given_apply(compiler, stage_index, at, &assignment->value);
 }
 
+/* A number that the file gives as text is passed on as it is written there (section 1 of
+ * docs/valohai-yaml.md: 1e-5 is text); what a person or a program gives is a number. */
+static bool keeps_text(const struct plan_parameter *parameter, const struct value *given,
+                       struct place place)
+{
+    return place.line > 0 && given->kind == VALUE_STRING
+           && parameter->multiple == MULTIPLE_NONE
+           && (parameter->type == PARAMETER_FLOAT
+               || parameter->type == PARAMETER_INTEGER);
+}
+
 /* Every value as its parameter takes it, or where it came from and what is wrong. */
 static enum rc values_cast(struct compiler *compiler, size_t stage_index)
 {
@@ -310,9 +321,12 @@ static enum rc values_cast(struct compiler *compiler, size_t stage_index)
         enum rc rc = parameter_cast(compiler->arena, parameter, &given, &parameter->value,
                                     compiler->err);
 
+        struct place place = compiler->drafts[stage_index].value_places[i];
+
         if (rc != RC_OK)
-            return compile_wrap(
-                compiler, rc, compiler->drafts[stage_index].value_places[i], stage->name);
+            return compile_wrap(compiler, rc, place, stage->name);
+        if (keeps_text(parameter, &given, place))
+            parameter->value = given;
     }
     return RC_OK;
 }

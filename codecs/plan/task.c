@@ -73,6 +73,19 @@ enum rc plan_task_parameters(const struct plan_stage *stage, uint64_t index,
     return RC_OK;
 }
 
+enum rc plan_parameter_native(struct arena *arena, const struct plan_parameter *parameter,
+                              const struct value *value, struct value *native,
+                              struct err *err)
+{
+    bool is_number =
+        parameter->type == PARAMETER_FLOAT || parameter->type == PARAMETER_INTEGER;
+
+    if (is_number && value->kind == VALUE_STRING && parameter->multiple == MULTIPLE_NONE)
+        return parameter_cast(arena, parameter, value, native, err);
+    *native = *value;
+    return RC_OK;
+}
+
 enum rc plan_task_parameter_map(const struct plan_stage *stage, uint64_t index,
                                 struct arena *arena, struct value *map, struct err *err)
 {
@@ -89,10 +102,16 @@ enum rc plan_task_parameter_map(const struct plan_stage *stage, uint64_t index,
     if (!entries)
         return err_set(err, RC_NO_MEMORY, "stage '%.80s': no memory for %zu parameters",
                        stage->name, stage->parameter_count);
-    for (size_t i = 0; i < stage->parameter_count; i++)
-        if (values[i].kind != VALUE_ABSENT && values[i].kind != VALUE_NULL)
-            entries[count++] = (struct value_entry){ .key = stage->parameters[i].name,
-                                                     .value = values[i] };
+    for (size_t i = 0; i < stage->parameter_count; i++) {
+        if (values[i].kind == VALUE_ABSENT || values[i].kind == VALUE_NULL)
+            continue;
+        entries[count].key = stage->parameters[i].name;
+        rc = plan_parameter_native(arena, &stage->parameters[i], &values[i],
+                                   &entries[count].value, err);
+        if (rc != RC_OK)
+            return rc;
+        count++;
+    }
     *map = (struct value){ .kind = VALUE_MAP,
                            .map = { .entries = entries, .count = count } };
     return RC_OK;

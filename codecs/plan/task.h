@@ -10,6 +10,12 @@ NODISCARD enum rc plan_task_parameters(const struct plan_stage *stage, uint64_t 
 /* One of them alone, without memory; index and parameter must be in range. */
 struct value plan_task_parameter(const struct plan_stage *stage, uint64_t index,
                                  size_t parameter);
+/* A value as its parameter's type: a number that the file wrote as text becomes one.
+ * Others as they are. */
+NODISCARD enum rc plan_parameter_native(struct arena *arena,
+                                        const struct plan_parameter *parameter,
+                                        const struct value *value, struct value *native,
+                                        struct err *err);
 /* The same as one VALUE_MAP without absent and null ones: what parameters.json holds. */
 NODISCARD enum rc plan_task_parameter_map(const struct plan_stage *stage, uint64_t index,
                                           struct arena *arena, struct value *map,

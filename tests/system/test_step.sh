@@ -110,6 +110,25 @@ sluice_exits 0 run --step show -p slow=false
 stdout_of last/show >"$out"
 has '<--slow=no>'
 
+it "passes a number on as the file writes it, and gives a number where types count"
+mkdir "$scratch/small" && cat >"$scratch/small/valohai.yaml" <<'END'
+- step:
+    name: small
+    image: debian:12
+    command:
+      - echo {parameters}
+      - cat "$VH_CONFIG_DIR/parameters.json"
+    parameters:
+      - {name: lr, type: float, default: 1e-5}
+END
+sluice_exits 0 run -C "$scratch/small" --step small
+"$SLUICE" logs -C "$scratch/small" --stdout last/small >"$out"
+has '--lr=1e-5'
+has '"lr": 1e-05'
+sluice_exits 0 run -C "$scratch/small" --step small -p lr=2e-5
+"$SLUICE" logs -C "$scratch/small" --stdout last/small >"$out"
+has '--lr=2e-05'
+
 it "tells by its exit status how a run ended"
 sluice_exits 0 run --step ok
 sluice_exits 1 run --step fails

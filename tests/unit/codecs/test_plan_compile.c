@@ -244,7 +244,8 @@ static void test_a_pipeline_has_all_its_parts(void **state)
     assert_true(one->merge_append);
     assert_true(one->cpu_min > 1.9 && one->memory_min_mb > 511 && one->gpus > 0.9);
     assert_int_equal(one->time_limit_s, 60);
-    assert_int_equal(one->parameters[0].value.kind, VALUE_FLOAT);
+    assert_true(
+        value_is_text(&one->parameters[0].value, "1e-5")); /* as the file has it */
     assert_int_equal(one->parameters[1].value.integer, 4);
     assert_int_equal(one->actions[0].when, WHEN_COMPLETE | WHEN_ERROR);
     assert_int_equal(one->actions[0].then[1], THEN_APPROVAL);
