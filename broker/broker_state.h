@@ -14,6 +14,7 @@
 #include "broker/outbox.h"
 #include "broker/store/store.h"
 #include "codecs/plan/resolve.h"
+#include "codecs/wire/event.h"
 #include "codecs/wire/session.h"
 
 struct run_plan { /* a decoded plan of an active run */
@@ -143,19 +144,6 @@ void apply_changes(struct broker *broker);
 void batch_check(struct broker *broker, enum rc rc, const struct err *err);
 
 /* announce.c */
-struct announcement {
-    const char *kind; /* run stage task attempt artifact node */
-    uint64_t run;
-    const char *stage;                          /* name, or NULL */
-    const char *name;                           /* of the artifact or node, or NULL */
-    const char *digest, *node, *cause, *reason; /* or NULL */
-    bool has_index;
-    uint64_t index, count, size, token;
-    uint32_t attempt;
-    int32_t exit_code;
-    bool has_exit;
-    const char *state;
-};
 void announce(struct broker *broker, const struct announcement *announcement);
 
 /* questions.c */

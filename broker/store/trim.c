@@ -1,22 +1,13 @@
 /* trim.c - forgetting the oldest events. */
 #include "broker/store/tables.h"
+#include "codecs/wire/event.h"
 
-/* The field "t" of an event's body; INT64_MAX, so that it stays, if it does not decode.
- */
+/* INT64_MAX, so that it stays, if it does not decode. */
 static int64_t event_time(const MDB_val *body)
 {
-    struct reader reader;
+    struct event_head head;
 
-    reader_init(&reader, body->mv_data, body->mv_size);
-    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
-        if (bytes_are(reader_string(&reader), "t")) {
-            int64_t time = reader_int(&reader);
-
-            return reader_ok(&reader) ? time : INT64_MAX;
-        }
-        reader_skip(&reader);
-    }
-    return INT64_MAX;
+    return event_decode(body->mv_data, body->mv_size, &head) ? head.time_us : INT64_MAX;
 }
 
 struct oldest {

@@ -3,9 +3,11 @@
  * Live events come over a SUB socket, stored ones by asking. The subscription includes a
  * topic of our own, "hello/<random>", which the broker sends back once it has seen it:
  * from then on nothing is missed. It comes again after a reconnect. Each hello, and each
- * jump in the numbers, means asking for what was missed. All events are subscribed to, so
- * that a jump can be seen; the prefix is applied here. */
+ * jump in the numbers, means asking for what was missed, and so does a pause after many
+ * (struct event_cursor). All events are subscribed to, so that a jump can be seen; the
+ * prefix is applied here. */
 #include "client/lib/client.h"
+#include "codecs/wire/event.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,17 +17,19 @@
 #include <time.h>
 #include <zmq.h>
 
-enum { PAGE_EVENTS = 1000 };
+enum {
+    PAGE_EVENTS = 1000,
+    LIVE_MAX = 1000, /* well below LINK_QUEUE_MAX, the queue for a subscriber */
+};
 
 struct sluice_events {
     struct sluice *sluice; /* borrowed */
     void *socket;
     char hello[40], *prefix;
-    uint64_t last;        /* number of the last event that was read, ours or not */
+    struct event_cursor cursor;
     struct reply page;    /* stored events that wait to be given */
     struct reader reader; /* on the rest of the page */
     size_t left;
-    bool asks; /* there may be more in the store */
     struct bytes
         snapshot; /* of the page: what stands for forgotten events; size 0: none */
     struct link_message live;
@@ -73,14 +77,13 @@ int sluice_events_open(struct sluice *sluice, uint64_t since, const char *prefix
         return (int)err_set(err, RC_NO_MEMORY, "no memory for a subscription");
     }
     made->sluice = sluice;
-    made->last = since;
-    made->asks = true;
+    event_cursor_begin(&made->cursor, since, LIVE_MAX);
     rc = subscribe(made, err);
     if (rc == RC_OK && since == UINT64_MAX) {
         struct sluice_info info;
 
         rc = (enum rc)sluice_status(sluice, &info, (struct sluice_error *)err);
-        made->last = rc == RC_OK ? info.last_event : 0;
+        event_cursor_begin(&made->cursor, rc == RC_OK ? info.last_event : 0, LIVE_MAX);
     }
     if (rc != RC_OK) {
         sluice_events_close(made);
@@ -115,27 +118,18 @@ int sluice_events_fd(struct sluice_events *events)
 static bool read_event(struct sluice_events *events, struct bytes body,
                        struct sluice_event *event)
 {
-    struct reader reader;
-    struct bytes topic = { "", 0 };
+    struct event_head head;
 
-    *event = (struct sluice_event){ .body = body.data, .body_size = body.size };
-    reader_init(&reader, body.data, body.size);
-    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
-        struct bytes key = reader_string(&reader);
-
-        if (bytes_are(key, "n"))
-            event->number = reader_uint(&reader);
-        else if (bytes_are(key, "t"))
-            event->time_us = reader_int(&reader);
-        else if (bytes_are(key, "topic"))
-            topic = reader_string(&reader);
-        else
-            reader_skip(&reader);
-    }
+    if (!event_decode(body.data, body.size, &head))
+        return false;
     buf_clear(&events->topic);
-    buf_add(&events->topic, topic.data, topic.size);
-    event->topic = buf_string(&events->topic);
-    return reader_ok(&reader) && event->number > 0;
+    buf_add(&events->topic, head.topic.data, head.topic.size);
+    *event = (struct sluice_event){ .number = head.number,
+                                    .time_us = head.time_us,
+                                    .topic = buf_string(&events->topic),
+                                    .body = body.data,
+                                    .body_size = body.size };
+    return true;
 }
 
 /* The bytes of a field's value; size 0 if the reply lacks it. */
@@ -153,20 +147,25 @@ static struct bytes raw_field(const struct reply *reply, const char *key)
 
 static enum rc ask(struct sluice_events *events, struct err *err)
 {
-    struct request request = { .since = events->last, .limit = PAGE_EVENTS };
+    struct request request = { .since = events->cursor.last, .limit = PAGE_EVENTS };
+    struct reader first_reader;
+    uint64_t first;
     enum rc rc;
 
     reply_fini(&events->page);
     rc = sluice_call(events->sluice, MESSAGE_EVENTS, &request, &events->page, err);
     if (rc != RC_OK)
         return rc;
+    first_reader = reply_field(&events->page, "first");
+    first = reader_uint(&first_reader);
     events->snapshot = raw_field(&events->page, "snapshot");
     events->reader = reply_field(&events->page, "events");
     events->left = reader_list(&events->reader);
-    events->asks = events->left > 0;
-    return reader_ok(&events->reader)
-               ? RC_OK
-               : err_set(err, RC_PROTOCOL, "the broker's events do not decode");
+    if (!reader_ok(&events->reader) || !reader_ok(&first_reader))
+        return err_set(err, RC_PROTOCOL, "the broker's events do not decode");
+    event_cursor_page(&events->cursor, events->snapshot.size > 0 ? first : 0,
+                      events->left);
+    return RC_OK;
 }
 
 /* The next live message: RC_NOT_FOUND if there is none. */
@@ -189,20 +188,43 @@ static enum rc receive(struct sluice_events *events, struct bytes *body, struct 
 
 /* Events before the oldest kept one are gone; a picture of the present stands for them.
  */
-static enum rc give_snapshot(struct sluice_events *events, struct sluice_event *event,
-                             struct err *err)
+static void give_snapshot(struct sluice_events *events, struct sluice_event *event)
 {
-    struct reader reader = reply_field(&events->page, "first");
-    uint64_t first = reader_uint(&reader);
-
-    if (!reader_ok(&reader) || first == 0)
-        return err_set(err, RC_PROTOCOL, "the broker's snapshot does not decode");
-    *event = (struct sluice_event){ .number = first - 1,
+    *event = (struct sluice_event){ .number = events->cursor.last,
                                     .topic = "snapshot",
                                     .body = events->snapshot.data,
                                     .body_size = events->snapshot.size };
-    events->last = first - 1;
     events->snapshot.size = 0;
+}
+
+/* What a page has next. */
+static enum rc next_stored(struct sluice_events *events, struct sluice_event *event,
+                           enum event_verdict *verdict, struct err *err)
+{
+    struct bytes body = reader_bytes(&events->reader);
+
+    events->left--;
+    if (!reader_ok(&events->reader) || !read_event(events, body, event))
+        return err_set(err, RC_PROTOCOL, "a stored event does not decode");
+    *verdict = event_cursor_stored(&events->cursor, event->number);
+    return RC_OK;
+}
+
+static enum rc next_live(struct sluice_events *events, struct sluice_event *event,
+                         enum event_verdict *verdict, struct err *err)
+{
+    struct bytes body;
+    enum rc rc = receive(events, &body, err);
+
+    if (rc == RC_NOT_FOUND) {
+        event_cursor_pause(&events->cursor);
+        *verdict = EVENT_ASK;
+        return events->cursor.asks ? RC_OK : rc;
+    }
+    if (rc != RC_OK)
+        return rc;
+    *verdict = event_cursor_live(&events->cursor,
+                                 read_event(events, body, event) ? event->number : 0);
     return RC_OK;
 }
 
@@ -210,35 +232,26 @@ static enum rc give_snapshot(struct sluice_events *events, struct sluice_event *
 static enum rc next(struct sluice_events *events, struct sluice_event *event,
                     struct err *err)
 {
-    struct bytes body;
-    enum rc rc;
+    enum event_verdict verdict = EVENT_ASK;
+    enum rc rc = RC_OK;
 
-    for (;;) {
-        if (events->snapshot.size > 0)
-            return give_snapshot(events, event, err);
-        if (events->left > 0) {
-            events->left--;
-            body = reader_bytes(&events->reader);
-            if (!reader_ok(&events->reader) || !read_event(events, body, event))
-                return err_set(err, RC_PROTOCOL, "a stored event does not decode");
-        } else if (events->asks) {
-            if ((rc = ask(events, err)) != RC_OK)
-                return rc;
-            continue;
-        } else {
-            if ((rc = receive(events, &body, err)) != RC_OK)
-                return rc;
-            if (!read_event(events, body, event) || event->number > events->last + 1) {
-                events->asks = true; /* a hello, or a jump */
-                continue;
-            }
-        }
-        if (event->number <= events->last)
-            continue;
-        events->last = event->number;
-        if (strncmp(event->topic, events->prefix, strlen(events->prefix)) == 0)
+    while (rc == RC_OK) {
+        if (events->snapshot.size > 0) {
+            give_snapshot(events, event);
             return RC_OK;
+        }
+        if (events->left > 0)
+            rc = next_stored(events, event, &verdict, err);
+        else if (events->cursor.asks)
+            rc = ask(events, err);
+        else
+            rc = next_live(events, event, &verdict, err);
+        if (rc == RC_OK && verdict == EVENT_TAKE
+            && strncmp(event->topic, events->prefix, strlen(events->prefix)) == 0)
+            return RC_OK;
+        verdict = EVENT_ASK;
     }
+    return rc;
 }
 
 int sluice_events_next(struct sluice_events *events, uint32_t timeout_ms,
