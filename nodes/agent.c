@@ -301,7 +301,7 @@ enum rc agent_run(const struct agent_settings *settings, struct err *err)
     agent->timeout_ms = TIMEOUT_DEFAULT_MS;
     agent->now_us = agent->heard_us = agent_clock_us();
     agent->monotonic_us = monotonic_us();
-    agent->core = agent_core_create();
+    agent->core = agent_core_create((int64_t)agent->settings.stop_grace_ms * 1000);
     if (!agent->core)
         return err_set(err, RC_NO_MEMORY, "no memory for the agent's core");
     rc = catch_signals(agent, err);

@@ -22,6 +22,7 @@ struct agent_settings {
     bool takes_any_label;
     uint64_t cache_size;       /* bytes; 0: no limit */
     uint64_t drain_timeout_ms; /* how long attempts may go on after SIGTERM */
+    uint64_t stop_grace_ms;    /* from SIGTERM to SIGKILL */
     uint64_t idle_exit_ms; /* ends when it heard no broker for so long and runs nothing;
                               0: never */
     int channel_fd;        /* to the supervisor */

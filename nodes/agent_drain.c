@@ -57,6 +57,13 @@ static void drop_all(struct agent *agent)
     }
 }
 
+/* When the node goes, whatever is still here. */
+static int64_t leave_us(const struct agent *agent)
+{
+    return agent->drain_until_us + (int64_t)agent->settings.stop_grace_ms * 1000
+           + LEAVE_WAIT_US;
+}
+
 void drain_step(struct agent *agent)
 {
     struct buf empty = { 0 };
@@ -65,8 +72,7 @@ void drain_step(struct agent *agent)
         return;
     if (agent->now_us >= agent->drain_until_us)
         drop_all(agent);
-    if (agent_count(agent->core) > 0
-        && agent->now_us < agent->drain_until_us + AGENT_KILL_AFTER_US + LEAVE_WAIT_US)
+    if (agent_count(agent->core) > 0 && agent->now_us < leave_us(agent))
         return;
     broker_send(agent, MESSAGE_LEAVE, &empty);
     agent->is_ending = true;
@@ -76,7 +82,6 @@ int64_t drain_deadline_us(const struct agent *agent)
 {
     if (!agent->is_draining)
         return INT64_MAX;
-    return agent->now_us < agent->drain_until_us
-               ? agent->drain_until_us
-               : agent->drain_until_us + AGENT_KILL_AFTER_US + LEAVE_WAIT_US;
+    return agent->now_us < agent->drain_until_us ? agent->drain_until_us
+                                                 : leave_us(agent);
 }

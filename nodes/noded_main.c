@@ -192,6 +192,7 @@ static int run_agent(struct start *start)
         .labels = (const char **)(uintptr_t)values->labels.items,
         .label_count = values->labels.count,
         .takes_any_label = start->private != NULL,
+        .stop_grace_ms = values->stop_grace_ms,
         .idle_exit_ms = idle_s * 1000,
         .channel_fd = SUPERVISOR_CHANNEL_FD,
         .reload = reload,
@@ -220,6 +221,8 @@ static int run_supervisor(struct start *start, int argc, char **argv)
     const char *agent[ARGUMENTS_MAX + 5] = { "/proc/self/exe" };
     struct supervisor_options supervisor = { .directory = start->directory,
                                              .agent = agent,
+
+                                             .stop_grace_ms = values->stop_grace_ms,
                                              .restart_wait_ms = 100 };
     char self[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);

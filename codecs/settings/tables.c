@@ -142,6 +142,9 @@ static const struct setting noded_rows[] = {
       .max = 31536000000, .is_reloadable = true,
       .help = "How long running tasks may go on after SIGTERM; then they are stopped and "
               "given to other nodes." },
+    { "stop-grace", SETTING_DURATION, NODED(stop_grace_ms), "15s", .min = 0,
+      .max = 3600000,
+      .help = "How long a task that is stopped has from SIGTERM to SIGKILL." },
 };
 
 static const struct setting context_rows[] = {

@@ -18,7 +18,7 @@ struct noded_values {
     struct setting_texts gpus; /* indexes, or one of "auto", "none" */
     struct setting_texts labels;
     uint64_t cache_size; /* bytes; 0: no limit */
-    uint64_t drain_timeout_ms;
+    uint64_t drain_timeout_ms, stop_grace_ms;
 };
 
 struct context_values { /* a broker that a person gave a name */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 struct agent_core {
+    int64_t kill_after_us; /* from SIGTERM to SIGKILL */
     struct agent_attempt *attempts;
     uint32_t count, capacity;
 };
@@ -16,9 +17,13 @@ void agent_effects_fini(struct agent_effects *effects)
     *effects = (struct agent_effects){ 0 };
 }
 
-struct agent_core *agent_core_create(void)
+struct agent_core *agent_core_create(int64_t kill_after_us)
 {
-    return calloc(1, sizeof(struct agent_core));
+    struct agent_core *core = calloc(1, sizeof *core);
+
+    if (core)
+        core->kill_after_us = kill_after_us;
+    return core;
 }
 
 void agent_core_destroy(struct agent_core *core)
@@ -164,7 +169,7 @@ static void end(struct agent_core *core, struct agent_attempt *attempt, enum cau
         break;
     case AGENT_RUNNING:
         if (attempt->kill_us == 0) {
-            attempt->kill_us = now_us + AGENT_KILL_AFTER_US;
+            attempt->kill_us = now_us + core->kill_after_us;
             effect(effects, AGENT_DO_SIGNAL, attempt)->signal = SIGTERM;
         }
         break;
@@ -285,7 +290,7 @@ static void on_due(struct agent_core *core, struct agent_attempt *attempt, int64
         attempt->resend_us = now_us + AGENT_RESEND_US;
         effect(effects, AGENT_DO_REPORT, attempt);
     } else if (attempt->kill_us > 0) {
-        attempt->kill_us = now_us + AGENT_KILL_AFTER_US;
+        attempt->kill_us = now_us + core->kill_after_us;
         effect(effects, AGENT_DO_SIGNAL, attempt)->signal = SIGKILL;
     } else if (attempt->time_limit_us > 0
                && attempt->started_us + attempt->time_limit_us <= now_us) {

@@ -8,14 +8,13 @@
  *
  * Prepared attempts do not start while one that was dropped still runs: the broker counts
  * what that one uses as free already. An attempt is asked to stop with SIGTERM and killed
- * 15 s later. Its cause is the first thing that made it end: a limit, a wish of the
+ * some time later. Its cause is the first thing that made it end: a limit, a wish of the
  * broker, or its own exit. A result is repeated until it is taken. */
 #pragma once
 
 #include "codecs/wire/result.h"
 
 enum {
-    AGENT_KILL_AFTER_US = 15000000,
     AGENT_RESEND_US =
         5000000, /* a result that was not taken is sent again after so long */
 };
@@ -109,7 +108,8 @@ struct agent_effects {
 void agent_effects_fini(struct agent_effects *effects);
 
 struct agent_core;
-struct agent_core *agent_core_create(void); /* NULL: no memory */
+/* kill_after_us: from SIGTERM to SIGKILL. NULL: no memory. */
+struct agent_core *agent_core_create(int64_t kill_after_us);
 void agent_core_destroy(struct agent_core *core);
 SCOPED(agent_core)
 

@@ -19,7 +19,7 @@
 #include "nodes/supervisor/agent_process.h"
 #include "nodes/supervisor/roster.h"
 
-enum { EVENTS = 64, TERM_WAIT_MS = 15000, COMMANDS_PER_TURN = 256 };
+enum { EVENTS = 64, COMMANDS_PER_TURN = 256 };
 
 enum stage {
     STAGE_RUN,
@@ -257,7 +257,7 @@ static void agent_tell(struct supervisor *self)
 static void tasks_stop(struct supervisor *self)
 {
     self->stage = STAGE_STOP_TASKS;
-    self->kill_ms = now_ms() + TERM_WAIT_MS;
+    self->kill_ms = now_ms() + self->options.stop_grace_ms;
     roster_signal_all(self->roster, SIGTERM);
 }
 

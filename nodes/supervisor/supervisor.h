@@ -16,6 +16,7 @@ struct supervisor_options {
         *directory; /* of the node; attempts are in <directory>/attempts/<token>/ */
     const char *const *agent; /* argv of the agent, NULL-terminated; it gets the channel
                                  as file descriptor SUPERVISOR_CHANNEL_FD */
+    uint64_t stop_grace_ms;   /* at the end: from SIGTERM to SIGKILL */
     uint32_t restart_wait_ms; /* between an agent that crashed and the next; doubles up to
                                  10 s while it crashes within a second of its start */
 };
@@ -23,8 +24,7 @@ struct supervisor_options {
 enum { SUPERVISOR_CHANNEL_FD = 3 };
 
 /* Runs until SIGTERM or SIGINT (passes it on to the agent, waits for it, then ends the
- * tasks that still run: SIGTERM, 15 s, SIGKILL) or until the agent exits with status 0.
- * A second one kills the agent and the tasks. SIGHUP is passed on.
- * Returns the process exit status. Fails at once if another supervisor holds
- * <directory>/lock. */
+ * tasks that still run: SIGTERM, stop_grace_ms, SIGKILL) or until the agent exits with
+ * status 0. A second one kills the agent and the tasks. SIGHUP is passed on. Returns the
+ * process exit status. Fails at once if another supervisor holds <directory>/lock. */
 int supervisor_run(const struct supervisor_options *options);

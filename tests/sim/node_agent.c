@@ -4,7 +4,11 @@
 
 #include <string.h>
 
-enum { JOIN_REPEAT_US = 2 * SECOND, SCRATCH_MAX = 16 << 20 };
+enum {
+    JOIN_REPEAT_US = 2 * SECOND,
+    KILL_AFTER_US = 15 * SECOND,
+    SCRATCH_MAX = 16 << 20,
+};
 
 void agent_say(struct sim *sim, struct node *node, enum message_type type,
                const struct buf *body)
@@ -265,7 +269,7 @@ void agent_start(struct sim *sim, struct node *node)
     sim_say(sim, "%s: the agent starts", party_name(node->party));
     node->has_agent = true;
     node->agent_life++;
-    node->core = agent_core_create();
+    node->core = agent_core_create(KILL_AFTER_US);
     must(node->core != NULL);
     node->is_joined = node->is_listed = false;
     node->now_us = 0;

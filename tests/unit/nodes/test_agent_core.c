@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { TOKEN = 7, SECOND = 1000000 };
+enum { TOKEN = 7, SECOND = 1000000, KILL_AFTER_US = 15000000 };
 
 struct world {
     struct agent_core *core;
@@ -23,7 +23,7 @@ static int world_setup(void **state)
     struct world *self = calloc(1, sizeof *self);
 
     assert_non_null(self);
-    self->core = agent_core_create();
+    self->core = agent_core_create(KILL_AFTER_US);
     assert_non_null(self->core);
     self->now_us = 100 * SECOND;
     *state = self;
@@ -215,7 +215,7 @@ static void test_stop_ends_an_attempt_in_every_state(void **state)
         tell(world, AGENT_IN_STOP);
         expect(world, expected[at]);
         agent_core_destroy(world->core);
-        world->core = agent_core_create();
+        world->core = agent_core_create(KILL_AFTER_US);
         assert_non_null(world->core);
     }
 }
@@ -263,8 +263,8 @@ static void test_what_does_not_end_is_killed_after_fifteen_seconds(void **state)
     expect(world, "signal 7 term");
     tell(world, AGENT_IN_STOP);
     expect(world, "");
-    assert_int_equal(agent_deadline_us(world->core), world->now_us + AGENT_KILL_AFTER_US);
-    world->now_us += AGENT_KILL_AFTER_US - 1;
+    assert_int_equal(agent_deadline_us(world->core), world->now_us + KILL_AFTER_US);
+    world->now_us += KILL_AFTER_US - 1;
     tell(world, AGENT_IN_TICK);
     expect(world, "");
     world->now_us++;
@@ -272,7 +272,7 @@ static void test_what_does_not_end_is_killed_after_fifteen_seconds(void **state)
     expect(world, "signal 7 kill");
     tell(world, AGENT_IN_TICK);
     expect(world, "");
-    world->now_us += AGENT_KILL_AFTER_US;
+    world->now_us += KILL_AFTER_US;
     tell(world, AGENT_IN_TICK);
     expect(world, "signal 7 kill");
     tell(world, AGENT_IN_EXITED);
@@ -480,7 +480,7 @@ static void test_a_clock_that_is_set_neither_ends_nor_stretches_a_limit(void **s
         expect(world, "signal 7 term");
         move(world, (struct agent_input){ .kind = AGENT_IN_CLOCK, .jump_us = jump });
         expect(world, "");
-        world->now_us += jump + AGENT_KILL_AFTER_US;
+        world->now_us += jump + KILL_AFTER_US;
         tell(world, AGENT_IN_TICK);
         expect(world, "signal 7 kill");
         tell(world, AGENT_IN_LOST);

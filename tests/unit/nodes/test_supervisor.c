@@ -124,6 +124,7 @@ static void supervisor_start(struct world *world)
         const char *const agent[] = { program, "agent", world->directory, NULL };
         struct supervisor_options options = { .directory = world->directory,
                                               .agent = agent,
+                                              .stop_grace_ms = 15000,
                                               .restart_wait_ms = 1 };
 
         _exit(supervisor_run(&options));
