@@ -1,8 +1,9 @@
 /* chaos_main.c - the real daemons under kill -9 at random moments.
  *
  * Faults: each party is killed (SIGKILL) at moments that a seed decides and is started
- * again at once or after a while; with --network nodes are in namespaces of their own
- * whose cables are cut for a while, in both directions or in one. Not here: power loss,
+ * again at once or after a while; with --network nodes are in namespaces of their own,
+ * packets are lost, late, overtaken and doubled on the way, and cables are cut for a
+ * while, in both directions or in one. Not here: power loss,
  * full disks, wrong clocks, broken bytes. Then what happened is counted: from the lines
  * that tasks wrote outside of sluice, from the log of events, and from what subscribers
  * that were killed, too, have written down. The moments are the seed's; what happens at
@@ -30,6 +31,7 @@
 
 enum {
     NODE_TIMEOUT_MS = 2000,
+    NODE_TIMEOUT_BAD_MS = 6000, /* where packets are lost: no silence of TCP is as long */
     SLOTS = 4,
     DELAY_MAX_MS = 3000,  /* before something that was killed is started again */
     END_WAIT_MS = 240000, /* for the work to end after the last fault */
@@ -43,6 +45,7 @@ enum {
 struct options {
     uint64_t kills, seed, tasks, nodes, pace_ms;
     bool has_network;
+    uint64_t loss, doubles, delay_ms, jitter_ms, rate_kbit; /* of the network */
 };
 
 struct cut { /* of a node's cable */
@@ -83,6 +86,11 @@ static int64_t unix_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static unsigned node_timeout_ms(const struct options *options)
+{
+    return options->has_network ? NODE_TIMEOUT_BAD_MS : NODE_TIMEOUT_MS;
+}
+
 static void bad(struct chaos *chaos, const char *what, const char *who, int number)
 {
     printf("FAULT: %s %s (%d)\n", who, what, number);
@@ -101,7 +109,8 @@ static size_t absence_begin(struct chaos *chaos, unsigned node)
 /* What was on its way may be noticed a while later. */
 static void absence_end(struct chaos *chaos, size_t absence)
 {
-    chaos->absences[absence].to_us = unix_us() + (int64_t)NODE_TIMEOUT_MS * 2000;
+    chaos->absences[absence].to_us =
+        unix_us() + (int64_t)node_timeout_ms(&chaos->options) * 2000;
 }
 
 static void begin(struct chaos *chaos, struct party *party)
@@ -397,6 +406,28 @@ static void print_kills(const struct chaos *chaos)
         printf("  %-36s %8" PRIu64 "\n", "cables cut", chaos->cuts);
 }
 
+/* Only after the end of the network are there numbers. */
+static void print_packets(const struct chaos *chaos)
+{
+    const struct cable_counts *counts = chaos->world.network.counts;
+    const struct cable_counts *down = &counts[SIDE_BROKER], *up = &counts[SIDE_NODE];
+    const struct {
+        const char *what;
+        uint64_t down, up;
+    } rows[] = {
+        { "packets sent", down->taken, up->taken },
+        { "lost", down->lost, up->lost },
+        { "dropped", down->dropped, up->dropped },
+        { "doubled", down->doubled, up->doubled },
+        { "overtaken", down->overtaken, up->overtaken },
+    };
+
+    printf("  %-36s %8s %8s\n", "", "to nodes", "back");
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        printf("  %-36s %8" PRIu64 " %8" PRIu64 "\n", rows[i].what, rows[i].down,
+               rows[i].up);
+}
+
 static int run_chaos(struct chaos *chaos)
 {
     uint64_t start = now_ms();
@@ -419,6 +450,8 @@ static int run_chaos(struct chaos *chaos)
     if (world_stop(&chaos->world) > 0)
         chaos->is_bad = true;
     world_destroy(&chaos->world, chaos->is_bad);
+    if (chaos->options.has_network)
+        print_packets(chaos);
     if (chaos->is_bad)
         printf("chaos: FAILED with seed %" PRIu64 "; the folder is kept: %s\n",
                chaos->options.seed, chaos->world.folder);
@@ -432,11 +465,6 @@ static int chaos_main(const struct options *options)
 {
     struct chaos chaos = { .options = *options, .random = { options->seed } };
     const char *lack = options->has_network ? network_lacks() : NULL;
-    static const char *const losses[] = {
-        [LOSS_NONE] = "neither lost nor delayed, as this kernel cannot do that",
-        [LOSS_RANDOM] = "lost and delayed at random (netem)",
-        [LOSS_QUEUE] = "delayed and lost by a narrow cable (no netem in this kernel)",
-    };
     sigset_t signals;
     struct err err;
     int status;
@@ -458,17 +486,25 @@ static int chaos_main(const struct options *options)
         return 1;
     }
 
-    struct world_options world = { .nodes = (unsigned)options->nodes,
-                                   .slots = SLOTS,
-                                   .runs = (options->tasks + WORK_TASKS - 1) / WORK_TASKS,
-                                   .node_timeout_ms = NODE_TIMEOUT_MS,
-                                   .has_network = options->has_network };
+    struct world_options world = {
+        .nodes = (unsigned)options->nodes,
+        .slots = SLOTS,
+        .runs = (options->tasks + WORK_TASKS - 1) / WORK_TASKS,
+        .node_timeout_ms = node_timeout_ms(options),
+        .has_network = options->has_network,
+        .weather = { (unsigned)options->loss, (unsigned)options->doubles,
+                     (unsigned)options->delay_ms, (unsigned)options->jitter_ms,
+                     (unsigned)options->rate_kbit },
+        .seed = options->seed
+    };
 
     if (world_create(&chaos.world, &world, &err) == RC_OK) {
         printf("chaos: seed %" PRIu64 ", %s\n", options->seed, chaos.world.folder);
         if (options->has_network)
-            printf("chaos: cables are cut; packets are %s\n",
-                   losses[chaos.world.network.loss]);
+            printf("chaos: of packets %" PRIu64 " %% are lost and %" PRIu64
+                   " %% doubled, each is %" PRIu64 " +- %" PRIu64 " ms late\n",
+                   options->loss, options->doubles, options->delay_ms,
+                   options->jitter_ms);
         fflush(stdout);
         status = run_chaos(&chaos);
     } else {
@@ -484,10 +520,12 @@ static int chaos_main(const struct options *options)
 static const char usage[] =
     "usage: chaos [--kills N] [--seed S] [--tasks N] [--nodes N] [--pace MS] "
     "[--network]\n"
+    "             [--loss PERCENT] [--double PERCENT] [--delay MS] [--jitter MS] "
+    "[--rate KBIT]\n"
     "Kills brokerd, agents, nodes, subscribers and the client N times while at least "
     "that\n"
     "many tasks run, a fault every MS milliseconds on average; then counts. --network:\n"
-    "nodes in network namespaces, whose cables are cut.\n";
+    "nodes in network namespaces, whose cables are bad and are cut.\n";
 
 static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
 {
@@ -500,6 +538,35 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
     return true;
 }
 
+/* The number that an option sets, with its bounds; NULL for one that is not known. */
+static uint64_t *number_of(struct options *options, int letter, uint64_t *min,
+                           uint64_t *max)
+{
+    const struct {
+        int letter;
+        uint64_t min, max, *number;
+    } numbers[] = {
+        { 'k', 0, 1000000, &options->kills },
+        { 's', 0, UINT64_MAX, &options->seed },
+        { 't', 1, 1000000, &options->tasks },
+        { 'n', 1, WORLD_NODES_MAX, &options->nodes },
+        { 'p', 1, 3600000, &options->pace_ms },
+        { 'l', 0, 50, &options->loss },
+        { 'd', 0, 100, &options->doubles },
+        { 'w', 0, 1000, &options->delay_ms },
+        { 'j', 0, 1000, &options->jitter_ms },
+        { 'r', 0, 1000000, &options->rate_kbit },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        if (numbers[i].letter == letter) {
+            *min = numbers[i].min;
+            *max = numbers[i].max;
+            return numbers[i].number;
+        }
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option known[] = {
@@ -509,11 +576,22 @@ int main(int argc, char **argv)
         { "nodes", required_argument, NULL, 'n' },
         { "pace", required_argument, NULL, 'p' },
         { "network", no_argument, NULL, 'x' },
+        { "loss", required_argument, NULL, 'l' },
+        { "double", required_argument, NULL, 'd' },
+        { "delay", required_argument, NULL, 'w' },
+        { "jitter", required_argument, NULL, 'j' },
+        { "rate", required_argument, NULL, 'r' },
         { NULL, 0, NULL, 0 },
     };
-    struct options options = {
-        .kills = 300, .seed = 1, .tasks = 3000, .nodes = 4, .pace_ms = 250
-    };
+    struct options options = { .kills = 300,
+                               .seed = 1,
+                               .tasks = 3000,
+                               .nodes = 4,
+                               .pace_ms = 250,
+                               .loss = 5,
+                               .doubles = 1,
+                               .delay_ms = 50,
+                               .jitter_ms = 30 };
     bool is_good = true;
 
     if (argc == 5 && strcmp(argv[1], "--submit") == 0)
@@ -521,20 +599,12 @@ int main(int argc, char **argv)
     if (argc == 5 && strcmp(argv[1], "--watch") == 0)
         return role_watch(argv[2], argv[3], strtoull(argv[4], NULL, 10));
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        if (option == 'k')
-            is_good &= read_number(optarg, 0, 1000000, &options.kills);
-        else if (option == 's')
-            is_good &= read_number(optarg, 0, UINT64_MAX, &options.seed);
-        else if (option == 't')
-            is_good &= read_number(optarg, 1, 1000000, &options.tasks);
-        else if (option == 'n')
-            is_good &= read_number(optarg, 1, WORLD_NODES_MAX, &options.nodes);
-        else if (option == 'p')
-            is_good &= read_number(optarg, 1, 3600000, &options.pace_ms);
-        else if (option == 'x')
+        uint64_t min = 0, max = 0, *number = number_of(&options, option, &min, &max);
+
+        if (option == 'x')
             options.has_network = true;
         else
-            is_good = false;
+            is_good &= number && read_number(optarg, min, max, number);
     }
     if (is_good && optind == argc)
         return chaos_main(&options);

@@ -1,5 +1,6 @@
-/* network.c - see network.h. The two sides of cable i are sl<salt>h<i> and sl<salt>n<i>.
- * A one-way cut is a route into nothing on the side that is to be silent. */
+/* network.c - see network.h. The two sides of cable i are the devices sl<salt>h<i>, here,
+ * and sl<salt>n<i>, in the namespace of that name. A one-way cut is a route into nothing
+ * on the side that is to be silent. */
 #include "tests/chaos/network.h"
 
 #include <errno.h>
@@ -52,59 +53,71 @@ const char *network_lacks(void)
 {
     struct network probe = { .salt = (int)(getpid() % 10000) };
     char name[NETWORK_NAME_MAX];
+    struct err err;
+    int device;
 
     if (geteuid() != 0)
         return "network namespaces need root";
     network_name(&probe, NETWORK_NODES_MAX, name);
+    if (carrier_device(name, NULL, &device, &err) != RC_OK)
+        return "there are no TUN devices here (/dev/net/tun)";
+    close(device);
     if (run("ip netns add %s", name) != 0)
         return "`ip netns add` does not work here (Debian package iproute2)";
     run("ip netns del %s", name);
     return NULL;
 }
 
-/* The same queue on both sides of the cable; false if the kernel does not have it. */
-static bool shape(const struct network *network, unsigned node, const char *queue)
+static enum rc add_node(struct network *network, unsigned node, int devices[SIDE_COUNT],
+                        struct err *err)
 {
-    char name[NETWORK_NAME_MAX];
+    char name[NETWORK_NAME_MAX], here[NETWORK_NAME_MAX], space[NETWORK_NAME_MAX + 16];
+    int net = network->net;
+    enum rc rc;
 
     network_name(network, node, name);
-    return run("tc qdisc add dev sl%dh%u root %s", network->salt, node, queue) == 0
-           && run("tc -n %s qdisc add dev %s root %s", name, name, queue) == 0;
-}
-
-static enum rc add_node(struct network *network, unsigned node, struct err *err)
-{
-    char name[NETWORK_NAME_MAX];
-    int salt = network->salt;
-
-    network_name(network, node, name);
-    if (run("ip netns add %s", name) != 0
-        || run("ip link add sl%dh%u type veth peer name %s netns %s", salt, node, name,
-               name)
-               != 0
-        || run("ip addr add 10.%d.%u.1/30 dev sl%dh%u", network->net, node, salt, node)
-               != 0
-        || run("ip link set sl%dh%u up", salt, node) != 0
-        || run("ip -n %s addr add 10.%d.%u.2/30 dev %s", name, network->net, node, name)
-               != 0
-        || run("ip -n %s link set %s up", name, name) != 0
+    snprintf(here, sizeof here, "sl%dh%u", network->salt, node);
+    snprintf(space, sizeof space, "/run/netns/%s", name);
+    if (run("ip netns add %s", name) != 0)
+        return err_set(err, RC_IO, "cannot make the namespace %s", name);
+    rc = carrier_device(here, NULL, &devices[SIDE_BROKER], err);
+    if (rc == RC_OK)
+        rc = carrier_device(name, space, &devices[SIDE_NODE], err);
+    if (rc != RC_OK)
+        return rc;
+    if (run("ip addr add 10.%d.%u.1/30 dev %s", net, node, here) != 0
+        || run("ip link set %s txqueuelen %d up", here, CABLE_QUEUE_MAX) != 0
+        || run("ip -n %s addr add 10.%d.%u.2/30 dev %s", name, net, node, name) != 0
+        || run("ip -n %s link set %s txqueuelen %d up", name, name, CABLE_QUEUE_MAX) != 0
         || run("ip -n %s link set lo up", name) != 0)
-        return err_set(err, RC_IO, "cannot make the namespace %s and its cable", name);
-    network->loss = shape(network, node, "netem loss 3% delay 10ms 5ms") ? LOSS_RANDOM
-                    : shape(network, node, "tbf rate 2mbit burst 4k latency 30ms")
-                        ? LOSS_QUEUE
-                        : LOSS_NONE;
+        return err_set(err, RC_IO, "cannot set up %s and %s", here, name);
     return RC_OK;
 }
 
-enum rc network_create(struct network *network, unsigned nodes, int salt, struct err *err)
+static void close_all(int devices[][SIDE_COUNT], unsigned count)
 {
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned side = 0; side < SIDE_COUNT; side++)
+            fd_scoped(&devices[i][side]);
+}
+
+enum rc network_create(struct network *network, unsigned nodes, int salt,
+                       const struct weather *weather, uint64_t seed, struct err *err)
+{
+    int devices[NETWORK_NODES_MAX][SIDE_COUNT];
     enum rc rc = RC_OK;
 
     must(nodes <= NETWORK_NODES_MAX);
+    memset(devices, -1, sizeof devices);
     *network = (struct network){ .salt = salt, .net = 100 + salt % 100 };
-    while (rc == RC_OK && network->nodes < nodes)
-        rc = add_node(network, network->nodes++, err);
+    while (rc == RC_OK && network->nodes < nodes) {
+        rc = add_node(network, network->nodes, devices[network->nodes], err);
+        network->nodes++;
+    }
+    if (rc == RC_OK)
+        rc = carrier_start(&network->carrier, devices, nodes, weather, seed, err);
+    else
+        close_all(devices, network->nodes);
     if (rc != RC_OK)
         network_destroy(network);
     return rc;
@@ -114,10 +127,10 @@ void network_destroy(struct network *network)
 {
     char name[NETWORK_NAME_MAX];
 
+    carrier_end(&network->carrier, network->counts);
     while (network->nodes > 0) {
         network->nodes--;
         network_name(network, network->nodes, name);
-        run("ip link del sl%dh%u", network->salt, network->nodes);
         run("ip netns del %s", name);
     }
 }

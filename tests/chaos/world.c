@@ -189,8 +189,8 @@ enum rc world_create(struct world *world, const struct world_options *options,
         return err_set_sys(err, RC_IO, errno, "cannot make a folder %s", world->folder);
     rc = find_ports(ports, err);
     if (rc == RC_OK && options->has_network)
-        rc =
-            network_create(&world->network, options->nodes, (int)(getpid() % 10000), err);
+        rc = network_create(&world->network, options->nodes, (int)(getpid() % 10000),
+                            &options->weather, options->seed, err);
     if (rc == RC_OK)
         rc = add_broker(world, options, ports, err);
     while (rc == RC_OK && world->node_count < options->nodes)

@@ -11,6 +11,8 @@ struct world_options {
     uint64_t runs;         /* at least so many */
     unsigned node_timeout_ms;
     bool has_network;
+    struct weather weather; /* of the network, and the seed of its chances */
+    uint64_t seed;
 };
 
 struct world {
