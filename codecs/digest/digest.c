@@ -76,15 +76,29 @@ static void sha256_text(char text[DIGEST_TEXT_SIZE], const unsigned char *bytes)
     hex(text + 7, bytes, 32);
 }
 
+static void end(struct digester *digester,
+                unsigned char bytes[ALGORITHM_COUNT][EVP_MAX_MD_SIZE])
+{
+    for (unsigned i = 0; i < digester->count; i++) {
+        must(EVP_DigestFinal_ex(digester->contexts[i], bytes[i], NULL) == 1);
+        must(is_started(digester, i));
+    }
+}
+
+void digester_end_raw(struct digester *digester, unsigned char sha256[32])
+{
+    unsigned char bytes[ALGORITHM_COUNT][EVP_MAX_MD_SIZE];
+
+    end(digester, bytes);
+    memcpy(sha256, bytes[SHA256], 32);
+}
+
 void digester_end(struct digester *digester, struct digest_set *set)
 {
     unsigned char bytes[ALGORITHM_COUNT][EVP_MAX_MD_SIZE];
 
     *set = (struct digest_set){ 0 };
-    for (unsigned i = 0; i < digester->count; i++) {
-        must(EVP_DigestFinal_ex(digester->contexts[i], bytes[i], NULL) == 1);
-        must(is_started(digester, i));
-    }
+    end(digester, bytes);
     sha256_text(set->sha256, bytes[SHA256]);
     if (digester->count == ALGORITHM_COUNT) {
         hex(set->md5, bytes[MD5], 16);

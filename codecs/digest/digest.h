@@ -23,6 +23,8 @@ SCOPED(digester)
 void digester_add(struct digester *digester, const void *bytes, size_t size);
 /* Gives the result and makes the digester ready for the next file. */
 void digester_end(struct digester *digester, struct digest_set *set);
+/* The same, and gives the 32 bytes of the sha256 alone. */
+void digester_end_raw(struct digester *digester, unsigned char sha256[32]);
 
 /* sha256 of bytes in memory. */
 void digest_bytes(const void *bytes, size_t size, char text[DIGEST_TEXT_SIZE]);

@@ -107,6 +107,9 @@ struct plan_stage {
 
     enum on_error on_error;
     bool merge_append, reuse;
+    const char *code;   /* digest of the tree object of the files that count for it; NULL:
+                           the   plan's tree */
+    bool sees_own_code; /* it gets the files of that tree and no others */
     struct plan_action *actions;
     size_t action_count;
 };

@@ -73,6 +73,10 @@ static const char *stage_fault(const struct plan_stage *stage)
     if (!is_amount(stage->cpu_min) || !is_amount(stage->memory_min_mb)
         || !is_amount(stage->gpus))
         return "a resource that is no finite amount";
+    if (stage->code && !digest_is_valid(stage->code, strlen(stage->code)))
+        return "code that is not sha256:<64 hex>";
+    if (stage->sees_own_code && !stage->code)
+        return "no code of its own, which it should see";
     for (size_t i = 0; i < stage->input_count; i++) {
         const char *fault = input_fault(&stage->inputs[i]);
 

@@ -139,6 +139,8 @@ static const struct field stage_fields[] = {
     BOOL(plan_stage, merge_append),
     BOOL(plan_stage, reuse),
     STRUCTS(plan_stage, actions, action_count, LIST_MAX, action_shape),
+    TEXT(plan_stage, code),
+    BOOL(plan_stage, sees_own_code),
 };
 const struct shape plan_stage_shape = SHAPE(plan_stage, "stage", stage_fields);
 
