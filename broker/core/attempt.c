@@ -16,15 +16,42 @@ static uint32_t slot_take(struct core *core)
         core->attempts =
             grown(core->attempts, &core->attempt_capacity, sizeof *core->attempts);
         for (uint32_t i = core->attempt_capacity; i-- > old;) {
-            core->attempts[i] = (struct attempt){ .next_free = core->attempt_free };
+            core->attempts[i] = (struct attempt){ .next = core->attempt_free };
             core->attempt_free = i;
         }
     }
 
     uint32_t slot = core->attempt_free;
 
-    core->attempt_free = core->attempts[slot].next_free;
+    core->attempt_free = core->attempts[slot].next;
     return slot;
+}
+
+/* Puts it last in the ring of its stage. */
+static void ring_join(struct core *core, struct stage *stage, uint32_t slot)
+{
+    struct attempt *attempt = &core->attempts[slot];
+
+    attempt->next = attempt->prev = slot;
+    if (stage->live_first == 0) {
+        stage->live_first = slot + 1;
+        return;
+    }
+    attempt->next = stage->live_first - 1;
+    attempt->prev = core->attempts[attempt->next].prev;
+    core->attempts[attempt->next].prev = slot;
+    core->attempts[attempt->prev].next = slot;
+}
+
+static void ring_leave(struct core *core, struct stage *stage, uint32_t slot)
+{
+    struct attempt *attempt = &core->attempts[slot];
+
+    must(stage->live_first > 0);
+    core->attempts[attempt->next].prev = attempt->prev;
+    core->attempts[attempt->prev].next = attempt->next;
+    if (stage->live_first == slot + 1)
+        stage->live_first = attempt->next == slot ? 0 : attempt->next + 1;
 }
 
 struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
@@ -35,6 +62,7 @@ struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
     must(row->token != 0);
     must(row->stage < run->row.stages);
     core->attempts[slot] = (struct attempt){ .row = *row, .owner = run };
+    ring_join(core, &run->stages[row->stage], slot);
     table_put(&core->attempt_slots, row->token, slot);
     core->attempt_count++;
     run->live++;
@@ -51,6 +79,7 @@ static void attempt_remove(struct core *core, struct attempt *attempt)
 {
     struct stage *stage = &attempt->owner->stages[attempt->row.stage];
     struct node *node = node_at(core, attempt->row.node);
+    uint32_t slot = (uint32_t)(attempt - core->attempts);
 
     must(stage->row.running > 0);
     must(node->busy > 0);
@@ -60,8 +89,9 @@ static void attempt_remove(struct core *core, struct attempt *attempt)
     attempt->owner->live--;
     core->attempt_count--;
     table_remove(&core->attempt_slots, attempt->row.token);
-    *attempt = (struct attempt){ .next_free = core->attempt_free };
-    core->attempt_free = (uint32_t)(attempt - core->attempts);
+    ring_leave(core, stage, slot);
+    *attempt = (struct attempt){ .next = core->attempt_free };
+    core->attempt_free = slot;
     stage_touch(core, stage);
 }
 
@@ -225,11 +255,15 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
 
 void attempts_stop(struct core *core, const struct stage *stage, struct changes *changes)
 {
-    for (uint32_t i = 0; i < core->attempt_capacity; i++) {
-        struct attempt *attempt = &core->attempts[i];
+    uint32_t slot = stage->live_first - 1;
 
-        if (attempt->row.token == 0 || attempt->owner != stage->run
-            || attempt->row.stage != stage->index || attempt->row.is_stopping)
+    for (uint64_t left = stage->row.running; left > 0; left--) {
+        struct attempt *attempt = &core->attempts[slot];
+
+        must(attempt->owner == stage->run && attempt->row.stage == stage->index);
+        core->stop_steps++;
+        slot = attempt->next;
+        if (attempt->row.is_stopping)
             continue;
         attempt->row.is_stopping = true;
         change_of(changes, CHANGE_STOP, &attempt->row);

@@ -205,6 +205,11 @@ bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *r
     return attempt != NULL;
 }
 
+uint64_t core_stop_steps(const struct core *core)
+{
+    return core->stop_steps;
+}
+
 uint64_t core_run_next(const struct core *core)
 {
     return core->run_next;

@@ -19,6 +19,7 @@ struct stage {
     uint32_t index;
     uint32_t retry_capacity;
     uint32_t sleep_place;    /* among the sleepers, from 1; 0: it is none */
+    uint32_t live_first;     /* slot of its oldest live attempt plus 1; 0: it has none */
     const uint32_t *targets; /* stages that wait for this one; in run->targets */
     uint32_t target_count;
     bool is_changed;
@@ -64,7 +65,9 @@ struct run {
 struct attempt {
     struct attempt_row row;
     struct run *owner;
-    uint32_t next_free; /* valid while row.token is 0 */
+    /* Slots. While row.token is 0 next is the next free one; else both are in the ring of
+     * the stage's live attempts, oldest first. */
+    uint32_t next, prev;
     uint32_t join_mark; /* the last join that named it */
 };
 
@@ -94,6 +97,7 @@ struct core {
     struct attempt *attempts;
     uint32_t attempt_capacity, attempt_count, attempt_free;
     struct table attempt_slots; /* token -> slot */
+    uint64_t stop_steps;        /* attempts that attempts_stop has looked at */
     struct node *nodes;
     uint32_t node_capacity;
     uint32_t join_mark;

@@ -191,6 +191,23 @@ static void check_moves(const struct stage *stage)
     }
 }
 
+/* The ring has each live attempt of the stage, and is joined both ways. */
+static void check_ring(const struct core *core, const struct stage *stage)
+{
+    uint32_t slot = stage->live_first - 1;
+
+    must((stage->live_first > 0) == (stage->row.running > 0));
+    for (uint64_t left = stage->row.running; left > 0; left--) {
+        const struct attempt *attempt = &core->attempts[slot];
+
+        must(attempt->row.token != 0);
+        must(attempt->owner == stage->run && attempt->row.stage == stage->index);
+        must(core->attempts[attempt->next].prev == slot);
+        must((attempt->next == stage->live_first - 1) == (left == 1));
+        slot = attempt->next;
+    }
+}
+
 static void check_sleep(const struct core *core, const struct stage *stage)
 {
     bool goes_on = stage->row.state == STAGE_QUEUED || stage->row.state == STAGE_STARTED;
@@ -212,6 +229,7 @@ static void check_stage(const struct core *core, const struct stage *stage)
     for (uint32_t i = 1; i < row->retry_count; i++)
         must(row->retries[(i - 1) / 2].not_before_us <= row->retries[i].not_before_us);
     check_sleep(core, stage);
+    check_ring(core, stage);
     must(row->running + row->complete + row->failed + row->stopped <= row->next);
     check_moves(stage);
     if (row->pending == PENDING_END)
