@@ -175,7 +175,7 @@ void broker_destroy(struct broker *broker)
     changes_fini(&broker->changes);
     plans_fini(broker);
     peers_fini(broker);
-    labels_fini(broker);
+    labels_fini(&broker->labels);
     outbox_fini(&broker->outbox);
     unread_destroy(broker->unread);
     objects_destroy(broker->objects);

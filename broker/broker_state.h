@@ -10,6 +10,7 @@
 #include "broker/broker.h"
 #include "broker/core/core.h"
 #include "broker/core/table.h"
+#include "broker/labels.h"
 #include "broker/link/link.h"
 #include "broker/outbox.h"
 #include "broker/store/store.h"
@@ -75,8 +76,7 @@ struct broker {
     struct bytes result_bytes;
     int64_t started_us; /* of the input in hand */
     struct submission *submitting;
-    char **labels; /* environments that were named, by number - 1 */
-    uint32_t label_count, label_capacity;
+    struct labels labels;
     struct peer *peers;
     uint32_t peer_count, peer_capacity;
     struct table plan_slots; /* run -> slot */
@@ -157,8 +157,6 @@ void plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan); /* t
 void plan_drop(struct broker *broker, uint64_t run);
 void plans_leave(struct broker *broker); /* drops what was read of runs that are over */
 void plans_fini(struct broker *broker);
-uint32_t label_number(struct broker *broker, const char *label); /* never 0 */
-void labels_fini(struct broker *broker);
 NODISCARD enum rc plan_shapes(struct broker *broker, const struct plan *plan,
                               struct arena *arena, struct stage_shape **shapes,
                               struct core_edge **edges);

@@ -69,19 +69,21 @@ static void welcome(struct broker *broker, uint32_t node)
     peer_send(broker, node, MESSAGE_WELCOME, &body);
 }
 
-static struct offer offer_of(struct broker *broker, const struct node_hello *hello)
+static enum rc offer_of(struct broker *broker, const struct node_hello *hello,
+                        struct offer *offer)
 {
     uint32_t *labels = arena_array(broker->scratch, hello->label_count, sizeof *labels);
-    struct offer offer = { .cpu_milli = hello->cpu_milli,
-                           .memory_mb = hello->memory_mb,
-                           .gpus = hello->gpus,
-                           .labels = labels,
-                           .label_count = labels ? hello->label_count : 0,
-                           .takes_any_label = hello->takes_any_label };
+    enum rc rc = labels ? RC_OK : RC_NO_MEMORY;
 
-    for (size_t i = 0; i < offer.label_count; i++)
-        labels[i] = label_number(broker, hello->labels[i]);
-    return offer;
+    for (size_t i = 0; rc == RC_OK && i < hello->label_count; i++)
+        rc = labels_number(&broker->labels, hello->labels[i], &labels[i]);
+    *offer = (struct offer){ .cpu_milli = hello->cpu_milli,
+                             .memory_mb = hello->memory_mb,
+                             .gpus = hello->gpus,
+                             .labels = labels,
+                             .label_count = hello->label_count,
+                             .takes_any_label = hello->takes_any_label };
+    return rc;
 }
 
 static void rejoin(struct broker *broker, const char *identity, uint64_t session)
@@ -124,6 +126,7 @@ static void on_join(struct broker *broker, const char *identity,
                     const struct link_frame *body)
 {
     struct node_hello hello;
+    struct offer offer;
     struct err err;
     uint32_t number;
     enum rc rc = node_hello_decode(body->data, body->size, broker->scratch, &hello, &err);
@@ -157,11 +160,13 @@ static void on_join(struct broker *broker, const char *identity,
     case JOIN_ACCEPT:
         break;
     }
+    if (offer_of(broker, &hello, &offer) != RC_OK)
+        return; /* it asks again after a while */
     session_open(broker, number, &hello);
     welcome(broker, number);
     broker_step(broker, &(struct core_input){ .kind = INPUT_JOIN,
                                               .node = number,
-                                              .offer = offer_of(broker, &hello),
+                                              .offer = offer,
                                               .tokens = hello.tokens,
                                               .token_count = hello.token_count });
 }

@@ -114,29 +114,6 @@ struct run_plan *plan_of(struct broker *broker, uint64_t run)
     return &broker->plans[slot];
 }
 
-uint32_t label_number(struct broker *broker, const char *label)
-{
-    for (uint32_t i = 0; i < broker->label_count; i++)
-        if (strcmp(broker->labels[i], label) == 0)
-            return i + 1;
-    if (broker->label_count == broker->label_capacity) {
-        broker->label_capacity = broker->label_capacity ? broker->label_capacity * 2 : 16;
-        broker->labels =
-            reallocarray(broker->labels, broker->label_capacity, sizeof(char *));
-        must(broker->labels != NULL);
-    }
-    broker->labels[broker->label_count] = strdup(label);
-    must(broker->labels[broker->label_count] != NULL);
-    return ++broker->label_count;
-}
-
-void labels_fini(struct broker *broker)
-{
-    for (uint32_t i = 0; i < broker->label_count; i++)
-        free(broker->labels[i]);
-    free(broker->labels);
-}
-
 /* Rounded up, so that requests that hardly differ share a queue. */
 static uint32_t amount_of(double amount, double unit, uint32_t step)
 {
@@ -155,14 +132,15 @@ static int32_t priority_of(const struct plan *plan)
                                               : (int32_t)plan->priority;
 }
 
-static struct demand demand_of(struct broker *broker, const struct plan_stage *stage)
+static enum rc demand_of(struct broker *broker, const struct plan_stage *stage,
+                         struct demand *demand)
 {
-    return (struct demand){ .cpu_milli = amount_of(stage->cpu_min, 1000, 10),
-                            .memory_mb = amount_of(stage->memory_min_mb, 1, 1),
-                            .gpus = amount_of(stage->gpus, 1, 1),
-                            .label = stage->environment && stage->environment[0]
-                                         ? label_number(broker, stage->environment)
-                                         : 0 };
+    *demand = (struct demand){ .cpu_milli = amount_of(stage->cpu_min, 1000, 10),
+                               .memory_mb = amount_of(stage->memory_min_mb, 1, 1),
+                               .gpus = amount_of(stage->gpus, 1, 1) };
+    return stage->environment && stage->environment[0]
+               ? labels_number(&broker->labels, stage->environment, &demand->label)
+               : RC_OK;
 }
 
 enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena *arena,
@@ -180,8 +158,9 @@ enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena
                                         .on_error = stage->on_error,
                                         .on_child_error = stage->on_child_error,
                                         .queued_max = stage->queued_max,
-                                        .demand = demand_of(broker, stage),
                                         .priority = priority_of(plan) };
+        if (demand_of(broker, stage, &made[i].demand) != RC_OK)
+            return RC_NO_MEMORY;
         for (size_t a = 0; a < stage->action_count; a++)
             made[i].actions |= stage->actions[a].when;
     }

@@ -92,6 +92,7 @@ static enum rc turn_commit(struct broker *broker, struct err *err)
     apply_changes(broker);
     broker->changes.count = broker->applied = 0;
     plans_leave(broker);
+    labels_tidy(&broker->labels, broker->core);
     outbox_send(&broker->outbox, broker->requests, broker->events);
     return RC_OK;
 }

@@ -205,6 +205,18 @@ bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *r
     return attempt != NULL;
 }
 
+void core_labels(const struct core *core, void (*visit)(void *, uint32_t label),
+                 void *context)
+{
+    for (uint32_t i = 0; i < core->run_capacity; i++)
+        for (uint32_t s = 0; core->runs[i] && s < core->runs[i]->row.stages; s++)
+            if (core->runs[i]->stages[s].shape.demand.label != 0)
+                visit(context, core->runs[i]->stages[s].shape.demand.label);
+    for (uint32_t i = 0; i < core->node_capacity; i++)
+        for (size_t k = 0; k < core->nodes[i].offer.label_count; k++)
+            visit(context, core->nodes[i].labels[k]);
+}
+
 uint64_t core_stop_steps(const struct core *core)
 {
     return core->stop_steps;

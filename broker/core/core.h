@@ -231,6 +231,9 @@ int64_t core_deadline_us(const struct core *core);
 /* Rows, NULL when the run is not active. Valid until the next step. */
 const struct run_row *core_run(const struct core *core, uint64_t run);
 const struct stage_row *core_stage(const struct core *core, uint64_t run, uint32_t stage);
+/* Each label that a stage of an active run asks for or a node serves, often repeated. */
+void core_labels(const struct core *core, void (*visit)(void *, uint32_t label),
+                 void *context);
 /* How many attempts were looked at so far to stop some: a cost that no clock disturbs. */
 uint64_t core_stop_steps(const struct core *core);
 bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *row);

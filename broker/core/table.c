@@ -37,25 +37,30 @@ bool table_find(const struct table *table, uint64_t key, uint32_t *value)
     return true;
 }
 
-static void grow(struct table *table)
+enum rc table_reserve(struct table *table)
 {
     struct table larger = { .capacity = table->capacity ? table->capacity * 2 : 64 };
 
+    if (table->count + table->count / 2 < table->capacity)
+        return RC_OK;
     larger.keys = calloc(larger.capacity, sizeof *larger.keys);
     larger.values = calloc(larger.capacity, sizeof *larger.values);
-    must(larger.keys && larger.values);
+    if (!larger.keys || !larger.values) {
+        table_fini(&larger);
+        return RC_NO_MEMORY;
+    }
     for (uint32_t i = 0; i < table->capacity; i++)
         if (table->keys[i] != 0)
             table_put(&larger, table->keys[i], table->values[i]);
     table_fini(table);
     *table = larger;
+    return RC_OK;
 }
 
 void table_put(struct table *table, uint64_t key, uint32_t value)
 {
     must(key != 0);
-    if (table->count + table->count / 2 >= table->capacity)
-        grow(table);
+    must(table_reserve(table) == RC_OK);
 
     uint32_t at = place_of(table, key);
 
