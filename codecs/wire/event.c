@@ -115,6 +115,7 @@ void event_cursor_begin(struct event_cursor *cursor, uint64_t since, uint64_t li
 
 enum event_verdict event_cursor_live(struct event_cursor *cursor, uint64_t number)
 {
+    cursor->live++;
     if (number == 0 || number > cursor->last + 1) {
         cursor->asks = true;
         return EVENT_ASK;
@@ -122,7 +123,6 @@ enum event_verdict event_cursor_live(struct event_cursor *cursor, uint64_t numbe
     if (number <= cursor->last)
         return EVENT_SKIP;
     cursor->last = number;
-    cursor->live++;
     return EVENT_TAKE;
 }
 

@@ -35,7 +35,7 @@ NODISCARD bool event_decode(const void *body, size_t size, struct event_head *he
 struct event_cursor {
     uint64_t last;     /* the last event that was taken, or that a snapshot stands for */
     uint64_t live_max; /* live events after which a pause means asking, see below */
-    uint64_t live;     /* taken live since the store was asked */
+    uint64_t live;     /* heard live, also doubles, since the store was asked */
     bool asks;         /* the store may have more than was taken */
 };
 
@@ -43,7 +43,8 @@ enum event_verdict { EVENT_TAKE, EVENT_SKIP, EVENT_ASK };
 
 /* A queue that is full for a subscriber skips events without a word, and if nothing
  * follows them, no jump in the numbers tells. A full queue holds live_max events or more,
- * so after that many a pause is reason enough to ask. */
+ * so after that many, doubles of what was stored among them, a pause is reason enough to
+ * ask. */
 void event_cursor_begin(struct event_cursor *cursor, uint64_t since, uint64_t live_max);
 /* Of a live event; number 0: a hello. EVENT_ASK: something is missing before it, and it
  * will come again with what is stored. */

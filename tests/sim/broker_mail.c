@@ -29,6 +29,21 @@ void broker_say(struct sim *sim, int to, enum message_type type, uint64_t id,
     buf_add(&message->body, body->data, body->size);
 }
 
+void broker_publish(struct sim *sim, const struct buf *body)
+{
+    struct broker *broker = &sim->broker;
+
+    broker_say(sim, PARTY_SUBSCRIBER, MESSAGE_EVENTS, 0, false, body);
+    broker->outbox[broker->outbox_count - 1].is_event = true;
+}
+
+static void publish(struct sim *sim, const struct outgoing *message)
+{
+    for (int i = 0; i < SIM_SUBSCRIBERS; i++)
+        sim_post(sim, PARTY_BROKER, PARTY_SUBSCRIBER + i, 0, message->type, message->id,
+                 &message->body);
+}
+
 static void outbox_clear(struct broker *broker)
 {
     for (size_t i = 0; i < broker->outbox_count; i++)
@@ -44,6 +59,10 @@ void broker_outbox_send(struct sim *sim, size_t limit)
         const struct outgoing *message = &broker->outbox[i];
 
         model_told(sim, message);
+        if (message->is_event) {
+            publish(sim, message);
+            continue;
+        }
         sim_post(sim, PARTY_BROKER, message->to, message->session, message->type,
                  message->id, &message->body);
     }
@@ -53,9 +72,13 @@ void broker_outbox_send(struct sim *sim, size_t limit)
 void broker_outbox_fail(struct sim *sim)
 {
     struct broker *broker = &sim->broker;
-    struct outgoing failed[SIM_CLIENTS * 8];
+    struct outgoing failed[(SIM_CLIENTS + SIM_SUBSCRIBERS) * 8];
     size_t count = 0;
 
+    if (sim->mutation == MUTATION_EVENT_OF_FAILED_COMMIT)
+        for (size_t i = 0; i < broker->outbox_count; i++)
+            if (broker->outbox[i].is_event)
+                publish(sim, &broker->outbox[i]);
     for (size_t i = 0; i < broker->outbox_count && count < COUNT_OF(failed); i++)
         if (broker->outbox[i].is_reply)
             failed[count++] = (struct outgoing){ .to = broker->outbox[i].to,

@@ -6,21 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void tell(struct sim *sim, enum topic topic, const struct change *change,
-                 int state)
-{
-    struct put *put = rows_put(sim, PUT_EVENT);
-
-    put->topic = topic;
-    put->number = sim->broker.numbers.event_next++;
-    put->run = change->run;
-    put->stage = change->stage;
-    put->index = change->index;
-    put->node = change->node;
-    put->token = change->token;
-    put->state = state;
-}
-
 static void apply_run_new(struct sim *sim, const struct change *change)
 {
     struct broker *broker = &sim->broker;
@@ -30,7 +15,7 @@ static void apply_run_new(struct sim *sim, const struct change *change)
     put->plan = broker->submitting;
     memcpy(put->submission, broker->submission, 16);
     broker->numbers.run_next = change->run + 1;
-    tell(sim, TOPIC_RUN, change, RUN_STARTED);
+    log_tell(sim, TOPIC_RUN, change, RUN_STARTED);
 }
 
 static void apply_assign(struct sim *sim, const struct change *change)
@@ -45,7 +30,7 @@ static void apply_assign(struct sim *sim, const struct change *change)
             sim_fail(sim, "attempt %lu was assigned and is not there",
                      (unsigned long)one.token);
     }
-    tell(sim, TOPIC_ATTEMPT, change, (int)change->count);
+    log_tell(sim, TOPIC_ATTEMPT, change, (int)change->count);
 }
 
 static void apply_begun(struct sim *sim, const struct change *change)
@@ -54,7 +39,7 @@ static void apply_begun(struct sim *sim, const struct change *change)
 
     if (!core_attempt(sim->broker.core, change->token, &put->attempt))
         sim_fail(sim, "attempt %lu began and is not there", (unsigned long)change->token);
-    tell(sim, TOPIC_TASK, change, -1);
+    log_tell(sim, TOPIC_TASK, change, -1);
 }
 
 static void apply_end(struct sim *sim, const struct change *change, enum put_kind kind)
@@ -71,7 +56,7 @@ static void apply_end(struct sim *sim, const struct change *change, enum put_kin
     put->will_retry = change->will_retry;
     put->claims = sim->broker.claims;
     put->is_by_join = sim->broker.input == INPUT_JOIN;
-    tell(sim, TOPIC_TASK, change, change->will_retry ? -1 : (int)change->status);
+    log_tell(sim, TOPIC_TASK, change, change->will_retry ? -1 : (int)change->status);
 }
 
 static void apply_stage_row(struct sim *sim, const struct change *change)
@@ -139,10 +124,13 @@ static void apply_change(struct sim *sim, const struct change *change)
         apply_run_new(sim, change);
         break;
     case CHANGE_RUN:
-        tell(sim, TOPIC_RUN, change, (int)change->state);
+        log_tell(sim, TOPIC_RUN, change, (int)change->state);
         break;
     case CHANGE_STAGE:
-        tell(sim, TOPIC_STAGE, change, (int)change->state);
+        if (sim->mutation == MUTATION_SKIPPED_STAGE_UNTOLD
+            && change->state == STAGE_SKIPPED)
+            break;
+        log_tell(sim, TOPIC_STAGE, change, (int)change->state);
         break;
     case CHANGE_RESOLVE:
     case CHANGE_EVALUATE:
@@ -161,7 +149,7 @@ static void apply_change(struct sim *sim, const struct change *change)
         apply_end(sim, change, PUT_LOST);
         break;
     case CHANGE_NODE:
-        tell(sim, TOPIC_NODE, change, 0);
+        log_tell(sim, TOPIC_NODE, change, (int)change->state);
         break;
     case CHANGE_RUN_ROW: {
         struct put *put = rows_put(sim, PUT_RUN_ROW);
@@ -266,6 +254,8 @@ void broker_start(struct sim *sim)
     broker->wake_us = INT64_MAX;
     broker->now_us = clock_of(sim, broker->clock_us);
     rebuild(sim);
+    for (int i = 0; i < SIM_SUBSCRIBERS; i++)
+        subscriber_misses(&sim->subscribers[i]);
     wake_at(sim, sim->now_us + 1);
 }
 
@@ -372,6 +362,8 @@ void broker_wake(struct sim *sim)
     inbox_forget(broker, handled);
     if (!broker->is_failing)
         broker_step(sim, &(struct core_input){ .kind = INPUT_TICK });
+    if (!broker->is_failing)
+        log_trim(sim);
     broker->puts_left = 0;
     if (!finish_turn(sim))
         return;

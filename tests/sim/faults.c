@@ -27,19 +27,23 @@ void faults_choose(struct sim *sim)
         .repeat = maybe(sim, 300),
         .turn_crash = maybe(sim, 40),
         .cancel = maybe(sim, 150),
+        .away = maybe(sim, 300),
     };
     features->letters_wait = below(sim, 2);
     features->delay_us = below(sim, 3) ? 5000 : 1 + (int64_t)below(sim, 3 * SECOND);
     features->pace_us = SECOND / 4 + (int64_t)below(sim, 8 * SECOND);
+    sim->keep_us = below(sim, 2) ? (1 + (int64_t)below(sim, 60)) * SECOND : 0;
     sim->calm_us = (10 + (int64_t)below(sim, 80)) * SECOND;
     sim_say(
         sim,
         "loss %u twice %u reorder %u partition %u broker %u agent %u node %u stall %u "
-        "clock %u disk %u liar %u repeat %u turn %u cancel %u wait %d",
+        "clock %u disk %u liar %u repeat %u turn %u cancel %u away %u keep %.0f s wait "
+        "%d",
         features->loss, features->twice, features->reorder, features->partition,
         features->broker_crash, features->agent_crash, features->node_crash,
         features->stall, features->clock, features->disk, features->liar,
-        features->repeat, features->turn_crash, features->cancel, features->letters_wait);
+        features->repeat, features->turn_crash, features->cancel, features->away,
+        (double)sim->keep_us / SECOND, features->letters_wait);
 }
 
 static struct node *some_node(struct sim *sim)
@@ -49,7 +53,8 @@ static struct node *some_node(struct sim *sim)
 
 static void cut(struct sim *sim)
 {
-    int node = PARTY_NODE + (int)below(sim, (uint64_t)sim->node_count);
+    int node = below(sim, 4) ? PARTY_NODE + (int)below(sim, (uint64_t)sim->node_count)
+                             : PARTY_SUBSCRIBER + (int)below(sim, SIM_SUBSCRIBERS);
     bool is_loud = below(sim, 2); /* which way; sometimes both */
     int64_t until = sim->now_us + SECOND + (int64_t)below(sim, 30 * SECOND);
     struct link *there = &sim->links[node][PARTY_BROKER];

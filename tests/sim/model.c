@@ -134,10 +134,7 @@ static void commit_event(struct sim *sim, const struct put *put)
 {
     struct model *model = &sim->model;
 
-    if (put->number != model->events + 1)
-        sim_fail(sim, "event %lu follows event %lu", ul(put->number), ul(model->events));
-    model->events = put->number;
-    model->counts[put->topic]++;
+    model_event(sim, put);
     if (put->topic == TOPIC_RUN)
         model->told_run[put->run] = put->state;
     else if (put->topic == TOPIC_STAGE)
@@ -179,6 +176,7 @@ void model_commit(struct sim *sim, const struct put *put)
         commit_event(sim, put);
         break;
     case PUT_NODE:
+    case PUT_TRIM:
         break;
     }
 }
@@ -307,7 +305,7 @@ void model_told(struct sim *sim, const struct outgoing *message)
     struct err err;
 
     must(arena != NULL);
-    if (message->type == MESSAGE_OK)
+    if (message->type == MESSAGE_OK && message->to < PARTY_SUBSCRIBER)
         told_run(sim, message);
     if (message->type == MESSAGE_TAKEN
         && tokens_decode(message->body.data, message->body.size, arena, &tokens, &count,
@@ -376,7 +374,7 @@ void model_result(struct sim *sim, uint64_t token, enum result_status status)
 bool model_is_done(const struct sim *sim)
 {
     if (!sim->is_calm || !sim->broker.is_up || sim->plan_next <= sim->plan_count
-        || sim->rows.attempt_count > 0)
+        || sim->rows.attempt_count > 0 || !model_all_heard(sim))
         return false;
     for (uint32_t i = 1; i <= sim->plan_count; i++)
         if (sim->model.acked[i] == 0)
@@ -422,6 +420,9 @@ static void say_what_is_left(struct sim *sim)
                     party_name(PARTY_NODE + i), node->is_joined, agent_count(node->core),
                     node->process_count, node->folder_count);
     }
+    for (int i = 0; i < SIM_SUBSCRIBERS; i++)
+        sim_say(sim, "%s has heard %lu of %lu events", party_name(PARTY_SUBSCRIBER + i),
+                ul(sim->subscribers[i].picture.last), ul(sim->model.events));
 }
 
 void model_finish(struct sim *sim)

@@ -77,6 +77,10 @@ static void apply(struct rows *rows, struct put *put)
         rows->sessions[put->node] = put->token;
         break;
     case PUT_EVENT:
+        log_append(rows, put);
+        break;
+    case PUT_TRIM:
+        log_remove(rows, put->number);
         break;
     }
 }
@@ -96,8 +100,10 @@ void rows_commit(struct sim *sim)
 
 void rows_abort(struct sim *sim)
 {
-    for (size_t i = 0; i < sim->rows.put_count; i++)
+    for (size_t i = 0; i < sim->rows.put_count; i++) {
         free(sim->rows.puts[i].stage_row.retries);
+        buf_fini(&sim->rows.puts[i].body);
+    }
     sim->rows.put_count = 0;
 }
 
@@ -270,8 +276,12 @@ void rows_fini(struct rows *rows)
     for (uint64_t run = 1; run <= SIM_RUNS; run++)
         for (uint32_t i = 0; i < SIM_STAGES; i++)
             free(rows->runs[run].stages[i].retries);
-    for (size_t i = 0; i < rows->put_count; i++)
+    for (size_t i = 0; i < rows->put_count; i++) {
         free(rows->puts[i].stage_row.retries);
+        buf_fini(&rows->puts[i].body);
+    }
+    log_remove(rows, rows->event_count);
+    free(rows->events);
     free(rows->attempts);
     free(rows->puts);
 }

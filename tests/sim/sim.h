@@ -1,20 +1,26 @@
 /* sim.h - the structs of the simulator, shared by the files of this folder only. The
  * fault model is in sim_main.c.
  *
- * world.c: time, chance, the queue of events, links, trace. rows.c: the broker's store.
- * broker_side.c, broker_mail.c: the shell around the broker's core. node_side.c,
- * node_agent.c: supervisor, disk and the shell around the agent's core. clients.c,
- * workload.c: what is asked for. faults.c: what goes wrong. model.c: what must hold. */
+ * world.c: time, chance, the queue of events, links, trace. rows.c, event_log.c: the
+ * broker's store. broker_side.c, broker_mail.c: the shell around the broker's core.
+ * node_side.c, node_agent.c: supervisor, disk and the shell around the agent's core.
+ * clients.c, workload.c: what is asked for. subscribers.c: who follows events. faults.c:
+ * what goes wrong. model.c, model_events.c: what must hold. */
 #pragma once
 
 #include "broker/core/core.h"
+#include "codecs/wire/event.h"
 #include "codecs/wire/session.h"
 #include "nodes/core/agent_core.h"
 
 enum {
     SIM_NODES = 5,
     SIM_CLIENTS = 3,
-    SIM_PARTIES = 1 + SIM_NODES + SIM_CLIENTS,
+    SIM_SUBSCRIBERS = 3,
+    SIM_PARTIES = 1 + SIM_NODES + SIM_CLIENTS + SIM_SUBSCRIBERS,
+    SIM_QUEUE = 8,    /* live events that wait for a subscriber; more are skipped */
+    SIM_LIVE_MAX = 6, /* of its cursor */
+    SIM_PAGE = 20,    /* events of one answer */
     SIM_STAGES = 8,
     SIM_EDGES = 20,
     SIM_TASKS = 12,
@@ -30,8 +36,13 @@ enum {
 /* What a clock that is right shows when the virtual time is 0. */
 static const int64_t SIM_EPOCH_US = INT64_C(1700000000) * SECOND;
 
-/* Parties: the broker is 0, then nodes, then clients. */
-enum { PARTY_BROKER = 0, PARTY_NODE = 1, PARTY_CLIENT = 1 + SIM_NODES };
+/* Parties: the broker is 0, then nodes, then clients, then subscribers. */
+enum {
+    PARTY_BROKER = 0,
+    PARTY_NODE = 1,
+    PARTY_CLIENT = 1 + SIM_NODES,
+    PARTY_SUBSCRIBER = PARTY_CLIENT + SIM_CLIENTS
+};
 
 enum mutation {
     MUTATION_NONE,
@@ -51,6 +62,12 @@ enum mutation {
     MUTATION_SESSION_IGNORED,
     MUTATION_RESULT_FORGOTTEN,
     MUTATION_UNDO_FORGOTTEN,
+    MUTATION_EVENT_OF_FAILED_COMMIT,
+    MUTATION_SKIPPED_STAGE_UNTOLD,
+    MUTATION_JUMP_IGNORED,
+    MUTATION_PAUSE_IGNORED,
+    MUTATION_HELLO_FORGOTTEN,
+    MUTATION_SNAPSHOT_FORGOTTEN,
     MUTATION_COUNT
 };
 
@@ -64,18 +81,20 @@ struct letter {
 };
 
 enum event_kind {
-    EVENT_LETTER,    /* arrives */
-    EVENT_WAKE,      /* a party's timer */
-    EVENT_UP,        /* a party starts again */
-    EVENT_AGENT_UP,  /* a node's agent starts again */
-    EVENT_PREPARED,  /* an agent's job is done */
-    EVENT_COLLECTED, /* an agent's job is done */
-    EVENT_CONDITION, /* a task meets its stop-condition */
-    EVENT_TOLD,      /* the supervisor tells its agent */
-    EVENT_EXIT,      /* a task ends */
-    EVENT_FAULT,     /* the next thing goes wrong */
-    EVENT_CLIENT,    /* a client does something */
-    EVENT_CALM,      /* faults end */
+    EVENT_LETTER,     /* arrives */
+    EVENT_WAKE,       /* a party's timer */
+    EVENT_UP,         /* a party starts again */
+    EVENT_AGENT_UP,   /* a node's agent starts again */
+    EVENT_PREPARED,   /* an agent's job is done */
+    EVENT_COLLECTED,  /* an agent's job is done */
+    EVENT_CONDITION,  /* a task meets its stop-condition */
+    EVENT_TOLD,       /* the supervisor tells its agent */
+    EVENT_EXIT,       /* a task ends */
+    EVENT_FAULT,      /* the next thing goes wrong */
+    EVENT_CLIENT,     /* a client does something */
+    EVENT_SUBSCRIBER, /* a subscriber comes, goes, asks again */
+    EVENT_READ,       /* a subscriber reads what has arrived */
+    EVENT_CALM,       /* faults end */
 };
 
 struct event {
@@ -97,7 +116,7 @@ struct link {
 
 struct features { /* per mille unless said otherwise; 0: off */
     unsigned loss, twice, reorder, partition, broker_crash, agent_crash, node_crash,
-        stall, clock, disk, liar, repeat, turn_crash, cancel;
+        stall, clock, disk, liar, repeat, turn_crash, cancel, away;
     bool letters_wait; /* for a party that is down */
     int64_t delay_us, pace_us;
 };
@@ -136,6 +155,7 @@ enum put_kind {
     PUT_LOST,
     PUT_NODE,
     PUT_EVENT,
+    PUT_TRIM, /* number: how many of the oldest events go */
 };
 
 enum topic { TOPIC_RUN, TOPIC_STAGE, TOPIC_ATTEMPT, TOPIC_TASK, TOPIC_NODE, TOPIC_COUNT };
@@ -152,7 +172,14 @@ struct put {
     uint64_t claims; /* the token that the result itself names */
     bool will_retry, is_by_join;
     enum topic topic;
-    int state; /* of what the event is about */
+    int state;       /* of what the event is about */
+    struct buf body; /* owned by the put until it is applied */
+};
+
+struct stored_event {
+    uint64_t number;
+    int64_t time_us;
+    struct buf body;
 };
 
 struct stored_run {
@@ -172,6 +199,8 @@ struct rows {
     struct attempt_row *attempts;
     size_t attempt_count, attempt_capacity;
     uint64_t sessions[SIM_NODES];
+    struct stored_event *events; /* the kept ones, without a gap */
+    size_t event_count, event_capacity;
     struct put *puts; /* not committed */
     size_t put_count, put_capacity;
 };
@@ -195,7 +224,7 @@ struct outgoing {
     int to;
     enum message_type type;
     uint64_t id, session;
-    bool is_reply;
+    bool is_reply, is_event; /* is_event: to all subscribers */
     struct buf body;
 };
 
@@ -284,6 +313,26 @@ struct client {
     uint64_t submissions;
 };
 
+/* ---- Subscribers ---- */
+
+struct picture {   /* what is known from events; states are counted from 1, 0: unknown */
+    uint64_t last; /* as of this event */
+    int runs[SIM_RUNS + 1], stages[SIM_RUNS + 1][SIM_STAGES];
+    bool is_partial; /* it began with a snapshot */
+};
+
+struct subscriber {
+    int party;
+    struct event_cursor cursor;
+    struct picture picture, kept; /* kept: on its disk */
+    struct buf queue[SIM_QUEUE];  /* live, not read yet */
+    size_t queued;
+    uint64_t pace_us;     /* between two live events */
+    uint64_t next_id, id; /* of the question that waits for its answer; 0: none */
+    int64_t asked_us, reads_us;
+    bool is_away, must_greet; /* must_greet: the connection was broken */
+};
+
 /* ---- Model ---- */
 
 enum life { LIFE_NONE, LIFE_LIVE, LIFE_ENDED, LIFE_LOST_BY_JOIN, LIFE_LOST_BY_TIME };
@@ -309,7 +358,9 @@ struct model {
     size_t attempt_count;
     struct known_task tasks[SIM_RUNS + 1][SIM_STAGES][SIM_TASKS];
     int told_run[SIM_RUNS + 1], told_stage[SIM_RUNS + 1][SIM_STAGES];
-    uint64_t events, counts[TOPIC_COUNT];
+    uint64_t events, heard, snapshots;
+    uint64_t *event_hashes; /* of their bodies */
+    size_t event_capacity;
     uint64_t
         acked[SIM_RUNS + 1]; /* by submission's plan: the run that was acknowledged */
     uint64_t commits, executions, re_executions;
@@ -334,6 +385,8 @@ struct sim {
     int node_count, client_count;
     struct node nodes[SIM_NODES];
     struct client clients[SIM_CLIENTS];
+    struct subscriber subscribers[SIM_SUBSCRIBERS];
+    int64_t keep_us; /* events that are older are forgotten; 0: none is */
     struct model model;
     char lines[64][200]; /* the last ones of the trace */
     uint64_t line_count;
@@ -371,6 +424,13 @@ struct core *rows_restore(struct sim *sim, int64_t now_us);
 void rows_compare(struct sim *sim);
 void rows_fini(struct rows *rows);
 
+/* event_log.c */
+void log_tell(struct sim *sim, enum topic topic, const struct change *change, int state);
+void log_trim(struct sim *sim);
+void log_append(struct rows *rows, struct put *put); /* takes the body */
+void log_remove(struct rows *rows, size_t count);
+void log_answer(struct sim *sim, int to, uint64_t id, uint64_t since);
+
 /* broker_side.c */
 void broker_start(struct sim *sim);
 void broker_crash(struct sim *sim);
@@ -382,6 +442,7 @@ void broker_fini(struct broker *broker);
 /* broker_mail.c */
 void broker_say(struct sim *sim, int to, enum message_type type, uint64_t id,
                 bool is_reply, const struct buf *body);
+void broker_publish(struct sim *sim, const struct buf *body);
 void broker_mail_change(struct sim *sim, const struct change *change);
 void broker_mail_class(struct sim *sim, uint32_t node, uint64_t run, uint32_t stage);
 void broker_mail_flush(struct sim *sim);
@@ -422,6 +483,15 @@ void agent_feed(struct sim *sim, struct node *node, const struct agent_input *in
 void client_act(struct sim *sim, struct client *client);
 void client_receive(struct sim *sim, struct client *client, const struct letter *letter);
 
+/* subscribers.c */
+void subscriber_start(struct sim *sim, struct subscriber *subscriber, int party);
+void subscriber_act(struct sim *sim, struct subscriber *subscriber);
+void subscriber_read(struct sim *sim, struct subscriber *subscriber);
+void subscriber_receive(struct sim *sim, struct subscriber *subscriber,
+                        const struct letter *letter);
+void subscriber_misses(struct subscriber *subscriber);
+void subscriber_fini(struct subscriber *subscriber);
+
 /* faults.c */
 void faults_choose(struct sim *sim);
 void fault_strike(struct sim *sim);
@@ -438,3 +508,12 @@ void model_ends(struct sim *sim, uint64_t token);
 void model_result(struct sim *sim, uint64_t token, enum result_status status);
 void model_finish(struct sim *sim);
 bool model_is_done(const struct sim *sim);
+
+/* model_events.c */
+void model_event(struct sim *sim, const struct put *put);
+void model_heard(struct sim *sim, struct subscriber *subscriber, const void *body,
+                 size_t size);
+/* last: the event up to which the snapshot stands for all. */
+void model_pictured(struct sim *sim, struct subscriber *subscriber, uint64_t last,
+                    struct reader *snapshot);
+bool model_all_heard(const struct sim *sim);

@@ -1,9 +1,10 @@
 /* sim_main.c - the simulator: the real cores of broker and nodes in a world that is made
  * of a seed.
  *
- * What is real: broker/core, nodes/core, the codecs, the numbering of sessions. What is
- * simulated: the shells around the cores, the store, the network, supervisors, tasks,
- * clients, and time. One thread, no I/O; a seed gives the same run on every machine.
+ * What is real: broker/core, nodes/core, the codecs, the numbering of sessions, the
+ * cursor of subscribers. What is simulated: the shells around the cores, the store, the
+ * network, supervisors, tasks, clients, and time. One thread, no I/O; a seed gives the
+ * same run on every machine.
  *
  * Faults, each of them on or off in a seed and with a rate of its own:
  * - The broker stops dead before its commit, between commit and speaking, or when only
@@ -21,6 +22,9 @@
  * - Nodes lie: results and starts of other nodes' attempts and of unknown ones, joins
  *   that name them.
  * - Clients repeat submissions, cancel, approve and reject at random moments.
+ * - Subscribers are slow, and what does not fit into their queue is skipped; they go
+ * away, come back, and are restarted from what they kept; events that they lack are
+ * forgotten.
  *
  * Then the faults end, and all that was acknowledged must finish within a bound.
  *
@@ -38,7 +42,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MUTATION_SEEDS_MAX = 300 };
+enum { MUTATION_SEEDS_MAX = 1000 };
 
 static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_NONE] = "none",
@@ -58,6 +62,12 @@ static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_SESSION_IGNORED] = "session-ignored",
     [MUTATION_RESULT_FORGOTTEN] = "result-forgotten-before-taken",
     [MUTATION_UNDO_FORGOTTEN] = "failed-commit-not-undone",
+    [MUTATION_EVENT_OF_FAILED_COMMIT] = "event-of-failed-commit-said",
+    [MUTATION_SKIPPED_STAGE_UNTOLD] = "skipped-stage-untold",
+    [MUTATION_JUMP_IGNORED] = "jump-in-events-ignored",
+    [MUTATION_PAUSE_IGNORED] = "pause-after-events-ignored",
+    [MUTATION_HELLO_FORGOTTEN] = "no-hello-after-reconnect",
+    [MUTATION_SNAPSHOT_FORGOTTEN] = "snapshot-forgotten",
 };
 
 /* The seed that runs, for the handler of abort: an invariant of a core did not hold. */

@@ -7,9 +7,9 @@
 
 const char *party_name(int party)
 {
-    static const char *const names[] = { "broker",  "node1",   "node2",
-                                         "node3",   "node4",   "node5",
-                                         "client1", "client2", "client3" };
+    static const char *const names[] = { "broker",  "node1",   "node2",   "node3",
+                                         "node4",   "node5",   "client1", "client2",
+                                         "client3", "reader1", "reader2", "reader3" };
 
     must(party >= 0 && party < SIM_PARTIES);
     return names[party];
@@ -141,6 +141,12 @@ void letter_destroy(struct letter *letter)
     free(letter);
 }
 
+static void miss(struct sim *sim, int to)
+{
+    if (to >= PARTY_SUBSCRIBER)
+        subscriber_misses(&sim->subscribers[to - PARTY_SUBSCRIBER]);
+}
+
 static void send_one(struct sim *sim, struct letter *letter)
 {
     struct link *link = &sim->links[letter->from][letter->to];
@@ -151,6 +157,7 @@ static void send_one(struct sim *sim, struct letter *letter)
         if (link->cut_loses) {
             sim_say(sim, "  cut off: %s to %s", party_name(letter->from),
                     party_name(letter->to));
+            miss(sim, letter->to);
             letter_destroy(letter);
             return;
         }
@@ -172,6 +179,8 @@ void sim_post(struct sim *sim, int from, int to, uint64_t session, enum message_
     sim_say(sim, "  %s -> %s %s %lu%s%s", party_name(from), party_name(to),
             message_type_name(type), (unsigned long)id, is_lost ? " (lost)" : "",
             copies > 1 ? " (twice)" : "");
+    if (is_lost)
+        miss(sim, to);
     for (int i = 0; i < copies && !is_lost; i++) {
         struct letter *letter = calloc(1, sizeof *letter);
 
@@ -212,6 +221,11 @@ static void deliver(struct sim *sim, const struct event *event)
     }
     if (to == PARTY_BROKER) {
         broker_receive(sim, letter);
+        return;
+    }
+    if (to >= PARTY_SUBSCRIBER) {
+        subscriber_receive(sim, &sim->subscribers[to - PARTY_SUBSCRIBER], letter);
+        letter_destroy(letter);
         return;
     }
     if (to >= PARTY_CLIENT) {
@@ -282,6 +296,12 @@ static void dispatch(struct sim *sim, const struct event *event)
     case EVENT_CLIENT:
         client_act(sim, &sim->clients[event->party - PARTY_CLIENT]);
         break;
+    case EVENT_SUBSCRIBER:
+        subscriber_act(sim, &sim->subscribers[event->party - PARTY_SUBSCRIBER]);
+        break;
+    case EVENT_READ:
+        subscriber_read(sim, &sim->subscribers[event->party - PARTY_SUBSCRIBER]);
+        break;
     case EVENT_CALM:
         faults_end(sim);
         break;
@@ -302,6 +322,8 @@ static void begin(struct sim *sim)
         sim->clients[i].party = PARTY_CLIENT + i;
         sim_push(sim, (int64_t)below(sim, 3 * SECOND), EVENT_CLIENT, PARTY_CLIENT + i);
     }
+    for (int i = 0; i < SIM_SUBSCRIBERS; i++)
+        subscriber_start(sim, &sim->subscribers[i], PARTY_SUBSCRIBER + i);
     sim_push(sim, sim->features.pace_us, EVENT_FAULT, PARTY_BROKER);
     sim_push(sim, sim->calm_us, EVENT_CALM, PARTY_BROKER);
 }
@@ -335,6 +357,9 @@ void sim_fini(struct sim *sim)
     broker_fini(&sim->broker);
     for (int i = 0; i < sim->node_count; i++)
         node_fini(&sim->nodes[i]);
+    for (int i = 0; i < SIM_SUBSCRIBERS; i++)
+        subscriber_fini(&sim->subscribers[i]);
     rows_fini(&sim->rows);
     free(sim->model.attempts);
+    free(sim->model.event_hashes);
 }
