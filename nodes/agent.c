@@ -73,7 +73,7 @@ static enum rc open_local(struct agent *agent, struct err *err)
     if (rc == RC_OK)
         rc = make_folder(path, sizeof path, agent->settings.directory, "cache", err);
     if (rc == RC_OK)
-        rc = objects_open(path, &agent->cache, err);
+        rc = cache_open(path, agent->settings.cache_size, &agent->cache, err);
     agent->staging = (struct staging){ .directory = agent->settings.directory,
                                        .node_name = agent->settings.name,
                                        .cache = agent->cache,
@@ -280,7 +280,7 @@ static void agent_destroy(struct agent *agent)
     agent_effects_fini(&agent->effects);
     hands_fini(agent);
     classes_fini(agent);
-    objects_destroy(agent->cache);
+    cache_destroy(agent->cache);
     free(agent->started);
     free(agent->reports);
     if (agent->signal_fd >= 0)

@@ -72,6 +72,7 @@ static struct hand *load(struct agent *agent, uint64_t token)
     if (attempt_load(&agent->staging, token, hand->arena, &hand->identity, &stage, &err)
         == RC_OK) {
         hand->stage = stage;
+        attempt_pin(&agent->staging, token, stage);
         return hand;
     }
     hand_remove(agent, hand);

@@ -47,7 +47,7 @@ struct agent {
     void *context, *broker;
     void *monitor; /* tells each time that the connection to the broker is made */
     struct staging staging;
-    struct objects *cache;
+    struct cache *cache;
     struct follower *follower;
     struct workers *workers;
     struct stream_server *streams;

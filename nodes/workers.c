@@ -58,6 +58,7 @@ struct port_context {
     struct workers *workers;
     struct bulk_client *client;
     struct job *job; /* that is being done */
+    bool has_said;   /* why it waits */
 };
 
 static enum rc port_put(void *context, int fd, const char *digest, uint64_t size,
@@ -92,19 +93,32 @@ static bool wait_for_store(struct workers *workers)
     return !is_ending(workers);
 }
 
-/* The broker is away: what is fetched from it waits until it is back, for as long as
- * somebody wants it. */
-static enum rc port_fetch(void *context, const char *digest, struct err *err)
+static enum rc broker_get(void *context, const char *digest, struct object_writer *writer,
+                          struct err *err)
 {
     struct port_context *port = context;
-    enum rc rc;
 
-    do
-        rc = bulk_get(port->client, digest, port->workers->staging->cache, NULL, NULL,
-                      err);
-    while ((rc == RC_UNREACHABLE || rc == RC_TIMEOUT) && !port->job->cancelled
-           && wait_for_store(port->workers));
-    return rc;
+    return bulk_fetch(port->client, digest, writer, NULL, NULL, err);
+}
+
+static void broker_doubt(void *context, const char *digest)
+{
+    struct port_context *port = context;
+
+    bulk_doubt(port->client, digest);
+}
+
+/* The broker is away, or the disk is full: what a task needs waits until that is over,
+ * for as long as somebody wants it. */
+static bool port_wait(void *context, const struct err *why)
+{
+    struct port_context *port = context;
+
+    if (!port->has_said) {
+        port->has_said = true;
+        attempt_say(port->workers->staging, port->job->token, "waiting: %s", why->text);
+    }
+    return !port->job->cancelled && wait_for_store(port->workers);
 }
 
 /* One try, in memory of its own, because a store that is away can mean very many of them.
@@ -147,7 +161,14 @@ static void *work(void *argument)
 {
     struct workers *workers = argument;
     struct port_context context = { .workers = workers };
-    struct store_port port = { &context, port_fetch, port_put };
+    const struct cache_source sources[] = {
+        { "the broker", &context, broker_get, broker_doubt },
+    };
+    struct store_port port = {
+        .context = &context,
+        .sources = { sources, COUNT_OF(sources), NULL, port_wait, &context },
+        .put = port_put,
+    };
     struct err err;
     struct job *job;
 
@@ -160,6 +181,8 @@ static void *work(void *argument)
         job = list_take(&workers->todo);
         pthread_mutex_unlock(&workers->lock);
         context.job = job;
+        context.has_said = false;
+        port.sources.cancelled = &job->cancelled;
         if (!context.client
             && bulk_client_create(workers->zmq_context, workers->bulk_endpoint,
                                   BULK_TIMEOUT_MS, &context.client, &err)
@@ -172,6 +195,7 @@ static void *work(void *argument)
                                       &job->cancelled, &job->err);
         else
             do_collect(workers, &port, job);
+        cache_trim(workers->staging->cache, 0);
         pthread_mutex_lock(&workers->lock);
         list_add(&workers->done, job);
         eventfd_write(workers->fd, 1);

@@ -57,6 +57,14 @@ NODISCARD enum rc bulk_put_bytes(struct bulk_client *client, const void *bytes,
 NODISCARD enum rc bulk_get(struct bulk_client *client, const char *digest,
                            struct objects *objects, bulk_progress *progress,
                            void *context, struct err *err);
+/* Adds to the writer what it lacks of the object; who commits it checks the digest.
+ * RC_NOT_FOUND; RC_CONFLICT: the object is shorter than what the writer has. */
+NODISCARD enum rc bulk_fetch(struct bulk_client *client, const char *digest,
+                             struct object_writer *writer, bulk_progress *progress,
+                             void *context, struct err *err);
+/* Bytes fetched from the server did not give the digest: it looks at its object, and sets
+ * it aside if that is where they come from. Its verdict is not waited for. */
+void bulk_doubt(struct bulk_client *client, const char *digest);
 /* Fetches a range, at most limit bytes, appended to out; *total gets the object's size.
  */
 NODISCARD enum rc bulk_get_range(struct bulk_client *client, const char *digest,

@@ -7,9 +7,10 @@
 
 struct download {
     struct bulk_client *client;
-    struct object_writer *writer;
+    struct object_writer *writer; /* borrowed */
     char digest[DIGEST_TEXT_SIZE];
     uint64_t first_id;     /* of chunk 0; chunk n is asked for under first_id+n */
+    uint64_t base;         /* where chunk 0 begins: the writer had the bytes before */
     uint64_t size, count;  /* bytes and chunks; count is 1 until they are known */
     uint64_t asked, added; /* chunks */
     struct answer held[BULK_WINDOW]; /* chunk n waits in n % BULK_WINDOW */
@@ -19,7 +20,7 @@ static enum rc chunk_ask(struct download *self, struct err *err)
 {
     struct bulk_message get = { .type = BULK_GET,
                                 .id = ++self->client->last_id,
-                                .offset = self->asked * BULK_CHUNK_BYTES,
+                                .offset = self->base + self->asked * BULK_CHUNK_BYTES,
                                 .limit = BULK_CHUNK_BYTES };
 
     memcpy(get.digest, self->digest, sizeof get.digest);
@@ -30,7 +31,7 @@ static enum rc chunk_ask(struct download *self, struct err *err)
 
 static uint64_t chunk_size(const struct download *self, uint64_t chunk)
 {
-    uint64_t left = self->size - chunk * BULK_CHUNK_BYTES;
+    uint64_t left = self->size - self->base - chunk * BULK_CHUNK_BYTES;
 
     return left < BULK_CHUNK_BYTES ? left : BULK_CHUNK_BYTES;
 }
@@ -48,9 +49,16 @@ static enum rc chunk_wait(struct download *self, struct err *err)
     uint64_t chunk = answer.message.id - self->first_id;
     struct answer *place = &self->held[chunk % BULK_WINDOW];
     if (chunk == 0) {
+        uint64_t left = answer.message.size - self->base;
+
         self->size = answer.message.size;
-        self->count = self->size / BULK_CHUNK_BYTES + (self->size % BULK_CHUNK_BYTES > 0);
+        self->count = left / BULK_CHUNK_BYTES + (left % BULK_CHUNK_BYTES > 0);
         self->count = self->count > 0 ? self->count : 1;
+    }
+    if (self->size < self->base) {
+        answer_fini(&answer);
+        return err_set(err, RC_CONFLICT, "%s: %s has fewer bytes than are here already",
+                       self->client->endpoint, self->digest);
     }
     if (place->raw.owned || answer.message.size != self->size
         || answer.message.data.size != chunk_size(self, chunk)) {
@@ -92,45 +100,61 @@ static enum rc download_run(struct download *self, bulk_progress *progress, void
             rc = chunks_add(self, err);
         if (rc != RC_OK)
             return rc;
-        if (progress) {
-            uint64_t done = self->added * BULK_CHUNK_BYTES;
-
-            progress(context, done < self->size ? done : self->size, self->size);
-        }
+        if (progress)
+            progress(context, object_writer_size(self->writer), self->size);
     }
-    return object_writer_commit(steal(&self->writer), self->digest, NULL, NULL, err);
+    return RC_OK;
 }
 
-/* The bytes were wrong: the server looks at its object, and sets it aside if that is
- * where they come from. Its verdict is not waited for. */
-static void check_ask(struct bulk_client *client, const char *digest)
+void bulk_doubt(struct bulk_client *client, const char *digest)
 {
     struct bulk_message check = { .type = BULK_CHECK, .id = ++client->last_id };
 
+    if (!client->socket || !digest_is_valid(digest, strlen(digest)))
+        return;
     memcpy(check.digest, digest, sizeof check.digest);
     bulk_tell(client->socket, (struct bytes){ 0 }, &check);
+}
+
+enum rc bulk_fetch(struct bulk_client *client, const char *digest,
+                   struct object_writer *writer, bulk_progress *progress, void *context,
+                   struct err *err)
+{
+    struct download self = { .client = client,
+                             .writer = writer,
+                             .first_id = client->last_id + 1,
+                             .base = object_writer_size(writer),
+                             .count = 1 };
+
+    if (!digest_is_valid(digest, strlen(digest)))
+        return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
+    memcpy(self.digest, digest, sizeof self.digest);
+
+    enum rc rc = download_run(&self, progress, context, err);
+
+    for (size_t i = 0; i < BULK_WINDOW; i++)
+        answer_fini(&self.held[i]);
+    return rc;
 }
 
 enum rc bulk_get(struct bulk_client *client, const char *digest, struct objects *objects,
                  bulk_progress *progress, void *context, struct err *err)
 {
-    struct download self = { .client = client,
-                             .first_id = client->last_id + 1,
-                             .count = 1 };
+    scoped(object_writer) writer = NULL;
 
     if (!digest_is_valid(digest, strlen(digest)))
         return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
     if (objects_has(objects, digest, NULL))
         return RC_OK;
-    memcpy(self.digest, digest, sizeof self.digest);
-    enum rc rc = object_writer_create(objects, &self.writer, err);
+
+    enum rc rc = object_writer_create(objects, &writer, err);
+
+    if (rc == RC_OK)
+        rc = bulk_fetch(client, digest, writer, progress, context, err);
     if (rc != RC_OK)
         return rc;
-    rc = download_run(&self, progress, context, err);
-    for (size_t i = 0; i < BULK_WINDOW; i++)
-        answer_fini(&self.held[i]);
-    object_writer_destroy(self.writer);
-    if (rc == RC_CORRUPT && self.added == self.count)
-        check_ask(client, digest);
+    rc = object_writer_commit(steal(&writer), digest, NULL, NULL, err);
+    if (rc == RC_CORRUPT)
+        bulk_doubt(client, digest);
     return rc;
 }

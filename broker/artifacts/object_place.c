@@ -63,37 +63,56 @@ static int file_create(const char *path)
 
 enum { PLACED = 0, CANNOT_SHARE = -1 };
 
-/* Gives path the object's bytes without copying. PLACED, CANNOT_SHARE (path is free
- * again), or an errno. */
-static int share(struct objects *objects, const char *name, int from, const char *path,
-                 unsigned mode, bool may_link)
+/* Whether to has from's bytes without a copy. A file system that cannot is not asked
+ * again. */
+static bool clone(struct objects *objects, int from, int to)
 {
-    scoped_fd int to = file_create(path);
+    if (atomic_load(&objects->cannot_clone))
+        return false;
+    if (ioctl(to, FICLONE, from) == 0)
+        return true;
+    if (errno == EOPNOTSUPP || errno == ENOTTY)
+        atomic_store(&objects->cannot_clone, true);
+    return false;
+}
 
-    if (to < 0)
-        return errno;
-    if (ioctl(to, FICLONE, from) == 0 && fchmod(to, mode) == 0)
-        return PLACED;
-    unlink(path);
-    if (!may_link || mode != OBJECT_MODE)
-        return CANNOT_SHARE;
+/* Makes path another name of the object. PLACED, CANNOT_SHARE, or an errno. */
+static int link_to(struct objects *objects, const char *name, const char *path)
+{
     if (linkat(objects->fd, name, AT_FDCWD, path, 0) == 0)
         return PLACED;
     return errno == EEXIST ? EEXIST : CANNOT_SHARE;
 }
 
-static int copy_to(int from, const char *path, unsigned mode)
+/* A file of its own at path. CANNOT_SHARE: only by copying, which it may not. */
+static int fill(struct objects *objects, int from, const char *path, unsigned mode,
+                bool may_copy)
 {
     scoped_fd int to = file_create(path);
+    int sys = 0;
 
     if (to < 0)
         return errno;
-    int sys = copy(from, to);
+    if (!clone(objects, from, to))
+        sys = may_copy ? copy(from, to) : CANNOT_SHARE;
     if (sys == 0 && fchmod(to, mode) != 0)
         sys = errno;
     if (sys != 0)
         unlink(path);
     return sys;
+}
+
+static int place(struct objects *objects, const char *name, int from, const char *path,
+                 unsigned mode, bool may_link)
+{
+    int sys = CANNOT_SHARE;
+
+    may_link = may_link && mode == OBJECT_MODE;
+    if (may_link && !atomic_load(&objects->cannot_clone))
+        sys = fill(objects, from, path, mode, false);
+    if (sys == CANNOT_SHARE && may_link)
+        sys = link_to(objects, name, path);
+    return sys == CANNOT_SHARE ? fill(objects, from, path, mode, true) : sys;
 }
 
 enum rc objects_place(struct objects *objects, const char *digest, const char *path,
@@ -108,9 +127,7 @@ enum rc objects_place(struct objects *objects, const char *digest, const char *p
         return rc;
     must(object_name(digest, name));
 
-    int sys = share(objects, name, from, path, mode, may_link);
-    if (sys == CANNOT_SHARE)
-        sys = copy_to(from, path, mode);
+    int sys = place(objects, name, from, path, mode, may_link);
     if (sys != 0)
         return err_set_sys(err, rc_of_errno(sys), sys, "place %s as %s", digest, path);
     return RC_OK;

@@ -19,14 +19,16 @@
 
 enum {
     GATHER_BYTES = 64 << 10, /* smaller pieces are gathered before they are written */
+    READ_BYTES = 256 << 10,
 };
 
 struct object_writer {
     struct objects *objects; /* borrowed */
     struct digester *digester;
-    int fd;               /* -1 when not open */
-    char name[32];        /* in tmp; "" when it is gone from there */
-    uint64_t size;        /* bytes taken so far */
+    int fd;                             /* -1 when not open */
+    char name[sizeof OBJECT_PART + 64]; /* in tmp; "" when it is gone from there */
+    bool is_kept;                       /* stays in tmp when the writer ends early */
+    uint64_t size;                      /* bytes taken so far */
     unsigned char *piece; /* gathered bytes; NULL until the first small piece */
     size_t piece_size;
 };
@@ -67,25 +69,109 @@ static enum rc file_create(struct object_writer *self, struct err *err)
     return RC_OK;
 }
 
+static struct object_writer *writer_make(struct objects *objects, struct err *err)
+{
+    scoped(object_writer) self = calloc(1, sizeof *self);
+
+    if (self) {
+        self->objects = objects;
+        self->fd = -1;
+        self->digester = digester_create(false);
+    }
+    if (self && self->digester)
+        return steal(&self);
+    err_set(err, RC_NO_MEMORY, "writing into %s", objects->directory);
+    return NULL;
+}
+
 enum rc object_writer_create(struct objects *objects, struct object_writer **writer,
                              struct err *err)
 {
-    scoped(object_writer) self = calloc(1, sizeof *self);
+    scoped(object_writer) self = writer_make(objects, err);
     enum rc rc;
 
     if (!self)
-        return err_set(err, RC_NO_MEMORY, "writing into %s", objects->directory);
-    self->objects = objects;
-    self->fd = -1;
-    self->digester = digester_create(false);
-    if (!self->digester)
-        return err_set(err, RC_NO_MEMORY, "writing into %s", objects->directory);
+        return RC_NO_MEMORY;
     do
         rc = file_create(self, err);
     while (rc == RC_CONFLICT);
     if (rc != RC_OK)
         return rc;
     *writer = steal(&self);
+    return RC_OK;
+}
+
+/* Opens what an earlier writer left of the object, or a new file, and locks it. */
+static enum rc part_open(struct object_writer *self, const char *digest, struct err *err)
+{
+    snprintf(self->name, sizeof self->name, "%s%s", OBJECT_PART, strchr(digest, ':') + 1);
+    self->fd = openat(self->objects->tmp_fd, self->name,
+                      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (self->fd < 0)
+        return writer_failed(self, err, errno, "open");
+    self->is_kept = true;
+    if (flock(self->fd, LOCK_EX | LOCK_NB) == 0)
+        return RC_OK;
+    self->name[0] = '\0';
+    return err_set(err, RC_CONFLICT, "%s is being fetched into %s by another process",
+                   digest, self->objects->directory);
+}
+
+/* Hashes what is there, so that the rest can follow. */
+static enum rc part_read(struct object_writer *self, struct err *err)
+{
+    unsigned char *room = malloc(READ_BYTES);
+    ssize_t got = 1;
+
+    if (!room)
+        return err_set(err, RC_NO_MEMORY, "writing into %s", self->objects->directory);
+    while (got > 0) {
+        got = read(self->fd, room, READ_BYTES);
+        if (got < 0 && errno == EINTR) {
+            got = 1;
+            continue;
+        }
+        if (got > 0) {
+            digester_add(self->digester, room, (size_t)got);
+            self->size += (uint64_t)got;
+        }
+    }
+    free(room);
+    return got < 0 ? writer_failed(self, err, errno, "read") : RC_OK;
+}
+
+enum rc object_writer_resume(struct objects *objects, const char *digest,
+                             struct object_writer **writer, struct err *err)
+{
+    scoped(object_writer) self = writer_make(objects, err);
+
+    if (!self)
+        return RC_NO_MEMORY;
+    if (!digest_is_valid(digest, strnlen(digest, DIGEST_TEXT_SIZE)))
+        return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
+
+    enum rc rc = part_open(self, digest, err);
+
+    if (rc == RC_OK)
+        rc = part_read(self, err);
+    if (rc == RC_OK)
+        *writer = steal(&self);
+    return rc;
+}
+
+uint64_t object_writer_size(const struct object_writer *writer)
+{
+    return writer->size;
+}
+
+enum rc object_writer_restart(struct object_writer *writer, struct err *err)
+{
+    struct digest_set ignored;
+
+    digester_end(writer->digester, &ignored);
+    writer->size = writer->piece_size = 0;
+    if (ftruncate(writer->fd, 0) != 0 || lseek(writer->fd, 0, SEEK_SET) != 0)
+        return writer_failed(writer, err, errno, "empty");
     return RC_OK;
 }
 
@@ -164,6 +250,7 @@ enum rc object_writer_commit(struct object_writer *writer, const char *expected,
 
     if (rc != RC_OK)
         return rc;
+    self->is_kept = false; /* whole: what is wrong now stays wrong */
     digester_end(self->digester, &got);
     if (expected && strcmp(expected, got.sha256) != 0)
         return err_set(err, RC_CORRUPT, "%llu bytes that should give %.80s give %s",
@@ -182,6 +269,8 @@ void object_writer_destroy(struct object_writer *writer)
 {
     if (!writer)
         return;
+    if (writer->is_kept && piece_flush(writer, NULL) == RC_OK)
+        writer->name[0] = '\0';
     if (writer->name[0] != '\0')
         unlinkat(writer->objects->tmp_fd, writer->name, 0);
     fd_scoped(&writer->fd);

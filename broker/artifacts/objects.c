@@ -10,9 +10,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { FOLDER_MODE = 0777 }; /* less the umask */
+enum {
+    FOLDER_MODE = 0777, /* less the umask */
+    PART_KEPT_S = 86400,
+};
 
 static enum rc sys_failed(struct err *err, int sys, const char *doing, const char *path)
 {
@@ -78,6 +82,15 @@ static enum rc folder_make(const char *path, struct err *err)
     return RC_OK;
 }
 
+/* Something of an object that another writer may still go on with. */
+static bool is_fresh_part(int file, const char *name)
+{
+    struct stat status;
+
+    return strncmp(name, OBJECT_PART, strlen(OBJECT_PART)) == 0
+           && fstat(file, &status) == 0 && time(NULL) - status.st_mtime < PART_KEPT_S;
+}
+
 /* A writer holds a lock on its file in tmp, so what can be locked has no living owner. */
 static void leftovers_remove(int tmp_fd)
 {
@@ -94,7 +107,8 @@ static void leftovers_remove(int tmp_fd)
             continue;
         scoped_fd int file =
             openat(tmp_fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
+        if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0
+            && !is_fresh_part(file, entry->d_name))
             unlinkat(tmp_fd, entry->d_name, 0);
     }
     closedir(folder);
@@ -322,4 +336,60 @@ enum rc objects_verify(struct objects *objects, const char *digest, struct err *
     return err_set(err, RC_CORRUPT,
                    "object %s in %s is damaged: its bytes give %s; moved to %s/bad",
                    digest, objects->directory, set.sha256, objects->directory);
+}
+
+enum rc objects_remove(struct objects *objects, const char *digest, struct err *err)
+{
+    char name[OBJECT_NAME_SIZE];
+
+    if (!object_name(digest, name))
+        return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
+    if (unlinkat(objects->fd, name, 0) != 0 && errno != ENOENT)
+        return sys_failed(err, errno, "remove object", digest);
+    return RC_OK;
+}
+
+/* Looks at one file of the folder ab. */
+static enum rc entry_see(int folder, const char *shard, const char *name,
+                         enum rc (*take)(void *context, const struct object_seen *seen),
+                         void *context)
+{
+    struct object_seen seen;
+    struct stat status;
+
+    if (snprintf(seen.digest, sizeof seen.digest, "sha256:%s%s", shard, name)
+            != DIGEST_TEXT_SIZE - 1
+        || !digest_is_valid(seen.digest, DIGEST_TEXT_SIZE - 1)
+        || fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0
+        || !S_ISREG(status.st_mode))
+        return RC_OK;
+    seen.size = (uint64_t)status.st_size;
+    seen.used_ns = (int64_t)status.st_atim.tv_sec * 1000000000 + status.st_atim.tv_nsec;
+    return take(context, &seen);
+}
+
+enum rc objects_each(struct objects *objects,
+                     enum rc (*take)(void *context, const struct object_seen *seen),
+                     void *context, struct err *err)
+{
+    enum rc rc = RC_OK;
+
+    for (unsigned i = 0; rc == RC_OK && i < OBJECT_SHARDS; i++) {
+        char shard[3];
+        const struct dirent *entry;
+
+        snprintf(shard, sizeof shard, "%02x", i);
+
+        int fd = openat(objects->fd, shard, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+
+        if (!folder && fd < 0 && errno == ENOENT)
+            continue;
+        if (!folder)
+            return sys_failed(err, errno, "list folder", objects->directory);
+        while (rc == RC_OK && (entry = readdir(folder)))
+            rc = entry_see(fd, shard, entry->d_name, take, context);
+        closedir(folder);
+    }
+    return rc;
 }

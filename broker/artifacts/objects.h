@@ -43,6 +43,16 @@ NODISCARD enum rc object_writer_commit(struct object_writer *writer, const char 
 void object_writer_destroy(struct object_writer *writer);
 SCOPED(object_writer)
 
+/* A writer that goes on where an earlier one for the same digest ended: what was added is
+ * kept in tmp for a day when the writer is destroyed before its commit, also by the death
+ * of the process, and is hashed again here. RC_CONFLICT: another process writes it. */
+NODISCARD enum rc object_writer_resume(struct objects *objects, const char *digest,
+                                       struct object_writer **writer, struct err *err);
+/* Bytes taken so far, those of earlier writers included. */
+uint64_t object_writer_size(const struct object_writer *writer);
+/* Drops all bytes taken so far. */
+NODISCARD enum rc object_writer_restart(struct object_writer *writer, struct err *err);
+
 /* Reads the file through, and checks size and digest: RC_CORRUPT moves it aside into
  * <directory>/bad/ so that it is never given again. */
 NODISCARD enum rc objects_verify(struct objects *objects, const char *digest,
@@ -54,3 +64,19 @@ NODISCARD enum rc objects_verify(struct objects *objects, const char *digest,
 NODISCARD enum rc objects_place(struct objects *objects, const char *digest,
                                 const char *path, unsigned mode, bool may_link,
                                 struct err *err);
+
+/* Removes the object. RC_OK if there is none. */
+NODISCARD enum rc objects_remove(struct objects *objects, const char *digest,
+                                 struct err *err);
+
+struct object_seen {
+    char digest[DIGEST_TEXT_SIZE];
+    uint64_t size;   /* bytes */
+    int64_t used_ns; /* the file's time of access, since 1970 */
+};
+/* Calls take for every object, in no order; what comes or goes meanwhile may be missed.
+ * Stops with what take returns when that is not RC_OK. RC_IO. */
+NODISCARD enum rc objects_each(struct objects *objects,
+                               enum rc (*take)(void *context,
+                                               const struct object_seen *seen),
+                               void *context, struct err *err);

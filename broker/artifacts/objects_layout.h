@@ -13,10 +13,14 @@ enum {
     OBJECT_NAME_SIZE = 2 + 1 + 62 + 1, /* "ab/cdef...", with the NUL */
 };
 
+/* A file in tmp that a later writer of the same object goes on with begins so. */
+#define OBJECT_PART "part-"
+
 struct objects {
     char *directory; /* absolute */
     int fd, tmp_fd;  /* of the directory and of tmp, -1 when not open */
     atomic_uint shards_made;
+    atomic_bool cannot_clone;                    /* the file system has no reflinks */
     atomic_bool is_shard_durable[OBJECT_SHARDS]; /* there, and its entry is on disk */
 };
 

@@ -3,6 +3,7 @@
 
 #include "codecs/plan/tree.h"
 #include "nodes/staging/download.h"
+#include "nodes/staging/fetched.h"
 #include "nodes/staging/folder.h"
 #include "nodes/staging/input_name.h"
 #include "nodes/staging/streams.h"
@@ -85,12 +86,14 @@ static enum rc fetch_anew(const struct fetching *fetching, const char *uri,
     if (!shown)
         return err_set(err, RC_NO_MEMORY, "no memory for an input");
 
-    enum rc rc = object_writer_create(fetching->staging->cache, &writer, err);
+    enum rc rc =
+        object_writer_create(cache_objects(fetching->staging->cache), &writer, err);
 
     if (rc == RC_OK)
         rc = download(fetching, arena, uri, shown, writer, err);
     if (rc == RC_OK)
-        rc = object_writer_commit(steal(&writer), NULL, set, size, err);
+        rc = cache_commit(fetching->staging->cache, fetching->token, steal(&writer), set,
+                          size, err);
     if (rc == RC_OK)
         attempt_say(fetching->staging, fetching->token,
                     "fetched %s: %" PRIu64 " bytes in %.1f s", shown, *size,
@@ -113,7 +116,9 @@ static enum rc note_open(const struct fetching *fetching, const char *uri, int *
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s", path);
     fits = snprintf(path, sizeof path, "%s/fetched/%s", directory, fetching->run_id)
            < FOLDER_PATH_SIZE;
-    if (fits && mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (fits && mkdir(path, 0700) == 0)
+        fetched_trim(directory);
+    else if (fits && errno != EEXIST)
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s", path);
     fits = snprintf(path, sizeof path, "%s/fetched/%s/%s", directory, fetching->run_id,
                     strchr(key, ':') + 1)
@@ -176,11 +181,16 @@ enum rc fetch_uri(const struct fetching *fetching, const char *uri,
 
     bool is_known = note_read(note, before) && !fetching->is_fresh;
 
-    if (is_known && objects_has(fetching->staging->cache, before, size)) {
+    if (is_known
+        && cache_fetch(fetching->staging->cache, fetching->token, NULL, before, 0, err)
+               == RC_OK
+        && objects_has(cache_objects(fetching->staging->cache), before, size)) {
         memcpy(digest, before, DIGEST_TEXT_SIZE);
         return RC_OK;
     }
-    rc = fetch_anew(fetching, uri, &set, &bytes, err);
+    do
+        rc = fetch_anew(fetching, uri, &set, &bytes, err);
+    while (rc == RC_CONFLICT && !*fetching->cancelled);
     if (rc == RC_OK)
         rc = note_write(note, set.sha256, err);
     if (rc != RC_OK)

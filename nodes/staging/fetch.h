@@ -1,7 +1,8 @@
 /* fetch.h - the bytes of a URI into the node's cache, once per run and node.
  *
  * <directory>/fetched/<run id>/<sha256 of the URI> remembers what a URI gave, so that all
- * tasks of a run see the same bytes; it is locked while it is filled. Worker threads. */
+ * tasks of a run see the same bytes; it is locked while it is filled. Those of runs that
+ * have not fetched anything for long are removed (fetched.h). Worker threads. */
 #pragma once
 
 #include "nodes/staging/staging.h"

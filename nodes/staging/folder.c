@@ -99,6 +99,8 @@ enum rc attempt_remove(const struct staging *staging, uint64_t token, struct err
     scoped_fd int attempts = open_attempts(staging, false);
     char name[32];
 
+    cache_release(staging->cache, token);
+
     if (attempts == -ENOENT)
         return RC_OK;
     if (attempts < 0)

@@ -36,11 +36,9 @@ static enum rc file_fetch(struct input_staging *work, struct staged_file *file,
 {
     char digest[DIGEST_TEXT_SIZE];
 
-    if (file->source.digest) {
-        if (objects_has(work->staging->cache, file->source.digest, NULL))
-            return RC_OK;
-        return work->port->fetch(work->port->context, file->source.digest, err);
-    }
+    if (file->source.digest)
+        return cache_fetch(work->staging->cache, work->token, &work->port->sources,
+                           file->source.digest, file->source.size, err);
 
     enum rc rc = fetch_uri(&work->fetching, file->uri, digest, &file->source.size, err);
 
@@ -62,8 +60,8 @@ static enum rc file_place(struct input_staging *work, const struct staged_file *
     if (parent < 0)
         return err_set_sys(err, rc_of_errno(-parent), -parent,
                            "cannot make the folder of %s", file->path);
-    return objects_place(work->staging->cache, file->source.digest, file->path, 0444,
-                         true, err);
+    return cache_place(work->staging->cache, file->source.digest, file->path, 0444, true,
+                       err);
 }
 
 /* A file of another stage is data of its own, named by what it holds and is called. */
@@ -242,4 +240,22 @@ enum rc inputs_recall(int folder, struct arena *arena, struct task_result *resul
     result->inputs = record->inputs;
     result->input_count = record->input_count;
     return RC_OK;
+}
+
+void attempt_pin(const struct staging *staging, uint64_t token,
+                 const struct plan_stage *stage)
+{
+    scoped(arena) arena = arena_create(RECORD_MAX);
+    struct task_result fetched = { 0 };
+    scoped_fd int folder = -1;
+    struct err ignored;
+
+    for (size_t i = 0; i < stage->input_count; i++)
+        for (size_t k = 0; k < stage->inputs[i].source_count; k++)
+            cache_pin(staging->cache, token, stage->inputs[i].sources[k].digest);
+    if (!arena || folder_open(staging, token, &folder, &ignored) != RC_OK
+        || inputs_recall(folder, arena, &fetched, &ignored) != RC_OK)
+        return;
+    for (size_t i = 0; i < fetched.input_count; i++)
+        cache_pin(staging->cache, token, fetched.inputs[i].digest);
 }

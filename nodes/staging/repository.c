@@ -17,6 +17,7 @@
 struct filling {
     const struct staging *staging;
     const struct store_port *port;
+    uint64_t holder; /* of what is placed: the code is copied, so not for long */
     int root;
     char path[FOLDER_PATH_SIZE]; /* of the root */
     int held;                    /* the folder opened last, or -1 */
@@ -24,11 +25,10 @@ struct filling {
 };
 
 static enum rc object_fetch(const struct filling *filling, const char *digest,
-                            struct err *err)
+                            uint64_t size, struct err *err)
 {
-    if (objects_has(filling->staging->cache, digest, NULL))
-        return RC_OK;
-    return filling->port->fetch(filling->port->context, digest, err);
+    return cache_fetch(filling->staging->cache, filling->holder, &filling->port->sources,
+                       digest, size, err);
 }
 
 static enum rc tree_read(const struct filling *filling, const char *digest,
@@ -40,10 +40,11 @@ static enum rc tree_read(const struct filling *filling, const char *digest,
 
     buf_init(&buf, TREE_BYTES_MAX);
 
-    enum rc rc = object_fetch(filling, digest, err);
+    enum rc rc = object_fetch(filling, digest, 0, err);
 
     if (rc == RC_OK)
-        rc = objects_read(filling->staging->cache, digest, &fd, &size, err);
+        rc =
+            objects_read(cache_objects(filling->staging->cache), digest, &fd, &size, err);
     if (rc != RC_OK)
         return rc;
 
@@ -102,13 +103,13 @@ static enum rc entry_fill(struct filling *filling, const struct tree_entry *entr
                                entry->path);
         return RC_OK;
     }
-    rc = object_fetch(filling, entry->digest, err);
+    rc = object_fetch(filling, entry->digest, entry->size, err);
     if (rc != RC_OK)
         return rc;
     /* No part of the path is a link: its folder was opened part by part just now. */
     snprintf(path, sizeof path, "%s/%s", filling->path, entry->path);
-    return objects_place(filling->staging->cache, entry->digest, path, entry->mode & 0777,
-                         false, err);
+    return cache_place(filling->staging->cache, entry->digest, path, entry->mode & 0777,
+                       false, err);
 }
 
 static enum rc entries_fill(struct filling *filling, const struct tree *tree,
@@ -130,7 +131,10 @@ enum rc repository_fill(const struct staging *staging, const struct store_port *
                         uint64_t token, int folder, const char *tree_digest,
                         const atomic_bool *cancelled, struct err *err)
 {
-    struct filling filling = { .staging = staging, .port = port, .held = -1 };
+    struct filling filling = { .staging = staging,
+                               .port = port,
+                               .holder = cache_holder(staging->cache),
+                               .held = -1 };
     scoped(arena) arena = arena_create((size_t)4 * TREE_BYTES_MAX);
     struct tree tree;
 
@@ -141,8 +145,6 @@ enum rc repository_fill(const struct staging *staging, const struct store_port *
 
     enum rc rc = folder_path(staging, token, "repository", filling.path, err);
 
-    if (rc == RC_OK)
-        rc = tree_read(&filling, tree_digest, arena, &tree, err);
     if (rc != RC_OK)
         return rc;
 
@@ -151,8 +153,11 @@ enum rc repository_fill(const struct staging *staging, const struct store_port *
     if (root < 0)
         return err_set_sys(err, RC_IO, -root, "cannot open %s", filling.path);
     filling.root = root;
-    rc = entries_fill(&filling, &tree, cancelled, err);
+    rc = tree_read(&filling, tree_digest, arena, &tree, err);
+    if (rc == RC_OK)
+        rc = entries_fill(&filling, &tree, cancelled, err);
     if (filling.held >= 0)
         close(filling.held);
+    cache_release(staging->cache, filling.holder);
     return rc;
 }

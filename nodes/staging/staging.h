@@ -19,17 +19,15 @@
  * <directory>/fetched/<run id>/            what URIs gave in that run, see fetch.h */
 #pragma once
 
-#include "broker/artifacts/objects.h"
 #include "codecs/wire/result.h"
+#include "nodes/cache/cache.h"
 #include "nodes/supervisor/launch.h"
 
 #include <stdatomic.h>
 
 struct store_port { /* one per worker thread */
     void *context;
-    /* Makes sure that the object is in the node's cache. progress lines go to the status
-     * stream. */
-    enum rc (*fetch)(void *context, const char *digest, struct err *err);
+    struct cache_sources sources; /* where the node's cache gets objects from */
     /* Makes sure that the broker's store has the bytes of fd. */
     enum rc (*put)(void *context, int fd, const char *digest, uint64_t size,
                    struct err *err);
@@ -38,7 +36,7 @@ struct store_port { /* one per worker thread */
 struct staging {
     const char *directory; /* absolute */
     const char *node_name;
-    struct objects *cache;
+    struct cache *cache;
     bool has_namespaces; /* show /valohai/...: binds are written into launch */
 };
 
@@ -66,6 +64,11 @@ NODISCARD enum rc attempt_prepare(const struct staging *staging,
                                   const struct plan_stage *stage,
                                   const atomic_bool *cancelled, struct err *err);
 
+/* After a restart of the agent: pins in the cache what a running attempt uses, as
+ * attempt_prepare did. stage is what attempt_load gave. */
+void attempt_pin(const struct staging *staging, uint64_t token,
+                 const struct plan_stage *stage);
+
 /* Reads identity and stage of a folder back, after a restart of the agent. The stage is
  * what this one task sees of it: its parameters have the task's values, and it has no
  * sweep. RC_NOT_FOUND, RC_CORRUPT, RC_PROTOCOL. */
@@ -90,7 +93,7 @@ NODISCARD enum rc attempt_collect(const struct staging *staging,
                                   struct arena *arena, struct task_result *result,
                                   struct err *err);
 
-/* Removes the folder. RC_OK if there is none. */
+/* Removes the folder, and what it pinned in the cache. RC_OK if there is none. */
 NODISCARD enum rc attempt_remove(const struct staging *staging, uint64_t token,
                                  struct err *err);
 

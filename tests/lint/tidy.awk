@@ -29,7 +29,9 @@ BEGIN {
     may["broker/artifacts/"] = "codecs/ broker/link/ broker/artifacts/"
     may["nodes/core/"] = "codecs/ nodes/core/"
     may["nodes/supervisor/"] = "codecs/ nodes/supervisor/"
-    may["nodes/staging/"] = "codecs/ broker/artifacts/ nodes/supervisor/ nodes/staging/"
+    may["nodes/cache/"] = "codecs/ broker/artifacts/ nodes/cache/"
+    may["nodes/staging/"] = "codecs/ broker/artifacts/ nodes/cache/ nodes/supervisor/ " \
+        "nodes/staging/"
     may["client/cli/"] = "codecs/ client/lib/sluice.h client/cli/"
 }
 

@@ -20,7 +20,9 @@
 
 struct world {
     char directory[64], path[4096];
-    struct objects *cache, *store;
+    struct cache *cache;
+    struct objects *store;
+    struct cache_source source;
     struct staging staging;
     struct store_port port;
     struct attempt_identity identity;
@@ -31,21 +33,30 @@ struct world {
     unsigned fetch_count;
 };
 
+/* What the writer does not have of the file. */
+static inline enum rc world_add(int fd, struct object_writer *writer, struct err *err)
+{
+    char piece[65536];
+    ssize_t got;
+
+    assert_true(lseek(fd, (off_t)object_writer_size(writer), SEEK_SET) >= 0);
+    while ((got = read(fd, piece, sizeof piece)) > 0)
+        assert_int_equal(object_writer_add(writer, piece, (size_t)got, err), RC_OK);
+    return RC_OK;
+}
+
 static inline enum rc world_copy(int fd, struct objects *to, const char *digest,
                                  struct err *err)
 {
     struct object_writer *writer;
-    char piece[65536];
-    ssize_t got;
 
     assert_int_equal(object_writer_create(to, &writer, err), RC_OK);
-    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-    while ((got = read(fd, piece, sizeof piece)) > 0)
-        assert_int_equal(object_writer_add(writer, piece, (size_t)got, err), RC_OK);
+    assert_int_equal(world_add(fd, writer, err), RC_OK);
     return object_writer_commit(writer, digest, NULL, NULL, err);
 }
 
-static inline enum rc world_fetch(void *context, const char *digest, struct err *err)
+static inline enum rc world_get(void *context, const char *digest,
+                                struct object_writer *writer, struct err *err)
 {
     struct world *world = context;
     uint64_t size;
@@ -55,7 +66,7 @@ static inline enum rc world_fetch(void *context, const char *digest, struct err 
     if (rc != RC_OK)
         return rc;
     world->fetch_count++;
-    rc = world_copy(fd, world->cache, digest, err);
+    rc = world_add(fd, writer, err);
     close(fd);
     return rc;
 }
@@ -80,14 +91,17 @@ static inline struct world *world_create(void)
     snprintf(world->directory, sizeof world->directory, "/tmp/sluice-staging-XXXXXX");
     assert_non_null(mkdtemp(world->directory));
     snprintf(world->path, sizeof world->path, "%s/cache", world->directory);
-    assert_int_equal(objects_open(world->path, &world->cache, &err), RC_OK);
+    assert_int_equal(cache_open(world->path, 0, &world->cache, &err), RC_OK);
     snprintf(world->path, sizeof world->path, "%s/store", world->directory);
     assert_int_equal(objects_open(world->path, &world->store, &err), RC_OK);
     world->arena = arena_create(64 << 20);
     world->staging = (struct staging){ .directory = world->directory,
                                        .node_name = "here",
                                        .cache = world->cache };
-    world->port = (struct store_port){ world, world_fetch, world_put };
+    world->source = (struct cache_source){ "the store", world, world_get, NULL };
+    world->port = (struct store_port){ .context = world,
+                                       .sources = { .items = &world->source, .count = 1 },
+                                       .put = world_put };
     world->identity = (struct attempt_identity){
         .token = 7,
         .run_number = 3,
@@ -111,7 +125,7 @@ static inline void world_destroy(struct world *world)
 {
     char command[256];
 
-    objects_destroy(world->cache);
+    cache_destroy(world->cache);
     objects_destroy(world->store);
     arena_destroy(world->arena);
     snprintf(command, sizeof command, "chmod -R u+rwX %s; rm -rf %s", world->directory,

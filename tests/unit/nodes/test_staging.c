@@ -139,7 +139,7 @@ static void test_the_code_is_there_with_modes_and_links_and_is_a_copy(void **sta
     assert_string_equal(world_text(world, "stdout"), "print 1\n");
     assert_string_equal(world_text(world, "repository/main.py"), "print 1\nchanged\n");
     assert_string_equal(world_stored(world, digest), "print 1\n");
-    assert_true(objects_has(world->cache, digest, NULL));
+    assert_true(objects_has(cache_objects(world->cache), digest, NULL));
 }
 
 static void test_code_that_the_store_lacks_is_an_error_and_is_said(void **state)

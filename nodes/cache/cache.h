@@ -1,0 +1,84 @@
+/* cache.h - the node's files by content: fetched once, checked before each use, held
+ * while a task uses them, the oldest removed when there are too many bytes.
+ *
+ * Over a folder of objects (broker/artifacts/objects.h) that no other process writes.
+ * What a holder has pinned is not removed, even when that is more than the limit; pins
+ * live in memory, and whoever starts anew pins again what running tasks use. All
+ * functions may be called from any thread; those that move or check bytes are slow.
+ *
+ * When an object's bytes are read again before a use: always when it is small
+ * (CACHE_SMALL_MAX), else when the file is not as the last check left it. A check leaves
+ * a mark, the file's time of modification, made of digest, size and inode (mark.h); so
+ * it outlives the process, and whoever writes to the file takes it away. */
+#pragma once
+
+#include "broker/artifacts/objects.h"
+
+#include <stdatomic.h>
+
+enum { CACHE_SMALL_MAX = 64 << 10 };
+
+struct cache;
+/* limit: bytes of files, each counted in whole blocks; 0 for none. */
+NODISCARD enum rc cache_open(const char *directory, uint64_t limit, struct cache **cache,
+                             struct err *err);
+void cache_destroy(struct cache *cache);
+SCOPED(cache)
+
+/* Somewhere that an object can be had from. Used by one thread at a time. */
+struct cache_source {
+    const char *name; /* for people: "the broker" */
+    void *context;
+    /* Adds to the writer what it lacks of the object. RC_CONFLICT: the object is shorter
+     * than what the writer has. RC_UNREACHABLE, RC_TIMEOUT: another try may help. */
+    enum rc (*get)(void *context, const char *digest, struct object_writer *writer,
+                   struct err *err);
+    /* All bytes came from this source, and they are not the object's. May be NULL. */
+    void (*doubt)(void *context, const char *digest);
+};
+
+/* Asked in this order; what one gave is not asked for again from the next. */
+struct cache_sources {
+    const struct cache_source *items;
+    size_t count;
+    const atomic_bool *cancelled; /* may be NULL */
+    /* No source can be reached, or the disk is full and nothing can be removed: waits a
+     * moment before all are asked again; false gives up. NULL: gives up. */
+    bool (*wait)(void *context, const struct err *why);
+    void *context;
+};
+
+/* Has the object there, sound, and pinned by the holder. size: as far as it is known,
+ * else 0; room is made for so much before. An object that turns out damaged is moved
+ * aside and fetched again. Of several threads that want one object, one fetches it.
+ * Without sources: only looks. RC_NOT_FOUND, RC_CANCELLED, RC_CORRUPT (no source has the
+ * right bytes), RC_FULL, RC_UNREACHABLE, RC_TIMEOUT, RC_IO. */
+NODISCARD enum rc cache_fetch(struct cache *cache, uint64_t holder,
+                              const struct cache_sources *sources, const char *digest,
+                              uint64_t size, struct err *err);
+
+/* For bytes whose digest is not known before they are there: object_writer_create on
+ * cache_objects, then this instead of object_writer_commit. Pinned by the holder. */
+struct objects *cache_objects(struct cache *cache);
+NODISCARD enum rc cache_commit(struct cache *cache, uint64_t holder,
+                               struct object_writer *writer, struct digest_set *set,
+                               uint64_t *size, struct err *err);
+
+/* As objects_place, for an object that was fetched and is pinned. */
+NODISCARD enum rc cache_place(struct cache *cache, const char *digest, const char *path,
+                              unsigned mode, bool may_link, struct err *err);
+
+/* Pins without looking whether the object is there: for tasks that run already. */
+void cache_pin(struct cache *cache, uint64_t holder, const char *digest);
+/* Takes back all pins of the holder. Removes nothing by itself: cache_trim does. */
+void cache_release(struct cache *cache, uint64_t holder);
+/* Removes what is oldest and not pinned while there is more than the limit, less room. */
+void cache_trim(struct cache *cache, uint64_t room);
+/* A number for a holder that is no attempt, never given twice. */
+uint64_t cache_holder(struct cache *cache);
+
+struct cache_counts {
+    uint64_t fetched, healed, evicted; /* objects, since the cache was opened */
+    uint64_t bytes; /* in the cache, as counted for the limit; 0 without one */
+};
+struct cache_counts cache_counts(struct cache *cache);
