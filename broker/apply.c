@@ -36,6 +36,12 @@ static void apply_run_new(struct broker *broker, uint64_t run)
                 store_run_put(broker->store, run, &head, submitting->bytes.data,
                               submitting->bytes.size, &err),
                 &err);
+    for (size_t i = 0; submitting->secrets && i < submitting->plan.plan->stage_count; i++)
+        if (submitting->secrets[i].count > 0)
+            batch_check(broker,
+                        store_secrets_put(broker->store, run, (uint32_t)i,
+                                          &submitting->secrets[i], &err),
+                        &err);
     plan_keep(broker, run, &submitting->plan);
     announce(broker,
              &(struct announcement){ .kind = "run", .run = run, .state = "started" });
@@ -286,6 +292,8 @@ static void apply_run_row(struct broker *broker, uint64_t run)
     if (run_state_is_final(row->state))
         run_totals(broker, run, row->stages, broker->scratch, &totals, &running);
     batch_check(broker, store_run_row_put(broker->store, row, &totals, &err), &err);
+    if (run_state_is_final(row->state))
+        batch_check(broker, store_secrets_remove(broker->store, run, &err), &err);
 }
 
 static void apply_stage_row(struct broker *broker, const struct change *change)

@@ -13,6 +13,7 @@
 #include "broker/labels.h"
 #include "broker/link/link.h"
 #include "broker/outbox.h"
+#include "broker/store/secrets.h"
 #include "broker/store/store.h"
 #include "codecs/plan/resolve.h"
 #include "codecs/wire/event.h"
@@ -50,7 +51,8 @@ struct client { /* who asked, for the reply */
 struct submission { /* what a submit holds while the core takes it */
     struct run_plan plan;
     struct bytes bytes;
-    uint64_t run; /* set when the core has taken it */
+    struct plan_secrets *secrets; /* of each stage; NULL: the plan has none */
+    uint64_t run;                 /* set when the core has taken it */
 };
 
 struct broker {
@@ -155,6 +157,10 @@ struct run_plan *plan_of(struct broker *broker,
                          uint64_t run); /* NULL: no such run, or unreadable */
 void plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan); /* takes */
 void plan_drop(struct broker *broker, uint64_t run);
+/* Gives a stage that was stored the values of its secrets back, while the run goes on. */
+NODISCARD enum rc stage_unmask(struct broker *broker, uint64_t run, uint32_t number,
+                               struct arena *arena, struct plan_stage *stage,
+                               struct err *err);
 void plans_leave(struct broker *broker); /* drops what was read of runs that are over */
 void plans_fini(struct broker *broker);
 NODISCARD enum rc plan_shapes(struct broker *broker, const struct plan *plan,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASSES_NOTED_MAX = 100000 };
+enum { CLASSES_NOTED_MAX = 100000, CLASS_ARENA_MAX = 1 << 30 };
 
 static uint64_t *token_add(uint64_t *tokens, size_t *count, size_t *capacity,
                            uint64_t token)
@@ -62,6 +62,29 @@ void peer_send(struct broker *broker, uint32_t node, enum message_type type,
     outbox_add_in(&broker->outbox, peer->name, peer->session.number, type, id, body);
 }
 
+/* The resolved stage as a node needs it: with its secrets. */
+static enum rc resolved_open(struct broker *broker, uint64_t run, uint32_t stage,
+                             struct buf *resolved, struct err *err)
+{
+    scoped(arena) arena = arena_create(CLASS_ARENA_MAX);
+    struct plan_stage *read;
+    struct plan_secrets secrets;
+    enum rc rc = arena ? store_resolved(broker->store, run, stage, resolved, err)
+                       : err_set(err, RC_NO_MEMORY, "no memory for a class");
+
+    if (rc == RC_OK)
+        rc = store_secrets(broker->store, run, stage, arena, &secrets, err);
+    if (rc != RC_OK || secrets.count == 0)
+        return rc;
+    rc = plan_stage_decode(arena, resolved->data, resolved->size, &read, err);
+    if (rc != RC_OK)
+        return rc;
+    plan_stage_unmask(read, &secrets);
+    buf_clear(resolved);
+    plan_stage_encode(resolved, read);
+    return buf_ok(resolved) ? RC_OK : err_set(err, RC_NO_MEMORY, "class is too large");
+}
+
 bool mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage)
 {
     struct run_plan *plan = plan_of(broker, run);
@@ -70,7 +93,7 @@ bool mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t sta
     scoped_buf body = { 0 };
     struct err err;
 
-    if (!plan || store_resolved(broker->store, run, stage, &resolved, &err) != RC_OK)
+    if (!plan || resolved_open(broker, run, stage, &resolved, &err) != RC_OK)
         return false;
     class_encode(&body, &(struct class_message){
                             .run = run,

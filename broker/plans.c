@@ -57,6 +57,20 @@ void plan_drop(struct broker *broker, uint64_t run)
     table_remove(&broker->plan_slots, run);
 }
 
+enum rc stage_unmask(struct broker *broker, uint64_t run, uint32_t number,
+                     struct arena *arena, struct plan_stage *stage, struct err *err)
+{
+    struct plan_secrets secrets;
+    enum rc rc;
+
+    if (!plan_stage_is_masked(stage))
+        return RC_OK;
+    rc = store_secrets(broker->store, run, number, arena, &secrets, err);
+    if (rc == RC_OK)
+        plan_stage_unmask(stage, &secrets);
+    return rc;
+}
+
 /* Reads a plan back from the store. */
 static enum rc plan_load(struct broker *broker, uint64_t run, struct run_plan *plan,
                          struct err *err)
@@ -73,6 +87,8 @@ static enum rc plan_load(struct broker *broker, uint64_t run, struct run_plan *p
         rc = store_plan(broker->store, run, &bytes, err);
     if (rc == RC_OK)
         rc = plan_decode(arena, bytes.data, bytes.size, &plan->plan, err);
+    for (size_t i = 0; rc == RC_OK && i < plan->plan->stage_count; i++)
+        rc = stage_unmask(broker, run, (uint32_t)i, arena, &plan->plan->stages[i], err);
     if (rc == RC_OK)
         plan->arena = steal(&arena);
     return rc;

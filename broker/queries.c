@@ -424,8 +424,16 @@ enum rc query_stage(struct broker *broker, const struct request *request,
     rc = store_resolved(broker->store, request->run, stage, &bytes, err);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
-    if (rc == RC_NOT_FOUND)
-        plan_stage_encode(&bytes, &plan->plan->stages[stage]);
+    if (rc == RC_NOT_FOUND) {
+        struct plan_stage planned = plan->plan->stages[stage];
+        struct plan_secrets secrets;
+
+        if (plan_stage_mask(broker->scratch, store_mask_key(broker->store), &planned,
+                            &secrets, err)
+            != RC_OK)
+            return RC_NO_MEMORY;
+        plan_stage_encode(&bytes, &planned);
+    }
     pack_map(body, 2);
     field_bool(body, "resolved", rc == RC_OK);
     bytes_field(body, "stage", &bytes);

@@ -37,6 +37,8 @@ static enum rc read_resolved(void *context, uint32_t stage, struct arena *arena,
     if (rc == RC_OK)
         rc = plan_stage_decode(arena, bytes.data, bytes.size, &read, err);
     if (rc == RC_OK)
+        rc = stage_unmask(reading->broker, reading->run, stage, arena, read, err);
+    if (rc == RC_OK)
         *resolved = read;
     return rc;
 }
@@ -101,6 +103,19 @@ static enum rc read_outputs(void *context, uint32_t stage, uint64_t task,
     return RC_OK;
 }
 
+/* Edges may have brought further secrets than the plan had. */
+static enum rc mask(struct broker *broker, uint64_t run, uint32_t number,
+                    struct arena *arena, struct plan_stage *stage, struct err *err)
+{
+    struct plan_secrets secrets;
+    enum rc rc =
+        plan_stage_mask(arena, store_mask_key(broker->store), stage, &secrets, err);
+
+    if (rc != RC_OK || secrets.count == 0)
+        return rc;
+    return store_secrets_put(broker->store, run, number, &secrets, err);
+}
+
 static enum rc resolve(struct broker *broker, uint64_t run, uint32_t stage,
                        uint64_t *tasks, struct buf *notes, struct err *err)
 {
@@ -126,6 +141,9 @@ static enum rc resolve(struct broker *broker, uint64_t run, uint32_t stage,
         return err_set(err, RC_INVALID,
                        "stage %s has more than %d tasks; split the sweep", resolved->name,
                        PLAN_TASKS_MAX);
+    rc = mask(broker, run, stage, arena, resolved, err);
+    if (rc != RC_OK)
+        return rc;
     buf_init(&bytes, RESOLVED_BYTES_MAX);
     plan_stage_encode(&bytes, resolved);
     if (!buf_ok(&bytes))

@@ -34,8 +34,46 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
+/* The plan as it is stored, when it has secrets: with masks. */
+static enum rc mask(struct broker *broker, struct arena *arena,
+                    struct submission *submission, struct err *err)
+{
+    const struct plan *plan = submission->plan.plan;
+    struct plan masked = *plan;
+    size_t count = plan->stage_count;
+    scoped_buf bytes = { 0 };
+    enum rc rc = RC_OK;
+
+    masked.stages = arena_array(arena, count, sizeof *masked.stages);
+    submission->secrets = arena_array(arena, count, sizeof *submission->secrets);
+    if (!masked.stages || !submission->secrets)
+        return err_set(err, RC_NO_MEMORY, "no memory for the plan");
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        masked.stages[i] = plan->stages[i];
+        rc = plan_stage_mask(arena, store_mask_key(broker->store), &masked.stages[i],
+                             &submission->secrets[i], err);
+    }
+    if (rc != RC_OK)
+        return rc;
+    buf_init(&bytes, SUBMIT_ARENA_MAX);
+    plan_encode(&bytes, &masked);
+    submission->bytes =
+        (struct bytes){ buf_ok(&bytes) ? arena_copy(arena, bytes.data, bytes.size) : NULL,
+                        bytes.size };
+    return submission->bytes.data ? RC_OK
+                                  : err_set(err, RC_NO_MEMORY, "no memory for the plan");
+}
+
+static bool has_secrets(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->stage_count; i++)
+        if (plan_stage_has_secrets(&plan->stages[i]))
+            return true;
+    return false;
+}
+
 /* Decodes the plan and works out the run's head. */
-static enum rc submission_open(const struct request *request,
+static enum rc submission_open(struct broker *broker, const struct request *request,
                                struct submission *submission, struct err *err)
 {
     scoped(arena) arena = arena_create(SUBMIT_ARENA_MAX);
@@ -61,6 +99,10 @@ static enum rc submission_open(const struct request *request,
     submission->bytes = request->plan;
     if (!submission->plan.head.id)
         return err_set(err, RC_IO, "the system gave no random bytes");
+    if (has_secrets(plan))
+        rc = mask(broker, arena, submission, err);
+    if (rc != RC_OK)
+        return rc;
     submission->plan.arena = steal(&arena);
     return RC_OK;
 }
@@ -83,7 +125,7 @@ enum rc request_submit(struct broker *broker, const struct request *request,
         reply_run(body, run);
     if (rc != RC_NOT_FOUND)
         return rc;
-    rc = submission_open(request, &submission, err);
+    rc = submission_open(broker, request, &submission, err);
     if (rc != RC_OK)
         return rc;
     if (plan_shapes(broker, submission.plan.plan, broker->scratch, &shapes, &edges)

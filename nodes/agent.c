@@ -1,5 +1,6 @@
 /* agent.c - the loop of the agent. */
 #include "nodes/agent_state.h"
+#include "nodes/staging/facts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,8 @@ static enum rc open_local(struct agent *agent, struct err *err)
                                        .node_name = agent->settings.name,
                                        .cache = agent->cache,
                                        .has_namespaces = true };
+    if (rc == RC_OK && !(agent->staging.facts = facts_create(agent->settings.devices)))
+        rc = err_set(err, RC_NO_MEMORY, "no memory for what this machine is");
     if (rc == RC_OK)
         rc = follower_create(&agent->staging, &events, &agent->follower, err);
     return rc;
@@ -280,6 +283,7 @@ static void agent_destroy(struct agent *agent)
     agent_effects_fini(&agent->effects);
     hands_fini(agent);
     classes_fini(agent);
+    facts_destroy(agent->staging.facts);
     cache_destroy(agent->cache);
     free(agent->started);
     free(agent->reports);

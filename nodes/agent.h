@@ -9,6 +9,8 @@
 
 #include "codecs/base/base.h"
 
+struct device_facts;
+
 struct agent_settings {
     const char *directory;       /* of the node, absolute */
     const char *name;            /* of the node; its socket identity */
@@ -17,7 +19,8 @@ struct agent_settings {
     uint32_t slots;              /* CPUs offered: as many attempts of one CPU at once */
     uint32_t memory_mb;          /* offered; 0: not limited */
     uint64_t gpus;               /* bit i: device i is offered */
-    const char **labels;         /* environments that the node serves */
+    const struct device_facts *devices; /* what they are, for records; or NULL */
+    const char **labels;                /* environments that the node serves */
     size_t label_count;
     bool takes_any_label;
     uint64_t cache_size;       /* bytes; 0: no limit */

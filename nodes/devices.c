@@ -38,6 +38,66 @@ uint64_t devices_of_library(const char *path)
     return first_bits(count);
 }
 
+struct nvml_memory {
+    unsigned long long total, free, used; /* bytes */
+};
+struct nvml { /* what is asked of it; enum nvmlReturn_t is 0 for success */
+    int (*init)(void);
+    int (*shut_down)(void);
+    int (*driver)(char *version, unsigned size);
+    int (*by_index)(unsigned index, void **device);
+    int (*name)(void *device, char *name, unsigned size);
+    int (*memory)(void *device, struct nvml_memory *memory);
+};
+
+static void describe(const struct nvml *nvml, uint64_t offered,
+                     struct device_facts *facts)
+{
+    if (nvml->driver(facts->driver, sizeof facts->driver) != 0)
+        facts->driver[0] = '\0';
+    for (unsigned i = 0; i < DEVICES_MAX; i++) {
+        struct nvml_memory memory = { 0 };
+        void *device;
+
+        if (!(offered >> i & 1) || nvml->by_index(i, &device) != 0)
+            continue;
+
+        unsigned at = facts->count++;
+
+        facts->devices[at].index = i;
+        if (nvml->name(device, facts->devices[at].model, FACTS_TEXT_MAX) != 0)
+            facts->devices[at].model[0] = '\0';
+        if (nvml->memory(device, &memory) == 0)
+            facts->devices[at].memory = memory.total;
+    }
+}
+
+void devices_describe(const char *path, uint64_t offered, struct device_facts *facts)
+{
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    struct nvml nvml;
+
+    *facts = (struct device_facts){ 0 };
+    if (!library)
+        return;
+    nvml.init = __extension__(int (*)(void)) dlsym(library, "nvmlInit_v2");
+    nvml.shut_down = __extension__(int (*)(void)) dlsym(library, "nvmlShutdown");
+    nvml.driver = __extension__(int (*)(char *, unsigned))
+        dlsym(library, "nvmlSystemGetDriverVersion");
+    nvml.by_index = __extension__(int (*)(unsigned, void **))
+        dlsym(library, "nvmlDeviceGetHandleByIndex_v2");
+    nvml.name = __extension__(int (*)(void *, char *, unsigned))
+        dlsym(library, "nvmlDeviceGetName");
+    nvml.memory = __extension__(int (*)(void *, struct nvml_memory *))
+        dlsym(library, "nvmlDeviceGetMemoryInfo");
+    if (nvml.init && nvml.shut_down && nvml.driver && nvml.by_index && nvml.name
+        && nvml.memory && nvml.init() == 0) {
+        describe(&nvml, offered, facts);
+        nvml.shut_down();
+    }
+    dlclose(library);
+}
+
 static unsigned simd_count(const char *folder, const char *node)
 {
     char path[PATH_MAX_BYTES], line[LINE_MAX_BYTES];

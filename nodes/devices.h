@@ -5,7 +5,7 @@
  * one that CUDA_VISIBLE_DEVICES=i (or its ROCm twin) means. */
 #pragma once
 
-#include <stdint.h>
+#include "nodes/staging/facts.h"
 
 /* Bit i: device i is there; at most 64. Only at the start: the library is unloaded again
  * and may take a second. */
@@ -15,3 +15,6 @@ uint64_t devices_find(void);
  * topology ("/sys/class/kfd/kfd/topology/nodes"). */
 uint64_t devices_of_library(const char *path);
 uint64_t devices_of_topology(const char *folder);
+/* Model and memory of those devices among `offered`, and the driver, as the library at
+ * path tells; nothing without it. At the start only, as devices_find. */
+void devices_describe(const char *path, uint64_t offered, struct device_facts *facts);

@@ -180,6 +180,7 @@ static int run_agent(struct start *start)
     struct err err;
     enum rc rc = RC_OK;
     uint64_t idle_s = start->has_idle_exit ? start->idle_exit_s : start->private ? 10 : 0;
+    static struct device_facts devices;
     struct agent_settings settings = {
         .directory = start->directory,
         .name = values->name ? values->name : host_name(start->host),
@@ -197,7 +198,11 @@ static int run_agent(struct start *start)
         .channel_fd = SUPERVISOR_CHANNEL_FD,
         .reload = reload,
         .reload_context = start,
+        .devices = &devices,
     };
+
+    if (settings.gpus)
+        devices_describe("libnvidia-ml.so.1", settings.gpus, &devices);
 
     use(start->settings, &settings);
     if (start->private) {

@@ -1,4 +1,5 @@
 /* store.c - the environment, its one batch, and how failures are told apart. */
+#include "broker/store/secrets.h"
 #include "broker/store/tables.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ static const char *const names[TABLE_COUNT] = {
     [TABLE_NODES] = "nodes",
     [TABLE_ARTIFACTS] = "artifacts",
     [TABLE_EVENTS] = "events",
+    [TABLE_SECRETS] = "secrets",
 };
 
 struct store {
@@ -45,6 +47,7 @@ struct store {
     bool is_suspect; /* a commit failed: LMDB is opened anew before the next use */
     int lock_fd;
     char id[37];
+    uint8_t mask_key[SECRET_KEY_SIZE];
     char path[4096];
 };
 
@@ -262,6 +265,32 @@ static enum rc write_format(struct store *store, MDB_txn *txn, MDB_dbi meta,
     return code ? failed(store, err, code, "meta") : RC_OK;
 }
 
+/* Made with the store, or when a program first opens it that knows of masks. */
+static enum rc read_mask_key(struct store *store, MDB_txn *txn, struct err *err)
+{
+    MDB_val key = { 4, (void *)(uintptr_t) "mask" }, data;
+    MDB_dbi meta = store->tables[TABLE_META];
+    int code = mdb_get(txn, meta, &key, &data);
+
+    if (code == MDB_NOTFOUND) {
+        must(getrandom(store->mask_key, SECRET_KEY_SIZE, 0) == SECRET_KEY_SIZE);
+        data = (MDB_val){ SECRET_KEY_SIZE, store->mask_key };
+        code = mdb_put(txn, meta, &key, &data, 0);
+        return code ? failed(store, err, code, "meta") : RC_OK;
+    }
+    if (code)
+        return failed(store, err, code, "meta");
+    if (data.mv_size != SECRET_KEY_SIZE)
+        return err_set(err, RC_CORRUPT, "store: the key of masks does not decode");
+    memcpy(store->mask_key, data.mv_data, SECRET_KEY_SIZE);
+    return RC_OK;
+}
+
+const uint8_t *store_mask_key(const struct store *store)
+{
+    return store->mask_key;
+}
+
 /* A file in which LMDB is right but the content is not ours must not be touched: it is
  * looked at without its lock file, before the folder gets one of ours. */
 static enum rc check_stranger(struct store *store, const char *directory, struct err *err)
@@ -327,6 +356,8 @@ static enum rc open_tables(struct store *store, const char *directory, struct er
         code = mdb_dbi_open(txn, names[i], MDB_CREATE, &store->tables[i]);
     if (is_new)
         rc = code ? RC_OK : write_format(store, txn, store->tables[TABLE_META], err);
+    if (rc == RC_OK && code == 0)
+        rc = read_mask_key(store, txn, err);
     if (rc == RC_OK && code == 0) {
         code = mdb_txn_commit(txn);
         if (code == 0 && is_new)

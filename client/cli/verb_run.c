@@ -13,9 +13,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { ARENA_MAX = 1 << 30, SUBMISSION_BYTES = 16 };
 
@@ -190,11 +194,29 @@ static int store_code(struct running *self)
     return EXIT_GO_ON;
 }
 
+/* For the record; what the system does not tell stays away. */
+static void sign(struct running *self)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    const struct passwd *entry = getpwuid(geteuid());
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    self->plan->asked = (struct plan_asked){
+        .user = entry ? arena_text(self->arena, entry->pw_name) : NULL,
+        .host = gethostname(host, sizeof host - 1) == 0 ? arena_text(self->arena, host)
+                                                        : NULL,
+        .client = "sluice " SLUICE_VERSION,
+        .time_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000,
+    };
+}
+
 static int submit(struct running *self, uint64_t *run)
 {
     uint8_t submission[SUBMISSION_BYTES];
     scoped_buf bytes = { .limit = TREE_BYTES_MAX };
 
+    sign(self);
     plan_encode(&bytes, self->plan);
     if (!buf_ok(&bytes))
         return cli_fail(self->cli, EXIT_FAILED, "the plan is too large");

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,6 +105,17 @@ void digester_end(struct digester *digester, struct digest_set *set)
         hex(set->md5, bytes[MD5], 16);
         hex(set->sha1, bytes[SHA1], 20);
     }
+}
+
+void digest_text(const uint8_t sha256[DIGEST_SIZE], char text[DIGEST_TEXT_SIZE])
+{
+    sha256_text(text, sha256);
+}
+
+void digest_keyed(const void *key, size_t key_size, const void *bytes, size_t size,
+                  uint8_t mac[DIGEST_SIZE])
+{
+    must(HMAC(EVP_sha256(), key, (int)key_size, bytes, size, mac, NULL) != NULL);
 }
 
 void digest_bytes(const void *bytes, size_t size, char text[DIGEST_TEXT_SIZE])

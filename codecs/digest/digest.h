@@ -8,7 +8,12 @@
 
 #include "codecs/base/base.h"
 
-enum { DIGEST_TEXT_SIZE = 7 + 64 + 1, MD5_TEXT_SIZE = 33, SHA1_TEXT_SIZE = 41 };
+enum {
+    DIGEST_TEXT_SIZE = 7 + 64 + 1,
+    MD5_TEXT_SIZE = 33,
+    SHA1_TEXT_SIZE = 41,
+    DIGEST_SIZE = 32, /* bytes of a SHA-256 */
+};
 
 struct digest_set {
     char sha256[DIGEST_TEXT_SIZE];                 /* with "sha256:" */
@@ -25,6 +30,12 @@ void digester_add(struct digester *digester, const void *bytes, size_t size);
 void digester_end(struct digester *digester, struct digest_set *set);
 /* The same, and gives the 32 bytes of the sha256 alone. */
 void digester_end_raw(struct digester *digester, unsigned char sha256[32]);
+
+/* The 32 bytes as text with "sha256:". */
+void digest_text(const uint8_t sha256[DIGEST_SIZE], char text[DIGEST_TEXT_SIZE]);
+/* HMAC-SHA256 (RFC 2104). */
+void digest_keyed(const void *key, size_t key_size, const void *bytes, size_t size,
+                  uint8_t mac[DIGEST_SIZE]);
 
 /* sha256 of bytes in memory. */
 void digest_bytes(const void *bytes, size_t size, char text[DIGEST_TEXT_SIZE]);

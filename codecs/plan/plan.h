@@ -56,6 +56,7 @@ struct plan_parameter {
 struct plan_variable {
     const char *name, *value; /* value NULL: none */
     bool optional;
+    bool masked; /* value is a mask that stands for it, see secret.h */
 };
 
 enum sweep_mode {
@@ -128,6 +129,15 @@ struct plan_code {      /* where the files of the repository directory come from
     uint64_t file_count, bytes;
 };
 
+struct plan_asked {     /* who asked for the run; texts NULL if not known */
+    const char *user;   /* on the machine of the client */
+    const char *host;   /* that machine */
+    const char *client; /* name and version of the program */
+    const char *parent; /* id of the run that this one was made from */
+    const char *why;    /* what was done with it: "reproduce", ... */
+    uint64_t time_us;   /* Unix time on the client's clock */
+};
+
 struct plan {
     const char *project; /* the project's name */
     const char *title;   /* pipeline or step name */
@@ -144,6 +154,7 @@ struct plan {
     const char *const
         *notes; /* warnings for the person: ignored edges, image not used, ... */
     size_t note_count;
+    struct plan_asked asked;
 };
 
 /* The msgpack forms. Decoders check every bound and reference (indexes, cycles, enum

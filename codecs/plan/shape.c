@@ -92,6 +92,7 @@ static const struct field variable_fields[] = {
     NAME(plan_variable, name),
     TEXT(plan_variable, value),
     BOOL(plan_variable, optional),
+    BOOL(plan_variable, masked),
 };
 static const struct shape variable_shape =
     SHAPE(plan_variable, "variable", variable_fields);
@@ -166,6 +167,12 @@ static const struct field code_fields[] = {
 };
 static const struct shape code_shape = SHAPE(plan_code, "code", code_fields);
 
+static const struct field asked_fields[] = {
+    TEXT(plan_asked, user),   TEXT(plan_asked, host), TEXT(plan_asked, client),
+    TEXT(plan_asked, parent), TEXT(plan_asked, why),  UINT(plan_asked, time_us),
+};
+static const struct shape asked_shape = SHAPE(plan_asked, "asked", asked_fields);
+
 static const struct field plan_fields[] = {
     TEXT(plan, project),
     TEXT(plan, title),
@@ -176,6 +183,7 @@ static const struct field plan_fields[] = {
     STRUCTS(plan, edges, edge_count, PLAN_EDGES_MAX, edge_shape),
     VALUE(plan, parameters),
     TEXTS(plan, notes, note_count),
+    { AT(plan, asked), .kind = FIELD_STRUCT, .shape = &asked_shape },
 };
 const struct shape plan_shape = SHAPE(plan, "plan", plan_fields);
 

@@ -133,7 +133,7 @@ static void encode_streams(struct buf *buf, const struct task_result *result)
 
 void result_encode(struct buf *buf, const struct task_result *result)
 {
-    pack_map(buf, 11);
+    pack_map(buf, result->environment ? 12 : 11);
     pack_text(buf, "cause");
     pack_text(buf, cause_name(result->cause));
     pack_text(buf, "exit");
@@ -156,6 +156,10 @@ void result_encode(struct buf *buf, const struct task_result *result)
     pack_value(buf, &result->metadata);
     pack_text(buf, "streams");
     encode_streams(buf, result);
+    if (result->environment) {
+        pack_text(buf, "environment");
+        pack_text(buf, result->environment);
+    }
 }
 
 /* What every part of the decoder needs; what names the part being read, for the error. */
@@ -366,6 +370,8 @@ static void decode_field(struct decoder *decoder, struct task_result *result)
         decode_metadata(decoder, &result->metadata);
     else if (bytes_are(key, "streams"))
         decode_streams(decoder, result);
+    else if (bytes_are(key, "environment"))
+        result->environment = decode_digest(decoder);
     else
         reader_skip(reader);
 }

@@ -64,6 +64,8 @@ struct task_result {
     size_t input_count;
     struct value metadata; /* VALUE_MAP: latest value of each key */
     struct stream_object streams[STREAM_COUNT];
+    const char *environment; /* digest of the environment object (docs/versions.md), or
+                                NULL */
 };
 
 enum {

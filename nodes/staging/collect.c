@@ -1,4 +1,5 @@
 /* collect.c - everything an attempt left behind, stored and listed in its result. */
+#include "nodes/staging/facts.h"
 #include "nodes/staging/folder.h"
 #include "nodes/staging/inputs.h"
 #include "nodes/staging/properties.h"
@@ -119,6 +120,25 @@ static enum rc outputs_judge(const struct collection *collection,
     return RC_OK;
 }
 
+/* What the command found, as far as it can be told now that it is over. */
+static enum rc environment_take(const struct staging *staging,
+                                const struct store_port *port,
+                                const struct plan_stage *stage, struct arena *arena,
+                                struct task_result *result, struct err *err)
+{
+    char digest[DIGEST_TEXT_SIZE];
+    enum rc rc;
+
+    if (!staging->facts || result->started_us == 0)
+        return RC_OK;
+    rc = facts_store(staging->facts, port, stage, digest, err);
+    if (rc != RC_OK)
+        return failure_is_passing(rc) ? rc : RC_OK;
+    result->environment = arena_text(arena, digest);
+    return result->environment ? RC_OK
+                               : err_set(err, RC_NO_MEMORY, "no memory for the result");
+}
+
 static enum rc result_keep(int folder, const struct task_result *result, struct err *err)
 {
     scoped_buf buf = { 0 };
@@ -141,7 +161,6 @@ enum rc attempt_collect(const struct staging *staging, const struct store_port *
     scoped_fd int folder = -1;
     enum rc rc = folder_open(staging, token, &folder, err);
 
-    (void)stage;
     if (rc != RC_OK)
         return rc;
     collection.folder = folder;
@@ -151,6 +170,8 @@ enum rc attempt_collect(const struct staging *staging, const struct store_port *
     rc = outputs_take(&collection, &made, err);
     if (rc == RC_OK)
         rc = outputs_judge(&collection, &made, err);
+    if (rc == RC_OK)
+        rc = environment_take(staging, port, stage, arena, &made, err);
     if (rc == RC_OK)
         rc = streams_collect(staging, port, token, folder, arena, &made, err);
     if (rc == RC_OK)

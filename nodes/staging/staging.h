@@ -37,6 +37,7 @@ struct staging {
     const char *directory; /* absolute */
     const char *node_name;
     struct cache *cache;
+    struct facts *facts; /* facts.h; NULL: results name no environment */
     bool has_namespaces; /* show /valohai/...: binds are written into launch */
 };
 

@@ -30,7 +30,7 @@ static void test_a_derived_uuid_is_of_version_8_and_repeats(void **state)
 
 static void test_a_flag_of_the_step_is_set_by_1_yes_or_true(void **state)
 {
-    struct plan_variable variable = { "VH_CLEAN", "1", true };
+    struct plan_variable variable = { .name = "VH_CLEAN", .value = "1" };
     struct plan_stage stage = { .variables = &variable, .variable_count = 1 };
 
     (void)state;

@@ -179,7 +179,7 @@ static void test_attempts_at_the_same_time_share_one_download(void **state)
 static void test_no_data_cache_asks_again(void **state)
 {
     struct world *world = *state;
-    struct plan_variable variable = { "VH_NO_DATA_CACHE", "yes", true };
+    struct plan_variable variable = { .name = "VH_NO_DATA_CACHE", .value = "yes" };
     unsigned before = server.request_count;
 
     world->stage.variables = &variable;

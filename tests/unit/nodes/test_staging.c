@@ -172,9 +172,9 @@ static void test_a_cancelled_attempt_is_not_prepared(void **state)
 static void test_the_variables_are_those_of_the_contract(void **state)
 {
     struct world *world = *state;
-    struct plan_variable variables[] = { { "GREETING", "a b", true },
-                                         { "NOTHING", NULL, true },
-                                         { "HOME", "/nowhere", true } };
+    struct plan_variable variables[] = { { .name = "GREETING", .value = "a b" },
+                                         { .name = "NOTHING" },
+                                         { .name = "HOME", .value = "/nowhere" } };
     const char *text;
 
     setenv("VALOHAI_PORT", "1", 1);
