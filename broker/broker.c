@@ -14,9 +14,7 @@
 #include <zmq.h>
 
 enum {
-    GOODBYE_MS = 500, /* how long last answers may take to leave */
-    REQUESTS_WAITING_MAX =
-        256,                 /* of one peer: who asks faster than we commit is slowed */
+    GOODBYE_MS = 500,        /* how long last answers may take to leave */
     SUBSCRIPTION_MAX = 1024, /* bytes of a topic; libzmq keeps a node of a tree a byte */
 };
 
@@ -34,6 +32,7 @@ static enum rc open_storage(struct broker *broker, struct err *err)
     rc = store_open(path, &broker->store, err);
     if (rc != RC_OK)
         return rc;
+    store_limit(broker->store, broker->settings.limits.store_max);
     snprintf(path, sizeof path, "%s/objects", directory);
     return objects_open(path, &broker->objects, err);
 }
@@ -65,31 +64,40 @@ void broker_reload(struct broker *broker)
     broker->settings.reload(broker->settings.reload_context, &broker->settings);
     options = core_options_of(&broker->settings);
     core_configure(broker->core, &options);
-    unread_configure(broker->unread, broker->settings.answers_max);
+    unread_configure(broker->answers, broker->settings.limits.answers_max);
+    unread_configure(broker->tellings, broker->settings.limits.answers_max);
+    broker->outbox.full = broker->settings.limits.turn_max;
+    store_limit(broker->store, broker->settings.limits.store_max);
     tell_endpoints(broker);
 }
 
 static enum rc open_sockets(struct broker *broker, struct err *err)
 {
+    const struct broker_limits *limits = &broker->settings.limits;
     enum rc rc;
 
     broker->context = zmq_ctx_new();
     if (!broker->context)
         return err_set(err, RC_NO_MEMORY, "no memory for sockets");
     zmq_ctx_set(broker->context, ZMQ_MAX_SOCKETS, 8192);
-    rc = link_bind_bounded(broker->context, ZMQ_ROUTER, broker->settings.requests,
-                           (struct link_bounds){ .queue_max = LINK_QUEUE_MAX,
-                                                 .receive_max = REQUESTS_WAITING_MAX,
-                                                 .message_max = LINK_MESSAGE_MAX },
-                           &broker->requests, err);
+    rc = link_bind_bounded(
+        broker->context, ZMQ_ROUTER, broker->settings.requests,
+        (struct link_bounds){ .queue_max = (int)limits->queue_max,
+                              .receive_max = (int)limits->requests_max,
+                              .message_max = (int64_t)limits->message_max },
+        &broker->requests, err);
     if (rc == RC_OK)
         rc = link_bind_bounded(broker->context, ZMQ_XPUB, broker->settings.events,
-                               (struct link_bounds){ .queue_max = LINK_QUEUE_MAX,
+                               (struct link_bounds){ .queue_max = (int)limits->events_max,
                                                      .message_max = SUBSCRIPTION_MAX },
                                &broker->events, err);
     if (rc == RC_OK)
-        rc = bulk_server_create(broker->context, broker->settings.bulk, broker->objects,
-                                &broker->bulk, err);
+        rc = bulk_server_create(
+            broker->context, broker->settings.bulk, broker->objects,
+            &(struct bulk_limits){ .queue_max = limits->bulk_queue_max,
+                                   .uploads_max = limits->uploads_max,
+                                   .uploads_peer_max = limits->uploads_peer_max },
+            &broker->bulk, err);
     if (rc == RC_OK)
         tell_endpoints(broker);
     return rc;
@@ -134,10 +142,11 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
     made->signal_fd = -1;
     made->now_us = made->started_at_us = made->active_at_us = clock_us();
     made->monotonic_us = monotonic_us();
-    made->unread = unread_create(settings->answers_max);
-    if (!made->unread)
+    made->answers = unread_create(settings->limits.answers_max);
+    made->tellings = unread_create(settings->limits.answers_max);
+    if (!made->answers || !made->tellings)
         return err_set(err, RC_NO_MEMORY, "no memory for the broker");
-    outbox_init(&made->outbox, made->unread);
+    outbox_init(&made->outbox, made->answers, made->tellings, settings->limits.turn_max);
     rc = catch_signals(made, err);
     if (rc == RC_OK)
         rc = open_storage(made, err);
@@ -177,7 +186,8 @@ void broker_destroy(struct broker *broker)
     peers_fini(broker);
     labels_fini(&broker->labels);
     outbox_fini(&broker->outbox);
-    unread_destroy(broker->unread);
+    unread_destroy(broker->answers);
+    unread_destroy(broker->tellings);
     objects_destroy(broker->objects);
     store_destroy(broker->store);
     if (broker->signal_fd >= 0)

@@ -7,20 +7,29 @@
 
 #include "codecs/base/base.h"
 
+struct broker_limits { /* the settings of these names; docs/limits.md */
+    uint64_t stages_max;
+    uint64_t answers_max, turn_max; /* bytes */
+    uint64_t message_max;           /* bytes of one frame */
+    uint64_t store_max;             /* bytes; 0: no limit */
+    uint32_t requests_max, queue_max, events_max, nodes_max;
+    uint32_t bulk_queue_max, uploads_max, uploads_peer_max;
+};
+
 struct broker_settings {
     const char
         *directory; /* store in <directory>/store, artifacts in <directory>/objects */
     const char *requests, *events, *bulk; /* endpoints to bind */
     const char *advertise; /* host to tell others instead of the bound one, or NULL */
-    uint64_t stages_max;   /* unfinished stages of all runs together; 0: 4000000 */
-    uint64_t answers_max;  /* bytes of answers that may wait for one client (unread.h) */
+    struct broker_limits limits;
     uint64_t node_timeout_ms;
     uint64_t events_keep_s; /* events older than this are forgotten; 0: none is */
     uint64_t idle_exit_ms;  /* ends itself when nothing happens for so long; 0: never */
     int ready_fd; /* gets one line, "ready" and the endpoint of requests, when the sockets
                      are bound, then is closed; -1: none */
-    /* Called on SIGHUP: changes answers_max, node_timeout_ms, events_keep_s and advertise
-     * as they shall be from now on. NULL: SIGHUP does nothing. */
+    /* Called on SIGHUP: changes answers_max, turn_max, store_max, node_timeout_ms,
+     * events_keep_s and advertise as they shall be from now on. NULL: SIGHUP does
+     * nothing. */
     void (*reload)(void *context, struct broker_settings *settings);
     void *reload_context;
 };

@@ -71,7 +71,7 @@ struct broker {
     size_t applied;        /* changes up to here were turned into writes and messages */
     struct arena *scratch; /* of the message in hand */
     struct outbox outbox;
-    struct unread *unread;
+    struct unread *answers, *tellings; /* that clients and nodes have to read */
     struct err batch; /* the first store failure of this turn; rc RC_OK if none */
     enum rc refused;  /* by the core, of the input in hand */
     const struct task_result *result; /* of the input in hand */

@@ -167,7 +167,9 @@ static void use(const struct settings *settings, struct broker_settings *broker)
 
     broker->node_timeout_ms = values->node_timeout_ms;
     broker->events_keep_s = (values->events_keep_ms + 999) / 1000;
-    broker->answers_max = values->answers_max;
+    broker->limits.answers_max = values->answers_max;
+    broker->limits.turn_max = values->turn_max;
+    broker->limits.store_max = values->store_max;
     broker->advertise = values->advertise;
 }
 
@@ -202,7 +204,15 @@ static enum rc run(struct start *start, struct err *err)
         .requests = start->listens.requests,
         .events = start->listens.events,
         .bulk = start->listens.bulk,
-        .stages_max = values->stages_max,
+        .limits = { .stages_max = values->stages_max,
+                    .message_max = values->message_max,
+                    .requests_max = (uint32_t)values->requests_max,
+                    .queue_max = (uint32_t)values->queue_max,
+                    .events_max = (uint32_t)values->events_max,
+                    .nodes_max = (uint32_t)values->nodes_max,
+                    .bulk_queue_max = (uint32_t)values->bulk_queue_max,
+                    .uploads_max = (uint32_t)values->uploads_max,
+                    .uploads_peer_max = (uint32_t)values->uploads_peer_max },
         .idle_exit_ms = idle_s * 1000,
         .ready_fd = start->ready_fd,
         .reload = reload,

@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    NODES_MAX = 100000,
     NOTES_BYTES_MAX = 1 << 16 /* of one stage */,
     RESULT_ARENA_MAX = 512 << 20,
     JOINS_TOLD_MAX = 20, /* a peer must not fill the log */
@@ -122,6 +121,15 @@ static void session_open(struct broker *broker, uint32_t number,
     batch_check(broker, store_node_put(broker->store, number, &record, &err), &err);
 }
 
+static void refuse_node(struct broker *broker, const char *name)
+{
+    if (broker->joins_refused++ < JOINS_TOLD_MAX)
+        fprintf(stderr,
+                "brokerd: node %s may not join: %u nodes are known, and nodes-max allows "
+                "no more\n",
+                name, broker->peer_count);
+}
+
 static void on_join(struct broker *broker, const char *identity,
                     const struct link_frame *body)
 {
@@ -143,8 +151,10 @@ static void on_join(struct broker *broker, const char *identity,
     struct peer *peer = peer_by_name(broker, hello.name, &number);
 
     if (!peer) {
-        if (broker->peer_count >= NODES_MAX)
+        if (broker->peer_count >= broker->settings.limits.nodes_max) {
+            refuse_node(broker, hello.name);
             return;
+        }
         number = broker->peer_count;
         peer = peer_add(broker, number, hello.name);
         broker->counters.node_next = broker->peer_count;
@@ -272,11 +282,16 @@ static void on_beat(struct broker *broker, uint32_t node, const struct link_fram
 {
     struct core_input input = { .kind = INPUT_BEAT, .node = node };
     struct buf empty = { 0 };
+    struct beat beat;
     struct err err;
 
-    if (beat_decode(body->data, body->size, &input.yes, &input.offer.cpu_milli, &err)
-        != RC_OK)
+    if (beat_decode(body->data, body->size, &beat, &err) != RC_OK)
         return;
+    input.yes = beat.has_cpu;
+    input.offer.cpu_milli = beat.cpu_milli;
+    if (beat.has_heard)
+        input.deaf_us =
+            session_deaf_us(&broker->peers[node].session, beat.heard, broker->now_us);
     broker_step(broker, &input);
     peer_send(broker, node, MESSAGE_BEAT, &empty);
 }
@@ -318,6 +333,15 @@ static bool is_heard(struct broker *broker, struct peer *peer,
     return verdict == SESSION_TAKE;
 }
 
+/* Whether it asks for what may be much, and does not read what it has. Joins and results
+ * are repeated; who wants a class has to begin anew. */
+static bool is_put_off(struct broker *broker, const char *identity,
+                       enum message_type type)
+{
+    return (type == MESSAGE_JOIN || type == MESSAGE_RESULTS || type == MESSAGE_WANT)
+           && unread_is_full(broker->tellings, identity, strlen(identity));
+}
+
 void node_message(struct broker *broker, const char *identity,
                   const struct message_header *header, const struct link_frame *body)
 {
@@ -325,6 +349,11 @@ void node_message(struct broker *broker, const char *identity,
     uint32_t number = 0;
     struct peer *peer = peer_by_name(broker, identity, &number);
 
+    if (is_put_off(broker, identity, type)) {
+        if (type == MESSAGE_WANT)
+            rejoin(broker, identity, peer ? peer->session.number : 0);
+        return;
+    }
     if (type == MESSAGE_JOIN) {
         on_join(broker, identity, body);
         return;

@@ -5,9 +5,8 @@
 #include <string.h>
 
 enum {
-    OUTBOX_BYTES_FULL = 32 << 20, /* no further message is taken in this turn */
-    OUTBOX_BYTES_MAX = 1 << 30,   /* room for what one message can still cause */
-    OUTBOX_BYTES_KEPT = 8 << 20,  /* memory that is kept from turn to turn */
+    OUTBOX_BYTES_MAX = 1 << 30,  /* room for what one message can still cause */
+    OUTBOX_BYTES_KEPT = 8 << 20, /* memory that is kept from turn to turn */
 };
 
 bool outbox_has_overflowed(const struct outbox *outbox)
@@ -17,12 +16,13 @@ bool outbox_has_overflowed(const struct outbox *outbox)
 
 bool outbox_is_full(const struct outbox *outbox)
 {
-    return outbox->bytes.size >= OUTBOX_BYTES_FULL;
+    return outbox->bytes.size >= outbox->full;
 }
 
-void outbox_init(struct outbox *outbox, struct unread *unread)
+void outbox_init(struct outbox *outbox, struct unread *answers, struct unread *tellings,
+                 size_t full)
 {
-    *outbox = (struct outbox){ .unread = unread };
+    *outbox = (struct outbox){ .answers = answers, .tellings = tellings, .full = full };
     buf_init(&outbox->bytes, OUTBOX_BYTES_MAX);
 }
 
@@ -96,7 +96,7 @@ void outbox_fail(struct outbox *outbox, const struct err *err)
     struct outbox failed;
     scoped_buf body;
 
-    outbox_init(&failed, outbox->unread);
+    outbox_init(&failed, outbox->answers, outbox->tellings, outbox->full);
     failed.dropped = outbox->dropped;
     buf_init(&body, 0);
     message_error_encode(&body, err);
@@ -132,7 +132,7 @@ static enum rc answer(struct outbox *outbox, void *requests,
                       const struct link_frame frames[3], uint64_t id)
 {
     struct err err;
-    enum rc rc = unread_send(outbox->unread, requests, frames, &err);
+    enum rc rc = unread_send(outbox->answers, requests, frames, &err);
 
     return rc == RC_NO_MEMORY || (rc == RC_FULL && err.sys == 0)
                ? refuse(requests, &frames[0], id, &err)
@@ -150,9 +150,10 @@ void outbox_send(struct outbox *outbox, void *requests, void *events)
             { at + entry->identity_size + entry->header_size, entry->body_size },
         };
         struct err err;
-        enum rc rc = entry->is_event   ? link_send(events, frames + 1, 2, &err)
-                     : entry->is_reply ? answer(outbox, requests, frames, entry->id)
-                                       : link_send(requests, frames, 3, &err);
+        enum rc rc = entry->is_event ? link_send(events, frames + 1, 2, &err)
+                     : entry->is_reply
+                         ? answer(outbox, requests, frames, entry->id)
+                         : unread_tell(outbox->tellings, requests, frames, &err);
 
         if (rc != RC_OK)
             outbox->dropped++;

@@ -19,8 +19,9 @@ struct outbox {
     struct buf bytes;
     struct outbox_entry *entries;
     size_t count, capacity;
-    struct unread *unread; /* borrowed; bounds the answers */
-    uint64_t dropped;      /* messages that a peer's full queue refused */
+    struct unread *answers, *tellings; /* borrowed; what clients and nodes have to read */
+    size_t full;      /* bytes: no further message is to be taken in this turn */
+    uint64_t dropped; /* messages that a peer's full queue refused */
 };
 
 /* Whether something did not fit: the turn must not be committed, and outbox_fail be
@@ -28,7 +29,8 @@ struct outbox {
 bool outbox_has_overflowed(const struct outbox *outbox);
 /* Whether so much waits already that nothing more should be asked for in this turn. */
 bool outbox_is_full(const struct outbox *outbox);
-void outbox_init(struct outbox *outbox, struct unread *unread);
+void outbox_init(struct outbox *outbox, struct unread *answers, struct unread *tellings,
+                 size_t full);
 void outbox_fini(struct outbox *outbox);
 /* To a peer of the request socket. is_reply: answers request id. */
 void outbox_add(struct outbox *outbox, const void *identity, size_t identity_size,

@@ -107,6 +107,19 @@ static enum rc submission_open(struct broker *broker, const struct request *requ
     return RC_OK;
 }
 
+/* A plan is stored as it is, and once more stage by stage when it is resolved. */
+static enum rc submission_fits(struct broker *broker, const struct request *request,
+                               struct err *err)
+{
+    if (store_room(broker->store) > 2 * (uint64_t)request->plan.size)
+        return RC_OK;
+    return err_set(err, RC_FULL,
+                   "the store is as large as store-max (%llu MiB) allows, and takes no "
+                   "further runs; what runs goes on: raise store-max (SIGHUP is enough), "
+                   "or lower events-keep",
+                   (unsigned long long)broker->settings.limits.store_max >> 20);
+}
+
 enum rc request_submit(struct broker *broker, const struct request *request,
                        struct buf *body, struct err *err)
 {
@@ -125,7 +138,9 @@ enum rc request_submit(struct broker *broker, const struct request *request,
         reply_run(body, run);
     if (rc != RC_NOT_FOUND)
         return rc;
-    rc = submission_open(broker, request, &submission, err);
+    rc = submission_fits(broker, request, err);
+    if (rc == RC_OK)
+        rc = submission_open(broker, request, &submission, err);
     if (rc != RC_OK)
         return rc;
     if (plan_shapes(broker, submission.plan.plan, broker->scratch, &shapes, &edges)

@@ -15,6 +15,7 @@ enum {
     TURN_MESSAGES_MAX = 1000,
     TURN_ARENA_MAX = 512 << 20,
     TRIM_EVENTS_MAX = 200,    /* a turn */
+    TRIM_ROOM = 1 << 20,      /* what that may need beyond store-max */
     TRIM_PAUSE_US = 10000000, /* when there is nothing left to trim */
     CLOCK_JUMP_US = 1000000,
     FULL_WAIT_MS = 500, /* how long to wait before a tick is tried again on a full disk */
@@ -188,15 +189,40 @@ static void advance_clock(struct broker *broker)
         return;
     broker->now_us = wall;
     for (uint32_t i = 0; i < broker->peer_count; i++)
-        if (core_node(broker->core, i, &view) && view.state == NODE_ONLINE)
+        if (core_node(broker->core, i, &view) && view.state == NODE_ONLINE) {
+            session_excuse(&broker->peers[i].session);
             broker_step(broker, &(struct core_input){ .kind = INPUT_BEAT, .node = i });
+        }
+}
+
+/* A store that was full loses first what it may forget, in a batch that holds nothing
+ * else and finds room in any case. */
+static enum rc make_room(struct broker *broker, struct err *err)
+{
+    uint64_t store_max = broker->settings.limits.store_max;
+    enum rc rc;
+
+    if (store_max > 0)
+        store_limit(broker->store, store_max + TRIM_ROOM);
+    broker->trim_at_us = 0;
+    trim_events(broker);
+    rc = turn_commit(broker, err);
+    if (store_max > 0)
+        store_limit(broker->store, store_max);
+    return rc;
 }
 
 static enum rc turn(struct broker *broker, struct err *err)
 {
+    bool was_full = broker->batch.rc == RC_FULL;
     enum rc rc;
 
     broker->batch = (struct err){ .rc = RC_OK };
+    if (was_full) {
+        rc = make_room(broker, err);
+        if (rc != RC_OK || broker->batch.rc != RC_OK)
+            return rc;
+    }
     broker->scratch = arena_create(TURN_ARENA_MAX);
     if (!broker->scratch)
         return err_set(err, RC_NO_MEMORY, "no memory for a turn");

@@ -7,12 +7,14 @@
 #include <string.h>
 
 struct slot {
-    uint64_t client;    /* hash of the identity: two that share one share their limit */
-    atomic_size_t size; /* 0: free */
+    uint64_t client;     /* hash of the identity: who shares one shares the limit */
+    atomic_size_t *used; /* of the table */
+    atomic_size_t size;  /* 0: free */
 };
 
 struct unread {
     size_t peer_bytes_max;
+    atomic_size_t used; /* slots */
     struct slot slots[UNREAD_COUNT];
 };
 
@@ -77,17 +79,35 @@ static void release(void *bytes, void *owner)
     struct slot *slot = owner;
 
     free(bytes);
+    atomic_fetch_sub(slot->used, 1);
     atomic_store(&slot->size, 0);
+}
+
+static enum rc send_counted(struct unread *self, void *socket,
+                            const struct link_frame frames[3], uint64_t client,
+                            struct slot *slot, struct err *err)
+{
+    const struct link_frame *body = &frames[2];
+    struct link_frame given[3] = { frames[0], frames[1], *body };
+    void *copy = malloc(body->size);
+
+    if (!copy)
+        return err_set(err, RC_NO_MEMORY, "a message of %zu bytes", body->size);
+    memcpy(copy, body->data, body->size);
+    given[2].data = copy;
+    slot->client = client;
+    slot->used = &self->used;
+    atomic_fetch_add(&self->used, 1);
+    atomic_store(&slot->size, body->size);
+    return link_send_given(socket, given, 3, copy, release, slot, err);
 }
 
 enum rc unread_send(struct unread *self, void *socket, const struct link_frame frames[3],
                     struct err *err)
 {
     const struct link_frame *body = &frames[2];
-    struct link_frame given[3] = { frames[0], frames[1], *body };
     uint64_t client = hash_of(&frames[0]);
     struct waiting waiting;
-    void *copy;
 
     if (body->size < UNREAD_SMALL)
         return link_send(socket, frames, 3, err);
@@ -106,12 +126,27 @@ enum rc unread_send(struct unread *self, void *socket, const struct link_frame f
                        "%zu bytes of answers wait for clients that do not read them: "
                        "try again later",
                        waiting.bytes);
-    copy = malloc(body->size);
-    if (!copy)
-        return err_set(err, RC_NO_MEMORY, "an answer of %zu bytes", body->size);
-    memcpy(copy, body->data, body->size);
-    given[2].data = copy;
-    waiting.free->client = client;
-    atomic_store(&waiting.free->size, body->size);
-    return link_send_given(socket, given, 3, copy, release, waiting.free, err);
+    return send_counted(self, socket, frames, client, waiting.free, err);
+}
+
+enum rc unread_tell(struct unread *self, void *socket, const struct link_frame frames[3],
+                    struct err *err)
+{
+    uint64_t client = hash_of(&frames[0]);
+    struct slot *slot = frames[2].size < UNREAD_SMALL ? NULL : look(self, client).free;
+
+    return slot ? send_counted(self, socket, frames, client, slot, err)
+                : link_send(socket, frames, 3, err);
+}
+
+bool unread_is_full(struct unread *self, const void *identity, size_t size)
+{
+    struct waiting waiting;
+
+    if (atomic_load(&self->used) == 0)
+        return false;
+    waiting = look(self, hash_of(&(struct link_frame){ identity, size }));
+    return waiting.peer_count >= UNREAD_PEER_COUNT
+           || waiting.peer_bytes >= self->peer_bytes_max
+           || (waiting.peer_count > 0 && !waiting.free);
 }

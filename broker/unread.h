@@ -1,4 +1,4 @@
-/* unread.h - how many bytes of answers wait for clients that do not read.
+/* unread.h - how many bytes wait for peers that do not read.
  *
  * libzmq bounds the queue to one peer in messages, and an answer may have 64 MiB. So the
  * large ones are counted here, from the moment that they are given to libzmq until it is
@@ -6,9 +6,9 @@
  * others do not notice. Answers below UNREAD_SMALL bytes are bounded well enough by the
  * length of the queue.
  *
- * Only answers are counted, no messages to nodes: what a node is told in one turn follows
- * from the tasks that it offered to take, and a node that does not read is lost after
- * node-timeout and told nothing more. */
+ * Messages to nodes are counted in a table of their own, and go whatever waits: what a
+ * node is given must not be left out. Instead, a node for which too much waits is not
+ * listened to where it asks for more (nodes.c). */
 #pragma once
 
 #include "broker/link/link.h"
@@ -33,3 +33,8 @@ void unread_configure(struct unread *self, size_t peer_bytes_max);
  * a client for whom nothing waits, however large it is. Else as link_send. */
 NODISCARD enum rc unread_send(struct unread *self, void *socket,
                               const struct link_frame frames[3], struct err *err);
+/* Sends whatever waits, and counts it. As link_send. */
+NODISCARD enum rc unread_tell(struct unread *self, void *socket,
+                              const struct link_frame frames[3], struct err *err);
+/* Whether so much waits for the peer that it should read first. */
+bool unread_is_full(struct unread *self, const void *identity, size_t size);

@@ -97,6 +97,14 @@ static enum rc watch_connection(struct agent *agent, struct err *err)
     return link_connect(agent->context, ZMQ_PAIR, endpoint, NULL, &agent->monitor, err);
 }
 
+/* One for each task of one CPU, and one more that collects while all of them prepare. */
+static unsigned workers_count(const struct agent *agent)
+{
+    unsigned count = agent->settings.slots + 1;
+
+    return count < agent->settings.workers_max ? count : agent->settings.workers_max;
+}
+
 static enum rc open_remote(struct agent *agent, struct err *err)
 {
     enum rc rc;
@@ -104,12 +112,15 @@ static enum rc open_remote(struct agent *agent, struct err *err)
     agent->context = zmq_ctx_new();
     if (!agent->context)
         return err_set(err, RC_NO_MEMORY, "no memory for sockets");
-    rc = link_connect(agent->context, ZMQ_DEALER, agent->settings.requests,
-                      agent->settings.name, &agent->broker, err);
+    rc = link_connect_bounded(
+        agent->context, ZMQ_DEALER, agent->settings.requests, agent->settings.name,
+        (struct link_bounds){ .queue_max = (int)agent->settings.queue_max,
+                              .message_max = LINK_MESSAGE_MAX },
+        &agent->broker, err);
     if (rc == RC_OK)
         rc = watch_connection(agent, err);
     if (rc == RC_OK)
-        rc = workers_create(&agent->staging, agent->context, agent->settings.slots + 1,
+        rc = workers_create(&agent->staging, agent->context, workers_count(agent),
                             &agent->workers, err);
     if (rc == RC_OK && agent->settings.bulk)
         rc = agent_use_bulk(agent, agent->settings.bulk, err);

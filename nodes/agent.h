@@ -23,7 +23,11 @@ struct agent_settings {
     const char **labels;                /* environments that the node serves */
     size_t label_count;
     bool takes_any_label;
-    uint64_t cache_size;       /* bytes; 0: no limit */
+    uint32_t classes_max; /* kept, besides those in use */
+    uint32_t workers_max; /* threads */
+    uint32_t queue_max;   /* messages between the broker and here, each way */
+    uint64_t results_max; /* bytes of one message, unless one result alone is larger */
+    uint64_t cache_size;  /* bytes; 0: no limit */
     uint64_t drain_timeout_ms; /* how long attempts may go on after SIGTERM */
     uint64_t stop_grace_ms;    /* from SIGTERM to SIGKILL */
     uint64_t idle_exit_ms; /* ends when it heard no broker for so long and runs nothing;

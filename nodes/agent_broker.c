@@ -8,7 +8,6 @@
 enum {
     JOIN_REPEAT_US = 2000000,
     SCRATCH_MAX = 256 << 20,
-    RESULTS_BYTES_MAX = 8 << 20, /* of one message, unless one result alone is larger */
 };
 
 void broker_send(struct agent *agent, enum message_type type, const struct buf *body)
@@ -270,7 +269,7 @@ static void tell_results(struct agent *agent)
 
         if (!hand)
             continue;
-        if (count > 0 && size + hand->job.encoded.size > RESULTS_BYTES_MAX) {
+        if (count > 0 && size + hand->job.encoded.size > agent->settings.results_max) {
             send_results(agent, items, count);
             count = size = 0;
         }
@@ -292,10 +291,19 @@ void broker_tell(struct agent *agent)
         tell_results(agent);
 }
 
+void broker_beat(struct agent *agent, const struct beat *beat)
+{
+    struct beat told = *beat;
+    scoped_buf body = { 0 };
+
+    told.has_heard = true;
+    told.heard = agent->session.heard;
+    beat_encode(&body, &told);
+    broker_send(agent, MESSAGE_BEAT, &body);
+}
+
 void broker_timers(struct agent *agent)
 {
-    struct buf empty = { 0 };
-
     if (!agent->is_listed)
         return;
     if (!agent->is_joined) {
@@ -311,6 +319,6 @@ void broker_timers(struct agent *agent)
         agent->is_ending = true;
         return;
     }
-    broker_send(agent, MESSAGE_BEAT, &empty);
+    broker_beat(agent, &(struct beat){ 0 });
     agent->next_beat_us = agent->now_us + (int64_t)agent->timeout_ms * 1000 / 4;
 }

@@ -17,11 +17,9 @@ uint32_t agent_slots(const struct agent *agent)
 
 void agent_tell_slots(struct agent *agent)
 {
-    scoped_buf body = { 0 };
-
-    beat_encode(&body, agent_slots(agent) * 1000);
     if (agent->is_joined)
-        broker_send(agent, MESSAGE_BEAT, &body);
+        broker_beat(agent, &(struct beat){ .has_cpu = true,
+                                           .cpu_milli = agent_slots(agent) * 1000 });
 }
 
 void drain_begin(struct agent *agent)

@@ -91,6 +91,8 @@ void agent_tell_slots(struct agent *agent);
 void broker_receive(struct agent *agent);
 void broker_join(struct agent *agent);
 void broker_send(struct agent *agent, enum message_type type, const struct buf *body);
+/* Adds what the node has heard. */
+void broker_beat(struct agent *agent, const struct beat *beat);
 void broker_tell(struct agent *agent); /* started and results of this turn */
 void broker_timers(struct agent *agent);
 

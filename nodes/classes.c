@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { CLASS_ARENA_MAX = 1 << 30, CLASSES_KEPT = 256, HAND_ARENA_MAX = 1 << 30 };
+enum { CLASS_ARENA_MAX = 1 << 30, HAND_ARENA_MAX = 1 << 30 };
 
 static void class_free(struct work_class *class)
 {
@@ -23,7 +23,7 @@ struct work_class *class_find(struct agent *agent, uint64_t run, uint32_t stage)
  * again if it is needed after all. */
 static void make_room(struct agent *agent)
 {
-    if (agent->class_count < CLASSES_KEPT)
+    if (agent->class_count < agent->settings.classes_max)
         return;
     for (uint32_t i = 0; i < agent->class_count; i++) {
         if (agent->classes[i]->uses > 0)

@@ -188,6 +188,10 @@ static int run_agent(struct start *start)
         .bulk = start->private ? bulk : values->bulk,
         .insecure = values->insecure,
         .memory_mb = memory_mb(values->memory),
+        .classes_max = (uint32_t)values->classes_max,
+        .workers_max = (uint32_t)values->workers_max,
+        .queue_max = (uint32_t)values->queue_max,
+        .results_max = values->results_max,
         .cache_size = values->cache_size,
         .gpus = gpus_of(&values->gpus),
         .labels = (const char **)(uintptr_t)values->labels.items,
@@ -226,8 +230,9 @@ static int run_supervisor(struct start *start, int argc, char **argv)
     const char *agent[ARGUMENTS_MAX + 5] = { "/proc/self/exe" };
     struct supervisor_options supervisor = { .directory = start->directory,
                                              .agent = agent,
-
                                              .stop_grace_ms = values->stop_grace_ms,
+                                             .attempts_max =
+                                                 (uint32_t)values->attempts_max,
                                              .restart_wait_ms = 100 };
     char self[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);

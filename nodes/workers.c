@@ -11,12 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum {
-    COLLECT_ARENA_MAX = 1 << 30,
-    WORKERS_MAX = 64,
-    BULK_TIMEOUT_MS = 30000,
-    STORE_WAIT_S = 1
-};
+enum { COLLECT_ARENA_MAX = 1 << 30, BULK_TIMEOUT_MS = 30000, STORE_WAIT_S = 1 };
 
 struct job_list {
     struct job *first, **last;
@@ -32,7 +27,7 @@ struct workers {
     bool is_ending;
     int fd;
     unsigned count;
-    pthread_t threads[WORKERS_MAX];
+    pthread_t threads[]; /* as many as were asked for */
 };
 
 static void list_add(struct job_list *list, struct job *job)
@@ -208,7 +203,7 @@ static void *work(void *argument)
 enum rc workers_create(const struct staging *staging, void *zmq_context, unsigned count,
                        struct workers **workers, struct err *err)
 {
-    scoped(workers) made = calloc(1, sizeof *made);
+    scoped(workers) made = calloc(1, sizeof *made + count * sizeof made->threads[0]);
 
     if (!made)
         return err_set(err, RC_NO_MEMORY, "no memory for worker threads");
@@ -221,7 +216,6 @@ enum rc workers_create(const struct staging *staging, void *zmq_context, unsigne
     made->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (made->fd < 0)
         return err_set_sys(err, RC_IO, errno, "eventfd");
-    count = count > WORKERS_MAX ? WORKERS_MAX : count;
     for (; made->count < count; made->count++)
         if (pthread_create(&made->threads[made->count], NULL, work, made) != 0)
             return err_set(err, RC_NO_MEMORY, "cannot start a worker thread");

@@ -13,11 +13,17 @@
 enum { BULK_CHUNK_BYTES = 256 << 10, BULK_WINDOW = 8, BULK_HAVE_MAX = 10000 };
 
 struct bulk_server;
+struct bulk_limits {
+    uint32_t queue_max;                     /* messages queued for one peer, each way */
+    uint32_t uploads_max, uploads_peer_max; /* objects that arrive at once */
+};
 /* Binds endpoint (a zmq endpoint) and serves objects until destroyed. zmq_context is a
- * libzmq context, borrowed. RC_CONFLICT when the endpoint is taken. */
+ * libzmq context, borrowed. limits NULL: the usual ones. RC_CONFLICT when the endpoint is
+ * taken. */
 NODISCARD enum rc bulk_server_create(void *zmq_context, const char *endpoint,
-                                     struct objects *objects, struct bulk_server **server,
-                                     struct err *err);
+                                     struct objects *objects,
+                                     const struct bulk_limits *limits,
+                                     struct bulk_server **server, struct err *err);
 /* Where it listens (link_bound). Lives as long as the server. */
 const char *bulk_server_endpoint(const struct bulk_server *server);
 /* Messages that did not decode or whose sender does not take answers. Any thread. */

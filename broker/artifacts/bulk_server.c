@@ -357,21 +357,28 @@ static void on_tick(void *context, uint64_t now_ms)
 }
 
 enum rc bulk_server_create(void *zmq_context, const char *endpoint,
-                           struct objects *objects, struct bulk_server **server,
-                           struct err *err)
+                           struct objects *objects, const struct bulk_limits *limits,
+                           struct bulk_server **server, struct err *err)
 {
+    static const struct bulk_limits usual = { BULK_QUEUE_MAX, UPLOAD_MAX,
+                                              UPLOAD_PEER_MAX };
     static const struct pump_calls calls = { on_message, on_refused, on_tick };
-    static const struct link_bounds bounds = { .queue_max = BULK_QUEUE_MAX,
-                                               .message_max = BULK_FRAME_MAX };
     scoped(bulk_server) self = calloc(1, sizeof *self);
 
-    if (!self || !(self->uploads = uploads_create())
+    if (!limits)
+        limits = &usual;
+    if (!self
+        || !(self->uploads =
+                 uploads_create(limits->uploads_max, limits->uploads_peer_max))
         || !(self->chunk = malloc(BULK_CHUNK_BYTES)))
         return err_set(err, RC_NO_MEMORY, "bulk server at %s", endpoint);
     self->objects = objects;
 
     enum rc rc =
-        link_bind_bounded(zmq_context, ZMQ_ROUTER, endpoint, bounds, &self->socket, err);
+        link_bind_bounded(zmq_context, ZMQ_ROUTER, endpoint,
+                          (struct link_bounds){ .queue_max = (int)limits->queue_max,
+                                                .message_max = BULK_FRAME_MAX },
+                          &self->socket, err);
     if (rc != RC_OK)
         return rc;
     link_bound(self->socket, endpoint, self->endpoint);

@@ -5,19 +5,26 @@
 #include <string.h>
 
 struct uploads {
-    struct upload entries[UPLOAD_MAX];
+    size_t max, peer_max;
+    struct upload entries[]; /* max of them */
 };
 
-struct uploads *uploads_create(void)
+struct uploads *uploads_create(size_t max, size_t peer_max)
 {
-    return calloc(1, sizeof(struct uploads));
+    struct uploads *self = calloc(1, sizeof *self + max * sizeof self->entries[0]);
+
+    if (self) {
+        self->max = max;
+        self->peer_max = peer_max;
+    }
+    return self;
 }
 
 void uploads_destroy(struct uploads *uploads)
 {
     if (!uploads)
         return;
-    for (size_t i = 0; i < UPLOAD_MAX; i++)
+    for (size_t i = 0; i < uploads->max; i++)
         upload_drop(&uploads->entries[i]);
     free(uploads);
 }
@@ -36,7 +43,7 @@ static bool is_of_peer(const struct upload *upload, struct bytes peer)
 
 struct upload *uploads_find(struct uploads *uploads, struct bytes peer, uint64_t id)
 {
-    for (size_t i = 0; i < UPLOAD_MAX; i++) {
+    for (size_t i = 0; i < uploads->max; i++) {
         struct upload *upload = &uploads->entries[i];
 
         if (upload->id == id && is_of_peer(upload, peer))
@@ -51,19 +58,19 @@ static struct upload *free_entry(struct uploads *uploads, struct bytes peer,
     struct upload *free_one = NULL;
     size_t count = 0;
 
-    for (size_t i = 0; i < UPLOAD_MAX; i++) {
+    for (size_t i = 0; i < uploads->max; i++) {
         if (!uploads->entries[i].writer)
             free_one = &uploads->entries[i];
         count += is_of_peer(&uploads->entries[i], peer);
     }
-    if (count >= UPLOAD_PEER_MAX) {
+    if (count >= uploads->peer_max) {
         err_set(err, RC_FULL, "%zu uploads of this client are in progress: end one first",
                 count);
         return NULL;
     }
     if (!free_one)
-        err_set(err, RC_FULL, "%d uploads are in progress: try again in a moment",
-                UPLOAD_MAX);
+        err_set(err, RC_FULL, "%zu uploads are in progress: try again in a moment",
+                uploads->max);
     return free_one;
 }
 
@@ -97,7 +104,7 @@ enum rc uploads_begin(struct uploads *uploads, struct objects *objects, struct b
 
 void uploads_drop_stale(struct uploads *uploads, uint64_t now_ms)
 {
-    for (size_t i = 0; i < UPLOAD_MAX; i++) {
+    for (size_t i = 0; i < uploads->max; i++) {
         struct upload *upload = &uploads->entries[i];
 
         if (upload->writer && now_ms - upload->moved_ms > UPLOAD_STALE_MS)

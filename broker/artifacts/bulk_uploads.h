@@ -6,7 +6,11 @@
 
 #include "broker/artifacts/bulk_wire.h"
 
-enum { UPLOAD_MAX = 256, UPLOAD_PEER_MAX = 8, UPLOAD_STALE_MS = 30000 };
+enum {
+    UPLOAD_MAX = 256, /* usually */
+    UPLOAD_PEER_MAX = 8,
+    UPLOAD_STALE_MS = 30000,
+};
 
 struct upload {
     struct object_writer *writer; /* NULL: the entry is free */
@@ -17,7 +21,8 @@ struct upload {
 };
 
 struct uploads;
-struct uploads *uploads_create(void); /* NULL when out of memory */
+/* How many there may be, in all and of one peer. NULL when out of memory. */
+struct uploads *uploads_create(size_t max, size_t peer_max);
 void uploads_destroy(struct uploads *uploads);
 SCOPED(uploads)
 

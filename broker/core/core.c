@@ -130,6 +130,7 @@ void core_step(struct core *core, const struct core_input *input, struct changes
         break;
     case INPUT_BEAT:
         node_beat(core, input->node);
+        node_hears(core, input->node, input->deaf_us);
         if (input->yes)
             node_cpu(core, input, changes);
         break;

@@ -34,7 +34,7 @@ enum {
 struct core;
 
 struct core_options {
-    uint64_t node_timeout_us; /* a node that is silent for so long is lost */
+    uint64_t node_timeout_us; /* a node that is silent, or deaf, for so long is lost */
     uint64_t stages_max; /* unfinished stages of all runs together; beyond: RC_FULL */
     /* How long a task that failed waits before it is tried again: at first, doubled with
      * each further failure, and at most. 0: not at all. */
@@ -130,7 +130,8 @@ enum input_kind {
     INPUT_VERDICT,    /* run, stage, then: answer to CHANGE_EVALUATE */
     INPUT_JOIN,     /* node, offer, tokens: a node says hello and which attempts it has */
     INPUT_LEAVE,    /* node: it says goodbye; its attempts are lost */
-    INPUT_BEAT,     /* node: it lives; yes: and offers offer.cpu_milli from now on */
+    INPUT_BEAT,     /* node, deaf_us: it lives; yes: and offers offer.cpu_milli from now
+                       on */
     INPUT_STARTED,  /* node, token */
     INPUT_FINISHED, /* node, token, status, cause */
     INPUT_TICK, /* time has passed, or the batch ends: nodes time out, tasks are handed
@@ -148,6 +149,7 @@ struct core_input {
     uint64_t run;
     uint32_t stage, node;
     struct offer offer;
+    int64_t deaf_us; /* since when the node has not heard what it was told; 0: it hears */
     uint64_t token, tasks;
     bool yes;
     unsigned then; /* bits 1 << enum then */

@@ -84,6 +84,7 @@ struct node {
     uint64_t gpus_free;
     struct queue *held_for;
     int64_t seen_us;
+    int64_t deaf_us; /* since when it lives and does not hear; 0: it hears */
 };
 
 struct core {
@@ -205,5 +206,6 @@ void node_join(struct core *core, const struct core_input *input,
                struct changes *changes);
 void node_leave(struct core *core, uint32_t number, struct changes *changes);
 void node_beat(struct core *core, uint32_t number);
+void node_hears(struct core *core, uint32_t number, int64_t deaf_us);
 void node_cpu(struct core *core, const struct core_input *input, struct changes *changes);
 void nodes_time_out(struct core *core, struct changes *changes);

@@ -52,6 +52,7 @@ void node_join(struct core *core, const struct core_input *input, struct changes
                        || node->offer.gpus != input->offer.gpus;
 
     node->seen_us = core->now_us;
+    node->deaf_us = 0;
     if (node->state == NODE_ONLINE && has_changed)
         node_announce(input->node, NODE_ONLINE, changes);
     node->is_expected = false;
@@ -97,6 +98,13 @@ void node_beat(struct core *core, uint32_t number)
         core->nodes[number].seen_us = core->now_us;
 }
 
+void node_hears(struct core *core, uint32_t number, int64_t deaf_us)
+{
+    must(deaf_us <= core->now_us);
+    if (number < core->node_capacity && core->nodes[number].is_known)
+        core->nodes[number].deaf_us = deaf_us;
+}
+
 /* With less than is in use, nothing more is assigned until attempts have ended. A node
  * that ends offers nothing more, but what waits for it is not refused: it may come back.
  */
@@ -125,13 +133,21 @@ static bool is_watched(const struct node *node)
            && (node->state == NODE_ONLINE || node->busy > 0 || node->is_expected);
 }
 
+/* A node that speaks but does not hear is of no more use than a silent one. */
+static int64_t node_until_us(const struct core *core, const struct node *node)
+{
+    int64_t good_us = node->deaf_us > 0 && node->deaf_us < node->seen_us ? node->deaf_us
+                                                                         : node->seen_us;
+
+    return good_us + (int64_t)core->options.node_timeout_us;
+}
+
 void nodes_time_out(struct core *core, struct changes *changes)
 {
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         struct node *node = &core->nodes[i];
-        int64_t until = node->seen_us + (int64_t)core->options.node_timeout_us;
 
-        if (is_watched(node) && until <= core->now_us)
+        if (is_watched(node) && node_until_us(core, node) <= core->now_us)
             node_leave(core, i, changes);
     }
 }
@@ -142,10 +158,9 @@ int64_t core_deadline_us(const struct core *core)
 
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         const struct node *node = &core->nodes[i];
-        int64_t until = node->seen_us + (int64_t)core->options.node_timeout_us;
 
-        if (is_watched(node) && until < first)
-            first = until;
+        if (is_watched(node) && node_until_us(core, node) < first)
+            first = node_until_us(core, node);
     }
     return first;
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { KEYS_MAX = 511 }; /* bytes; LMDB's own limit */
-enum { PROBE_BYTES = 1 << 20 };
+enum { PROBE_BYTES = 1 << 20, RESERVE_PART = 16, RESERVE_MAX = 64 << 20 };
 static const char magic[] = "sluice-store";
 
 static const char *const names[TABLE_COUNT] = {
@@ -43,6 +43,8 @@ struct store {
     MDB_txn *reader; /* reset between uses */
     struct store_map map;
     size_t map_size, map_wanted; /* wanted: after a batch that did not fit */
+    size_t bytes_max;            /* of the map; 0: no limit */
+    size_t room, written;        /* when the batch began, and since then */
     int batch_code;              /* the first failure of the open batch */
     bool is_suspect; /* a commit failed: LMDB is opened anew before the next use */
     int lock_fd;
@@ -125,7 +127,9 @@ static enum rc failed(struct store *store, struct err *err, int code, const char
         break;
     }
     err_set(err, rc, "store %s: %s: %s%s", store->path, what, mdb_strerror(code),
-            rc == RC_FULL      ? "; nothing of the batch was stored: free disk space"
+            code == MDB_MAP_FULL && store->bytes_max > 0
+                ? "; nothing of the batch was stored: raise store-max"
+            : rc == RC_FULL    ? "; nothing of the batch was stored: free disk space"
             : rc == RC_CORRUPT ? "; restore a backup"
                                : "");
     if (err)
@@ -470,8 +474,61 @@ static void grow_map(struct store *store)
     while (used + store->map.margin > size || used > size / 4 * 3
            || size < store->map_wanted)
         size *= 2;
+    if (store->bytes_max > 0 && size > store->bytes_max)
+        size = store->bytes_max > used ? store->bytes_max : used;
     if (size != store->map_size && mdb_env_set_mapsize(store->env, size) == 0)
         store->map_size = size;
+}
+
+void store_limit(struct store *store, uint64_t bytes_max)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    store->bytes_max = bytes_max / page * page;
+    store->map_wanted = 0;
+}
+
+/* Pages that were used and can be used again: LMDB keeps lists of them in its table 0,
+ * each with its length in front. */
+static size_t pages_free(struct store *store)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    MDB_val key, data;
+    size_t count = 0;
+
+    if (mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn))
+        return 0;
+    if (mdb_cursor_open(txn, 0, &cursor) == 0) {
+        while (mdb_cursor_get(cursor, &key, &data, MDB_NEXT) == 0) {
+            size_t length;
+
+            memcpy(&length, data.mv_data, sizeof length);
+            count += length;
+        }
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(txn);
+    return count;
+}
+
+/* Of a store with a limit. The reserve is for what has been accepted: results, events,
+ * the removal of old ones. The list of free pages is read only when it matters. */
+static size_t room_now(struct store *store)
+{
+    size_t reserve = store->bytes_max / RESERVE_PART, used;
+    MDB_envinfo info;
+    MDB_stat stat;
+
+    if (store->bytes_max == 0)
+        return SIZE_MAX;
+    if (mdb_env_info(store->env, &info) || mdb_env_stat(store->env, &stat))
+        return 0;
+    reserve = reserve < RESERVE_MAX ? reserve : RESERVE_MAX;
+    used = (info.me_last_pgno + 1) * stat.ms_psize + reserve;
+    if (used > store->bytes_max / 2)
+        used -= pages_free(store) * stat.ms_psize;
+    return used < store->bytes_max ? store->bytes_max - used : 0;
 }
 
 /* A commit that failed may leave LMDB refusing all further work: what is on disk is read
@@ -490,6 +547,19 @@ static enum rc revive(struct store *store, struct err *err)
     return rc;
 }
 
+uint64_t store_room(struct store *store)
+{
+    struct err err;
+
+    if (store->bytes_max == 0)
+        return UINT64_MAX;
+    if (revive(store, &err) != RC_OK)
+        return 0;
+    if (!store->batch)
+        return room_now(store);
+    return store->room > store->written ? store->room - store->written : 0;
+}
+
 static enum rc batch_begin(struct store *store, struct err *err)
 {
     enum rc rc;
@@ -501,6 +571,8 @@ static enum rc batch_begin(struct store *store, struct err *err)
     if (rc != RC_OK)
         return rc;
     grow_map(store);
+    store->room = room_now(store);
+    store->written = 0;
     store->batch_code = 0;
     code = mdb_txn_begin(store->env, NULL, 0, &store->batch);
     if (code) {
@@ -553,6 +625,7 @@ enum rc db_put(struct store *store, enum table_id table, const void *key, size_t
         rc = check_key(table, key_size, err);
     if (rc != RC_OK)
         return rc;
+    store->written += key_size + size;
     code =
         mdb_put(store->batch, store->tables[table], &k, &d, is_append ? MDB_APPEND : 0);
     if (code == MDB_KEYEXIST)

@@ -24,6 +24,13 @@ NODISCARD enum rc store_open(const char *directory, struct store **store,
 void store_destroy(struct store *store); /* drops an open batch */
 SCOPED(store)
 
+/* From the next batch on the store may have so many bytes, but never fewer than it has;
+ * 0: no limit but the disk. A batch beyond is RC_FULL. */
+void store_limit(struct store *store, uint64_t bytes_max);
+/* Bytes that may still be written, about, so that a reserve is left for what has begun
+ * already; UINT64_MAX without a limit. */
+uint64_t store_room(struct store *store);
+
 const char *store_id(const struct store *store); /* UUID made with the store */
 
 /* A batch begins with the first write. commit makes all of it durable, or nothing: after

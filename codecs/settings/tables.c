@@ -102,7 +102,41 @@ static const struct setting brokerd_rows[] = {
     { "answers-max", SETTING_SIZE, BROKERD(answers_max), "64MiB", .min = 1 << 20,
       .max = 1 << 30, .is_reloadable = true,
       .help = "Answers that may wait for one client that does not read them; beyond, it "
-              "gets errors." },
+              "gets errors, and a node is put off." },
+    { "requests-max", SETTING_NUMBER, BROKERD(requests_max), "32", .min = 1, .max = 10000,
+      .help = "Messages of one client or node that may wait to be taken; beyond, it is "
+              "slowed." },
+    { "message-max", SETTING_SIZE, BROKERD(message_max), "64MiB", .min = 1 << 20,
+      .max = MESSAGE_BODY_MAX,
+      .help = "How large a message to the broker may be; a larger one ends the "
+              "connection." },
+    { "turn-max", SETTING_SIZE, BROKERD(turn_max), "32MiB", .min = 1 << 20,
+      .max = 512 << 20, .is_reloadable = true,
+      .help = "How much is said after one commit; beyond, messages wait for the next." },
+    { "queue-max", SETTING_NUMBER, BROKERD(queue_max), "10000", .min = 100,
+      .max = 1000000,
+      .help = "Messages that may wait for one client or node that does not read; further "
+              "ones are dropped, and asked for again." },
+    { "events-max", SETTING_NUMBER, BROKERD(events_max), "10000", .min = 100,
+      .max = 1000000,
+      .help = "Events that may wait for one subscriber that does not read; further ones "
+              "it has to fetch." },
+    { "nodes-max", SETTING_NUMBER, BROKERD(nodes_max), "100000", .min = 1, .max = 100000,
+      .help = "Nodes that ever joined; beyond, no other one may." },
+    { "uploads-max", SETTING_NUMBER, BROKERD(uploads_max), "256", .min = 1, .max = 4096,
+      .help = "Files that arrive at once; beyond, the sender has to try again." },
+    { "uploads-peer-max", SETTING_NUMBER, BROKERD(uploads_peer_max), "8", .min = 1,
+      .max = 4096, .help = "Files that arrive at once from one sender." },
+    { "bulk-queue-max", SETTING_NUMBER, BROKERD(bulk_queue_max), "64", .min = 16,
+      .max = 4096,
+      .help =
+          "Messages of at most 1 MiB that may wait for, and from, one peer that moves "
+          "files; further answers are dropped, and asked for again." },
+    { "store-max", SETTING_SIZE, BROKERD(store_max), "0", .min = 0, .max = 1ull << 50,
+      .is_reloadable = true,
+      .help =
+          "How large the store may grow; shortly before, submissions are refused; 0 is "
+          "no limit but the disk." },
 };
 
 static const struct setting noded_rows[] = {
@@ -138,6 +172,23 @@ static const struct setting noded_rows[] = {
           "The environments that the node serves: steps that name one run only there." },
     { "cache-size", SETTING_SIZE, NODED(cache_size), "0", .min = 0, .max = 1ull << 60,
       .help = "How much disk the cache of files may fill; 0 is no limit." },
+    { "attempts-max", SETTING_NUMBER, NODED(attempts_max), "16384", .min = 1,
+      .max = 16384,
+      .help = "Attempts that run, or have ended and are not known to the broker; beyond, "
+              "further ones fail." },
+    { "classes-max", SETTING_NUMBER, NODED(classes_max), "256", .min = 1, .max = 100000,
+      .help =
+          "Stages whose settings are kept, besides those with tasks; others are asked "
+          "for again." },
+    { "workers-max", SETTING_NUMBER, NODED(workers_max), "64", .min = 1, .max = 1024,
+      .help =
+          "Threads that fetch inputs and store outputs; tasks wait in line for them." },
+    { "results-max", SETTING_SIZE, NODED(results_max), "8MiB", .min = 1 << 10,
+      .max = 32 << 20,
+      .help = "How much one message of results holds; a larger result comes alone." },
+    { "queue-max", SETTING_NUMBER, NODED(queue_max), "10000", .min = 100, .max = 1000000,
+      .help = "Messages that may wait for the broker, or from it; further ones are "
+              "repeated later." },
     { "drain-timeout", SETTING_DURATION, NODED(drain_timeout_ms), "0", .min = 0,
       .max = 31536000000, .is_reloadable = true,
       .help = "How long running tasks may go on after SIGTERM; then they are stopped and "

@@ -7,7 +7,9 @@ struct brokerd_values {
     const char *directory, *address, *requests, *events, *bulk, *advertise;
     bool insecure;
     uint64_t node_timeout_ms, events_keep_ms, stages_max;
-    uint64_t answers_max; /* bytes */
+    uint64_t answers_max, turn_max, message_max, store_max; /* bytes */
+    uint64_t requests_max, queue_max, events_max, nodes_max;
+    uint64_t bulk_queue_max, uploads_max, uploads_peer_max;
 };
 
 struct noded_values {
@@ -19,6 +21,8 @@ struct noded_values {
     struct setting_texts labels;
     uint64_t cache_size; /* bytes; 0: no limit */
     uint64_t drain_timeout_ms, stop_grace_ms;
+    uint64_t attempts_max, classes_max, workers_max, queue_max;
+    uint64_t results_max; /* bytes */
 };
 
 struct context_values { /* a broker that a person gave a name */

@@ -117,11 +117,14 @@ void node_hello_encode(struct buf *buf, const struct node_hello *hello);
 NODISCARD enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
                                     struct node_hello *hello, struct err *err);
 
-/* BEAT of a node: has_cpu when it tells how much it offers from now on. An empty body is
- * one without. cpu_milli is untouched when has_cpu is false. */
-void beat_encode(struct buf *buf, uint32_t cpu_milli);
-NODISCARD enum rc beat_decode(const void *bytes, size_t size, bool *has_cpu,
-                              uint32_t *cpu_milli, struct err *err);
+struct beat { /* of a node; an empty body is one that tells nothing */
+    bool has_cpu, has_heard;
+    uint32_t cpu_milli; /* with has_cpu: what it offers from now on */
+    uint64_t heard;     /* with has_heard: number of the last message that it has heard */
+};
+void beat_encode(struct buf *buf, const struct beat *beat);
+NODISCARD enum rc beat_decode(const void *bytes, size_t size, struct beat *beat,
+                              struct err *err);
 
 /* Tokens alone: STOP, DROP, TAKEN. */
 void tokens_encode(struct buf *buf, const uint64_t *tokens, size_t count);

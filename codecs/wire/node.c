@@ -136,35 +136,42 @@ enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
     return RC_OK;
 }
 
-void beat_encode(struct buf *buf, uint32_t cpu_milli)
+void beat_encode(struct buf *buf, const struct beat *beat)
 {
-    pack_map(buf, 1);
-    pack_text(buf, "cpu");
-    pack_uint(buf, cpu_milli);
+    pack_map(buf, (size_t)beat->has_cpu + beat->has_heard);
+    if (beat->has_cpu) {
+        pack_text(buf, "cpu");
+        pack_uint(buf, beat->cpu_milli);
+    }
+    if (beat->has_heard) {
+        pack_text(buf, "heard");
+        pack_uint(buf, beat->heard);
+    }
 }
 
-enum rc beat_decode(const void *bytes, size_t size, bool *has_cpu, uint32_t *cpu_milli,
-                    struct err *err)
+enum rc beat_decode(const void *bytes, size_t size, struct beat *beat, struct err *err)
 {
     struct reader reader;
-    uint32_t read = 0;
-    bool has_read = false;
+    struct beat read = { 0 };
 
     reader_init(&reader, bytes, size);
     for (size_t n = size > 0 ? reader_map(&reader) : 0; n > 0 && reader_ok(&reader);
          n--) {
-        if (bytes_are(reader_string(&reader), "cpu")) {
-            read = (uint32_t)reader_uint_max(&reader, NODE_SLOTS_MAX);
-            has_read = true;
+        struct bytes key = reader_string(&reader);
+
+        if (bytes_are(key, "cpu")) {
+            read.cpu_milli = (uint32_t)reader_uint_max(&reader, NODE_SLOTS_MAX * 1000ull);
+            read.has_cpu = true;
+        } else if (bytes_are(key, "heard")) {
+            read.heard = reader_uint(&reader);
+            read.has_heard = true;
         } else {
             reader_skip(&reader);
         }
     }
     if (!reader_at_end(&reader))
         return undecodable(err, "beat", &reader);
-    *has_cpu = has_read;
-    if (has_read)
-        *cpu_milli = read;
+    *beat = read;
     return RC_OK;
 }
 

@@ -39,6 +39,22 @@ enum session_verdict session_hear(struct session *session,
     return SESSION_TAKE;
 }
 
+int64_t session_deaf_us(struct session *session, uint64_t heard, int64_t now_us)
+{
+    if (heard >= session->sent) {
+        session->deaf_us = 0;
+    } else if (session->deaf_us == 0 || heard >= session->awaited) {
+        session->awaited = session->sent;
+        session->deaf_us = now_us;
+    }
+    return session->deaf_us;
+}
+
+void session_excuse(struct session *session)
+{
+    session->deaf_us = 0;
+}
+
 enum join_verdict session_judge(const struct session *last, bool is_open, uint64_t number)
 {
     if (number > last->number)

@@ -15,6 +15,8 @@
 struct session {
     uint64_t number;      /* 0: none */
     uint64_t sent, heard; /* numbers of the last message that was said and heard */
+    uint64_t awaited;     /* with deaf_us: the message that the other has to have heard */
+    int64_t deaf_us;      /* since when its beats lack that message; 0: they lack none */
 };
 
 enum session_verdict { SESSION_TAKE, SESSION_SKIP, SESSION_BREAK };
@@ -37,6 +39,13 @@ enum join_verdict session_judge(const struct session *last, bool is_open,
  * knows (0: none, or an older broker). A number below its own is an answer to what it
  * said long ago. */
 bool session_is_broken(const struct session *session, bool is_joined, uint64_t told);
+/* The other side says, at now_us, which message it has heard last. Gives since when its
+ * beats have lacked a message that had been said before the first of them; 0: it hears.
+ * It is counted from a beat and not from what was said, so that nobody is called deaf
+ * because we were slow to speak. */
+int64_t session_deaf_us(struct session *session, uint64_t heard, int64_t now_us);
+/* We were away: what it has not heard counts from its next beat on. */
+void session_excuse(struct session *session);
 /* A node's next number: beyond its own and the one that it was told of, whatever the
  * clock says. */
 uint64_t session_next(const struct session *session, int64_t now_us, uint64_t told);

@@ -227,6 +227,11 @@ static enum rc attempt_launch(struct roster *roster, struct attempt *attempt,
     return RC_OK;
 }
 
+static size_t attempts_max(const struct roster *roster)
+{
+    return roster->options.attempts_max ? roster->options.attempts_max : ATTEMPT_MAX;
+}
+
 enum rc roster_start(struct roster *roster, uint64_t token, struct err *err)
 {
     struct attempt *attempt = attempts_find(roster->attempts, token);
@@ -237,10 +242,12 @@ enum rc roster_start(struct roster *roster, uint64_t token, struct err *err)
             attempts_tell(roster->attempts, attempt);
         return RC_OK;
     }
-    attempt = attempts_add(roster->attempts, token);
+    if (attempts_count(roster->attempts) < attempts_max(roster))
+        attempt = attempts_add(roster->attempts, token);
     if (!attempt)
-        return err_set(err, RC_FULL, "more than %d attempts on this node, or no memory",
-                       ATTEMPT_MAX);
+        return err_set(err, RC_FULL,
+                       "more than %zu attempts on this node (attempts-max), or no memory",
+                       attempts_max(roster));
     attempt->fact.time_us = now_us();
     if (roster->is_journal_stale)
         (void)!journal_renew(roster, NULL);

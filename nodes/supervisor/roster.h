@@ -16,6 +16,7 @@ struct roster_options {
     int epoll_fd;          /* keepers are added to it with their attempt as data.ptr */
     int lock_fd;           /* for keepers, see keeper.h */
     struct rlimit file_limit;
+    uint32_t attempts_max; /* beyond, none is started; 0: ATTEMPT_MAX */
 };
 
 /* Reads <directory>/journal, kills what is left of attempts without an end and holds
@@ -27,8 +28,8 @@ SCOPED(roster)
 /* Builds the namespaces that later attempts use; they do without if this fails. */
 NODISCARD enum rc roster_prepare(struct roster *roster, struct err *err);
 
-/* A known token is told again. RC_FULL at ATTEMPT_MAX, RC_NO_MEMORY: nothing was done and
- * nothing will be told. Any other failure is told as FAILED. */
+/* A known token is told again. RC_FULL at attempts_max, RC_NO_MEMORY: nothing was done
+ * and nothing will be told. Any other failure is told as FAILED. */
 NODISCARD enum rc roster_start(struct roster *roster, uint64_t token, struct err *err);
 /* Without effect on what does not run. */
 void roster_signal(struct roster *roster, uint64_t token, int signal);

@@ -400,6 +400,7 @@ static enum rc supervisor_open(struct supervisor *self, struct err *err)
         .epoll_fd = self->epoll_fd,
         .lock_fd = self->keepers_fd,
         .file_limit = files_raise(),
+        .attempts_max = self->options.attempts_max,
     };
 
     self->roster = roster_create(&options, err);

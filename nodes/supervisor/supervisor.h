@@ -17,6 +17,7 @@ struct supervisor_options {
     const char *const *agent; /* argv of the agent, NULL-terminated; it gets the channel
                                  as file descriptor SUPERVISOR_CHANNEL_FD */
     uint64_t stop_grace_ms;   /* at the end: from SIGTERM to SIGKILL */
+    uint32_t attempts_max;    /* that may be known at once; 0: ATTEMPT_MAX */
     uint32_t restart_wait_ms; /* between an agent that crashed and the next; doubles up to
                                  10 s while it crashes within a second of its start */
 };

@@ -176,6 +176,20 @@ static void on_want(struct sim *sim, int node, const struct letter *letter,
         broker_mail_class(sim, (uint32_t)node, want.run, want.stage);
 }
 
+static void on_beat(struct sim *sim, int node, const struct letter *letter)
+{
+    struct session *session = &sim->broker.peers[node].session;
+    struct core_input input = { .kind = INPUT_BEAT, .node = (uint32_t)node };
+    struct beat beat;
+    struct err err;
+
+    if (beat_decode(letter->body.data, letter->body.size, &beat, &err) != RC_OK)
+        sim_fail(sim, "a beat does not decode: %s", err.text);
+    input.deaf_us = session_deaf_us(session, beat.heard, sim->broker.now_us);
+    broker_step(sim, &input);
+    say_empty(sim, node, MESSAGE_BEAT);
+}
+
 static void from_node(struct sim *sim, int node, const struct message_header *header,
                       const struct letter *letter, struct arena *arena)
 {
@@ -200,9 +214,7 @@ static void from_node(struct sim *sim, int node, const struct message_header *he
     if (verdict != SESSION_TAKE)
         return;
     if (header->type == MESSAGE_BEAT) {
-        broker_step(sim,
-                    &(struct core_input){ .kind = INPUT_BEAT, .node = (uint32_t)node });
-        say_empty(sim, node, MESSAGE_BEAT);
+        on_beat(sim, node, letter);
     } else if (header->type == MESSAGE_LEAVE) {
         broker_step(sim,
                     &(struct core_input){ .kind = INPUT_LEAVE, .node = (uint32_t)node });

@@ -94,7 +94,7 @@ static void tell_broker(struct sim *sim, struct node *node)
 
 static void timers(struct sim *sim, struct node *node)
 {
-    struct buf empty = { 0 };
+    scoped_buf body = { 0 };
 
     if (!node->is_listed)
         return;
@@ -105,7 +105,8 @@ static void timers(struct sim *sim, struct node *node)
     }
     if (node->next_beat_us > node->now_us)
         return;
-    agent_say(sim, node, MESSAGE_BEAT, &empty);
+    beat_encode(&body, &(struct beat){ .has_heard = true, .heard = node->session.heard });
+    agent_say(sim, node, MESSAGE_BEAT, &body);
     node->next_beat_us = node->now_us + NODE_TIMEOUT_MS * 1000 / 4;
 }
 

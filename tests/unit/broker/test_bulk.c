@@ -58,6 +58,12 @@ static struct bulk_client *client_of(struct fixture *self, uint32_t timeout_ms)
     return client;
 }
 
+static void server_start(struct fixture *self, void *zmq)
+{
+    must(bulk_server_create(zmq, self->endpoint, self->there, NULL, &self->server, NULL)
+         == RC_OK);
+}
+
 static int fixture_setup(void **state)
 {
     struct fixture *self = calloc(1, sizeof *self);
@@ -70,9 +76,7 @@ static int fixture_setup(void **state)
     self->there = objects_at(self, "there");
     self->here = objects_at(self, "here");
     expect_ok(link_ipc_endpoint(self->folder, "bulk", self->endpoint, &err), &err);
-    expect_ok(
-        bulk_server_create(self->zmq, self->endpoint, self->there, &self->server, &err),
-        &err);
+    server_start(self, self->zmq);
     self->client = client_of(self, WAIT_MS);
     *state = self;
     return 0;
@@ -704,8 +708,7 @@ static void test_a_lost_server_is_a_timeout_and_a_new_one_is_found(void **state)
     /* A context of its own: only its end tells that the endpoint is free. */
     bulk_server_destroy(self->server);
     snprintf(self->endpoint, sizeof self->endpoint, "ipc://%s/again", self->folder);
-    expect_ok(bulk_server_create(zmq, self->endpoint, self->there, &self->server, &err),
-              &err);
+    server_start(self, zmq);
     client = client_of(self, WAIT_MS);
     expect_ok(bulk_put_bytes(client, "a", 1, digest, &err), &err);
     struct bulk_client *hasty = client_of(self, 50);
@@ -715,9 +718,7 @@ static void test_a_lost_server_is_a_timeout_and_a_new_one_is_found(void **state)
     assert_non_null(strstr(err.text, self->endpoint));
     assert_int_equal(bulk_put_bytes(hasty, "b", 1, digest, &err), RC_TIMEOUT);
 
-    expect_ok(
-        bulk_server_create(self->zmq, self->endpoint, self->there, &self->server, &err),
-        &err);
+    server_start(self, self->zmq);
     expect_ok(bulk_put_bytes(client, "abc", 3, digest, &err), &err);
     assert_true(objects_has(self->there, absent, NULL));
     bulk_client_destroy(hasty);
@@ -737,7 +738,8 @@ static void test_an_upload_does_not_outlive_the_server(void **state)
     struct err err;
 
     snprintf(self->endpoint, sizeof self->endpoint, "ipc://%s/again", self->folder);
-    expect_ok(bulk_server_create(zmq, self->endpoint, self->there, &first, &err), &err);
+    expect_ok(bulk_server_create(zmq, self->endpoint, self->there, NULL, &first, &err),
+              &err);
     void *socket = raw_connect(self, NULL);
     raw_send(socket, put_of(1, absent, 3));
     assert_int_equal(raw_receive(socket, &id, code), BULK_GO_ON);
@@ -745,9 +747,7 @@ static void test_an_upload_does_not_outlive_the_server(void **state)
     zmq_ctx_term(zmq);
 
     bulk_server_destroy(self->server);
-    expect_ok(
-        bulk_server_create(self->zmq, self->endpoint, self->there, &self->server, &err),
-        &err);
+    server_start(self, self->zmq);
     /* What is sent before the client knows of the end is lost with the old connection:
      * every now and then the piece is sent again, until the new server answers. */
     zmq_pollitem_t item = { .socket = socket, .events = ZMQ_POLLIN };
@@ -763,10 +763,9 @@ static void test_a_taken_endpoint_is_a_conflict(void **state)
 {
     struct fixture *self = *state;
     struct bulk_server *second = NULL;
-    struct err err;
 
     assert_int_equal(
-        bulk_server_create(self->zmq, self->endpoint, self->there, &second, &err),
+        bulk_server_create(self->zmq, self->endpoint, self->there, NULL, &second, NULL),
         RC_CONFLICT);
     assert_null(second);
 }

@@ -308,6 +308,37 @@ static void test_a_node_that_comes_back_keeps_the_attempts_it_names(void **state
                   "run 1 stopped cancelled");
 }
 
+static void beat_deaf(struct world *world, int64_t deaf_us)
+{
+    move(world, (struct core_input){ .kind = INPUT_BEAT, .node = 1, .deaf_us = deaf_us });
+    expect(world, "");
+}
+
+static void test_a_node_that_beats_but_does_not_hear_is_lost(void **state)
+{
+    struct world *world = *state;
+
+    one_stage(world, plain, 1, 1);
+    expect(world, "assign 1/0 0+1 t1 n1 #1");
+
+    int64_t since = world->now_us;
+
+    beat_deaf(world, since);
+    world->now_us = since + WORLD_TIMEOUT_US / 2;
+    beat_deaf(world, since);
+    assert_int_equal(core_deadline_us(world->core), since + WORLD_TIMEOUT_US);
+    beat_deaf(world, 0);
+    assert_int_equal(core_deadline_us(world->core), world->now_us + WORLD_TIMEOUT_US);
+    beat_deaf(world, since);
+    world->now_us = since + WORLD_TIMEOUT_US;
+    beat_deaf(world, since);
+    tick(world);
+    expect(world, "node 1 away; lost 1/0/0 t1 retry");
+    join(world, 1, 1, NULL, 0);
+    expect(world, "node 1 online");
+    assert_int_equal(core_deadline_us(world->core), world->now_us + WORLD_TIMEOUT_US);
+}
+
 static void test_a_silent_node_is_away_at_the_deadline_and_not_before(void **state)
 {
     struct world *world = *state;
@@ -382,6 +413,7 @@ int main(void)
         WORLD_TEST(test_a_cancel_ends_stages_in_every_state),
         WORLD_TEST(test_a_cancel_while_a_stage_stops_by_itself_ends_the_run),
         WORLD_TEST(test_a_node_that_comes_back_keeps_the_attempts_it_names),
+        WORLD_TEST(test_a_node_that_beats_but_does_not_hear_is_lost),
         WORLD_TEST(test_a_silent_node_is_away_at_the_deadline_and_not_before),
         WORLD_TEST(test_goodbye_and_fewer_slots_are_seen),
     };

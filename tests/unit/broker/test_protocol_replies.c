@@ -117,6 +117,17 @@ static void read_document(struct buf *text)
 
 static int fixture_setup(void **state)
 {
+    static const struct broker_limits limits = { .stages_max = 1000,
+                                                 .answers_max = 1 << 20,
+                                                 .turn_max = 1 << 20,
+                                                 .message_max = 1 << 20,
+                                                 .requests_max = 32,
+                                                 .queue_max = 100,
+                                                 .events_max = 100,
+                                                 .nodes_max = 2,
+                                                 .bulk_queue_max = 16,
+                                                 .uploads_max = 1,
+                                                 .uploads_peer_max = 1 };
     struct fixture *self = calloc(1, sizeof *self);
     struct err err;
 
@@ -128,6 +139,7 @@ static int fixture_setup(void **state)
                                                   .requests = "inproc://requests",
                                                   .events = "inproc://events",
                                                   .bulk = "inproc://bulk",
+                                                  .limits = limits,
                                                   .node_timeout_ms = 10000,
                                                   .idle_exit_ms = 1000,
                                                   .ready_fd = -1 },

@@ -11,9 +11,11 @@
 
 enum { PIECE = 64 << 10, PIECES = 64 };
 
+/* The body of an event at time 0, with bytes to fill it. */
+static const unsigned char piece[PIECE] = "\x83\xa1n\1\xa1t\0\xa1x\xc6\0\0\xff\xf2";
+
 static void put_events(struct fixture *self, uint64_t first, int count)
 {
-    static unsigned char piece[PIECE];
     struct err err;
 
     for (int i = 0; i < count; i++)
@@ -125,8 +127,6 @@ static void test_the_map_grows_ahead_of_need_and_after_a_batch_beyond_it(void **
         expect_ok(store_commit(self->store, &err), &err);
     }
     do {
-        unsigned char piece[PIECE] = { 0 };
-
         for (uint64_t i = 0; rc == RC_OK && i < PIECES * 2; i++)
             rc = store_event_put(self->store, 100 + i, piece, PIECE, &err);
         if (rc != RC_OK) {
@@ -146,6 +146,55 @@ static void test_the_map_grows_ahead_of_need_and_after_a_batch_beyond_it(void **
     fixture_close(self);
     expect_ok(store_open_sized(self->directory, &small, &self->store, &err), &err);
     assert_int_equal(event_count(self), 80 + PIECES * 2);
+}
+
+/* Puts events into batches of their own until the store is full; gives how many fit. */
+static uint64_t fill(struct fixture *self, uint64_t first, struct err *err)
+{
+    uint64_t count = 0;
+
+    while (store_event_put(self->store, first + count, piece, PIECE, err) == RC_OK
+           && store_commit(self->store, err) == RC_OK)
+        count++;
+    store_abort(self->store);
+    return count;
+}
+
+static void test_a_store_grows_to_its_limit_and_on_when_that_is_raised(void **state)
+{
+    struct fixture *self = *state;
+    uint64_t count, first_room;
+    size_t removed;
+    struct err err;
+
+    fixture_open(self);
+    assert_true(store_room(self->store) == UINT64_MAX);
+    store_limit(self->store, 4 << 20);
+    first_room = store_room(self->store);
+    assert_in_range(first_room, 3 << 20, 4 << 20);
+    put_events(self, 1, 1);
+    assert_true(store_room(self->store) <= first_room - PIECE);
+    expect_ok(store_commit(self->store, &err), &err);
+    count = 1 + fill(self, 2, &err);
+    assert_int_equal(err.rc, RC_FULL);
+    assert_non_null(strstr(err.text, "raise store-max"));
+    assert_in_range(count, 40, 64);
+    assert_true(store_room(self->store) == 0);
+    assert_int_equal(event_count(self), count);
+
+    store_limit(self->store, 8 << 20);
+    assert_in_range(store_room(self->store), 3 << 20, 4 << 20);
+    count += fill(self, 1 + count, &err);
+    assert_in_range(count, 90, 128);
+    assert_true(store_room(self->store) == 0);
+
+    store_limit(self->store, 9 << 20);
+    expect_ok(store_events_trim(self->store, 1, count / 2, &removed, &err), &err);
+    assert_int_equal(removed, count / 2);
+    expect_ok(store_commit(self->store, &err), &err);
+    assert_in_range(store_room(self->store), 3 << 20, 5 << 20);
+    store_limit(self->store, 0);
+    assert_true(store_room(self->store) == UINT64_MAX);
 }
 
 static void test_one_process_at_a_time_has_the_store(void **state)
@@ -405,6 +454,7 @@ int main(void)
         STORE_TEST(test_a_killed_process_leaves_whole_batches_only),
         STORE_TEST(test_a_full_disk_loses_the_batch_and_nothing_else),
         STORE_TEST(test_the_map_grows_ahead_of_need_and_after_a_batch_beyond_it),
+        STORE_TEST(test_a_store_grows_to_its_limit_and_on_when_that_is_raised),
         STORE_TEST(test_one_process_at_a_time_has_the_store),
         STORE_TEST(test_a_folder_that_cannot_be_written_is_denied),
         STORE_TEST(test_a_file_that_is_no_database_is_left_alone),

@@ -9,11 +9,17 @@
 
 #include <cmocka.h>
 
-enum { WAIT_MS = 10000, ANSWER = 100000, ANSWERS = 200, PEER_MAX = 1 << 20 };
+enum {
+    WAIT_MS = 10000,
+    ANSWER = 100000,
+    ANSWERS = 200,
+    PEER_MAX = 1 << 20,
+    TURN_MAX = 1000
+};
 
 struct fixture {
     void *zmq, *router, *client;
-    struct unread *unread;
+    struct unread *unread, *tellings;
     struct outbox outbox;
     unsigned char identity[256];
     size_t identity_size;
@@ -53,7 +59,9 @@ static int fixture_setup(void **state)
          == RC_OK);
     self->unread = unread_create(PEER_MAX);
     must(self->unread != NULL);
-    outbox_init(&self->outbox, self->unread);
+    self->tellings = unread_create(PEER_MAX);
+    must(self->tellings != NULL);
+    outbox_init(&self->outbox, self->unread, self->tellings, TURN_MAX);
     self->client = client_open(self);
     listen_to(self, self->client);
     *state = self;
@@ -69,6 +77,7 @@ static int fixture_teardown(void **state)
     link_close(self->router);
     zmq_ctx_term(self->zmq);
     unread_destroy(self->unread);
+    unread_destroy(self->tellings);
     free(self);
     return 0;
 }
@@ -192,6 +201,58 @@ static void test_another_client_gets_its_answer_meanwhile(void **state)
     link_close(other);
 }
 
+static void tell(struct fixture *self, size_t size)
+{
+    scoped_buf body = { 0 };
+    char *bytes = calloc(1, size);
+
+    must(bytes != NULL);
+    buf_add(&body, bytes, size);
+    free(bytes);
+    outbox_add(&self->outbox, self->identity, self->identity_size, MESSAGE_CLASS, 0,
+               false, &body);
+    outbox_send(&self->outbox, self->router, NULL);
+}
+
+static bool is_full(struct fixture *self)
+{
+    return unread_is_full(self->tellings, self->identity, self->identity_size);
+}
+
+static void test_what_a_node_is_told_goes_and_is_counted(void **state)
+{
+    struct fixture *self = *state;
+    size_t size;
+
+    assert_false(is_full(self));
+    for (uint64_t i = 0; i < ANSWERS; i++)
+        tell(self, ANSWER);
+    assert_true(is_full(self));
+    answer(self, ANSWER, 1); /* is counted apart */
+    assert_false(unread_is_full(self->tellings, "other", 5));
+    for (uint64_t i = 0; i < ANSWERS; i++) {
+        assert_int_equal(hear(self->client, &size), MESSAGE_CLASS);
+        assert_int_equal(size, ANSWER);
+    }
+    assert_int_equal(hear(self->client, &size), MESSAGE_OK);
+    assert_false(is_full(self));
+}
+
+static void test_a_turn_that_says_enough_takes_no_further_message(void **state)
+{
+    struct fixture *self = *state;
+    scoped_buf body = { 0 };
+
+    for (int i = 0; i < TURN_MAX; i++)
+        buf_byte(&body, 'x');
+    assert_false(outbox_is_full(&self->outbox));
+    outbox_event(&self->outbox, "t", &body);
+    assert_true(outbox_is_full(&self->outbox));
+    assert_false(outbox_has_overflowed(&self->outbox));
+    outbox_fail(&self->outbox, &(struct err){ .rc = RC_FULL });
+    assert_false(outbox_is_full(&self->outbox));
+}
+
 static void test_an_answer_to_who_is_gone_is_given_back(void **state)
 {
     struct fixture *self = *state;
@@ -218,6 +279,11 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_another_client_gets_its_answer_meanwhile,
                                         fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_node_is_told_goes_and_is_counted,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_turn_that_says_enough_takes_no_further_message, fixture_setup,
+            fixture_teardown),
         cmocka_unit_test_setup_teardown(test_an_answer_to_who_is_gone_is_given_back,
                                         fixture_setup, fixture_teardown),
     };

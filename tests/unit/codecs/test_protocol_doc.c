@@ -177,6 +177,14 @@ static enum rc decode_join(struct arena *arena, const struct buf *body)
     return node_hello_decode(body->data, body->size, arena, &hello, NULL);
 }
 
+static enum rc decode_beat(struct arena *arena, const struct buf *body)
+{
+    struct beat beat;
+
+    (void)arena;
+    return beat_decode(body->data, body->size, &beat, NULL);
+}
+
 static enum rc decode_class(struct arena *arena, const struct buf *body)
 {
     struct class_message message;
@@ -344,6 +352,7 @@ static void test_errors_have_the_fields_and_codes_of_the_document(void **state)
 static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
 {
     scoped_buf join = { 0 }, note = { 0 }, started = { 0 }, results = { 0 }, want = { 0 };
+    scoped_buf beat = { 0 };
     char *section = section_of_message(state, MESSAGE_WANT);
 
     node_hello_encode(&join, &(struct node_hello){ .name = "n",
@@ -352,6 +361,8 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
                                                    .tokens = (uint64_t *)tokens,
                                                    .token_count = 2 });
     assert_message(state, MESSAGE_JOIN, decode_join, &join);
+    beat_encode(&beat, &(struct beat){ .has_cpu = true, .has_heard = true });
+    assert_message(state, MESSAGE_BEAT, decode_beat, &beat);
     note_encode(&note, &(struct note){ 1, 1, "t" });
     assert_message(state, MESSAGE_NOTE, decode_note, &note);
     started_encode(&started, &(struct started_item){ 1, 1 }, 1);

@@ -95,6 +95,24 @@ static void test_an_old_wish_to_rejoin_is_no_wish(void **state)
     assert_false(session_is_broken(&session, false, 0));
 }
 
+static void test_who_does_not_hear_is_deaf_from_its_next_beat_on(void **state)
+{
+    struct session session;
+
+    (void)state;
+    session_begin(&session, 7);
+    assert_int_equal(session_deaf_us(&session, 0, 100), 0);
+    session_stamp(&session, MESSAGE_ASSIGN);
+    assert_int_equal(session_deaf_us(&session, 0, 200), 200);
+    session_stamp(&session, MESSAGE_STOP);
+    assert_int_equal(session_deaf_us(&session, 0, 300), 200);
+    assert_int_equal(session_deaf_us(&session, 1, 400), 400);
+    assert_int_equal(session_deaf_us(&session, 1, 500), 400);
+    session_excuse(&session);
+    assert_int_equal(session_deaf_us(&session, 1, 600), 600);
+    assert_int_equal(session_deaf_us(&session, 2, 700), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_a_join_counts_only_beyond_the_last_session),
         cmocka_unit_test(test_the_number_grows_whatever_the_clock_says),
         cmocka_unit_test(test_an_old_wish_to_rejoin_is_no_wish),
+        cmocka_unit_test(test_who_does_not_hear_is_deaf_from_its_next_beat_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

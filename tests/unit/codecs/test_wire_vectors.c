@@ -146,6 +146,23 @@ static enum rc copy_join(struct arena *arena, const struct buf *bytes, struct bu
     return rc;
 }
 
+static enum rc copy_beat(struct arena *arena, const struct buf *bytes, struct buf *again)
+{
+    struct beat beat;
+    enum rc rc = beat_decode(bytes->data, bytes->size, &beat, NULL);
+
+    (void)arena;
+    if (rc == RC_OK)
+        beat_encode(again, &beat);
+    return rc;
+}
+
+static void test_beats(void **state)
+{
+    (void)state;
+    assert_vectors("beat", copy_beat);
+}
+
 static void test_joins(void **state)
 {
     (void)state;
@@ -318,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_submissions),
         cmocka_unit_test(test_joins),
+        cmocka_unit_test(test_beats),
         cmocka_unit_test(test_assignments),
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_errors),
