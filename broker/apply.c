@@ -231,6 +231,7 @@ static void apply_ended(struct broker *broker, const struct change *change)
     row.signal = result->signal;
     row.started_us = result->started_us ? result->started_us : row.started_us;
     row.ended_us = result->ended_us;
+    row.version = change->will_retry ? 0 : version_add(broker, change, &row, true);
     put_task(broker, change, &row);
     batch_check(broker, store_attempt_remove(broker->store, change->token, &err), &err);
     batch_check(broker,
@@ -252,6 +253,7 @@ static void apply_lost(struct broker *broker, const struct change *change)
     row.state = change->will_retry ? TASK_QUEUED : task_state_of(change->status);
     row.cause = CAUSE_LOST;
     row.ended_us = broker->now_us;
+    row.version = change->will_retry ? 0 : version_add(broker, change, &row, false);
     put_task(broker, change, &row);
     batch_check(broker, store_attempt_remove(broker->store, change->token, &err), &err);
     announce_task(broker, change, "attempt", "lost", false);

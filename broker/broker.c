@@ -144,7 +144,8 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
     made->monotonic_us = monotonic_us();
     made->answers = unread_create(settings->limits.answers_max);
     made->tellings = unread_create(settings->limits.answers_max);
-    if (!made->answers || !made->tellings)
+    made->digester = digester_create(false);
+    if (!made->answers || !made->tellings || !made->digester)
         return err_set(err, RC_NO_MEMORY, "no memory for the broker");
     outbox_init(&made->outbox, made->answers, made->tellings, settings->limits.turn_max);
     rc = catch_signals(made, err);
@@ -188,6 +189,7 @@ void broker_destroy(struct broker *broker)
     outbox_fini(&broker->outbox);
     unread_destroy(broker->answers);
     unread_destroy(broker->tellings);
+    digester_destroy(broker->digester);
     objects_destroy(broker->objects);
     store_destroy(broker->store);
     if (broker->signal_fd >= 0)

@@ -19,10 +19,17 @@
 #include "codecs/wire/event.h"
 #include "codecs/wire/session.h"
 
+struct class_hash { /* of what the tasks of a stage have in common (versions.c) */
+    uint8_t hash[DIGEST_SIZE];
+    bool is_known;
+};
+
 struct run_plan { /* a decoded plan of an active run */
     struct arena *arena;
     struct plan *plan;
-    struct run_head head; /* texts in the arena */
+    struct run_head head;       /* texts in the arena */
+    struct class_hash *classes; /* by stage; NULL before the first is asked for */
+    uint8_t head_hash[DIGEST_SIZE], plan_hash[DIGEST_SIZE]; /* known with classes */
 };
 
 struct node_mail { /* what a turn has for one node */
@@ -71,6 +78,7 @@ struct broker {
     size_t applied;        /* changes up to here were turned into writes and messages */
     struct arena *scratch; /* of the message in hand */
     struct outbox outbox;
+    struct digester *digester;         /* sha256, of this loop */
     struct unread *answers, *tellings; /* that clients and nodes have to read */
     struct err batch; /* the first store failure of this turn; rc RC_OK if none */
     enum rc refused;  /* by the core, of the input in hand */
@@ -144,6 +152,11 @@ void peer_send(struct broker *broker, uint32_t node, enum message_type type,
 /* apply.c */
 void apply_changes(struct broker *broker);
 void batch_check(struct broker *broker, enum rc rc, const struct err *err);
+
+/* versions.c: a final end of a task; row as it will be stored. Gives its number. */
+uint64_t version_add(struct broker *broker, const struct change *change,
+                     const struct task_row *row, bool has_result);
+request_handler query_versions, query_origin;
 
 /* announce.c */
 void announce(struct broker *broker, const struct announcement *announcement);

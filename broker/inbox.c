@@ -15,6 +15,7 @@ static request_handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_RESULT] = query_result,       [MESSAGE_LOCATE] = query_locate,
     [MESSAGE_NODES] = query_nodes,         [MESSAGE_EVENTS] = query_events,
     [MESSAGE_SHUTDOWN] = request_shutdown, [MESSAGE_EXPLAIN] = query_explain,
+    [MESSAGE_VERSIONS] = query_versions,   [MESSAGE_ORIGIN] = query_origin,
 };
 
 static void reply_error(struct broker *broker, const struct link_frame *identity,

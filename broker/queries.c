@@ -456,7 +456,7 @@ static void write_task(struct task_writer *writer, uint64_t index,
     enum task_state state =
         row->state == TASK_QUEUED && writer->is_over ? TASK_STOPPED : row->state;
 
-    pack_list(writer->body, 10);
+    pack_list(writer->body, 11);
     pack_uint(writer->body, index);
     pack_text(writer->body, task_state_name(state));
     pack_uint(writer->body, row->attempts);
@@ -467,6 +467,7 @@ static void write_task(struct task_writer *writer, uint64_t index,
     pack_int(writer->body, row->signal);
     pack_int(writer->body, row->started_us);
     pack_int(writer->body, row->ended_us);
+    pack_uint(writer->body, row->version);
 }
 
 /* Tasks that were never handed out have no row. */

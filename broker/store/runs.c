@@ -5,6 +5,22 @@
 
 enum { TEXT_MAX = 1 << 16 };
 
+/* Came later. */
+static void read_chain(struct reader *reader, struct counters *counters)
+{
+    bool is_there = !reader_at_end(reader);
+    struct bytes head = { 0 };
+
+    counters->version_next = is_there ? reader_uint(reader) : 1;
+    memset(counters->version_head, 0, sizeof counters->version_head);
+    if (is_there)
+        head = reader_bytes(reader);
+    if (is_there && head.size == sizeof counters->version_head)
+        memcpy(counters->version_head, head.data, head.size);
+    else if (is_there)
+        reader_fail(reader);
+}
+
 enum rc store_counters(struct store *store, struct counters *counters, struct err *err)
 {
     struct view view;
@@ -17,7 +33,9 @@ enum rc store_counters(struct store *store, struct counters *counters, struct er
         return rc;
     rc = view_get(&view, TABLE_META, "counters", 8, &data, err);
     if (rc == RC_NOT_FOUND) {
-        *counters = (struct counters){ 1, 1, 1, 0 };
+        *counters = (struct counters){
+            .run_next = 1, .token_next = 1, .event_next = 1, .version_next = 1
+        };
         rc = RC_OK;
     } else if (rc == RC_OK
                && (rc = record_open(&reader, TABLE_META, &data, err)) == RC_OK) {
@@ -25,6 +43,7 @@ enum rc store_counters(struct store *store, struct counters *counters, struct er
         read.token_next = reader_uint(&reader);
         read.event_next = reader_uint(&reader);
         read.node_next = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
+        read_chain(&reader, &read);
         rc = record_close(&reader, TABLE_META, err);
         if (rc == RC_OK)
             *counters = read;
@@ -38,11 +57,13 @@ enum rc store_counters_put(struct store *store, const struct counters *counters,
 {
     scoped_buf record = { 0 };
 
-    record_begin(&record, 4);
+    record_begin(&record, 6);
     pack_uint(&record, counters->run_next);
     pack_uint(&record, counters->token_next);
     pack_uint(&record, counters->event_next);
     pack_uint(&record, counters->node_next);
+    pack_uint(&record, counters->version_next);
+    pack_bytes(&record, counters->version_head, sizeof counters->version_head);
     return db_put(store, TABLE_META, "counters", 8, record.data, record.size, false, err);
 }
 

@@ -33,6 +33,7 @@ static const char *const names[TABLE_COUNT] = {
     [TABLE_NODES] = "nodes",
     [TABLE_ARTIFACTS] = "artifacts",
     [TABLE_EVENTS] = "events",
+    [TABLE_VERSIONS] = "versions",
     [TABLE_SECRETS] = "secrets",
 };
 

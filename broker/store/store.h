@@ -44,6 +44,8 @@ bool store_is_dirty(const struct store *store);
 struct counters {
     uint64_t run_next, token_next, event_next;
     uint32_t node_next;
+    uint64_t version_next;
+    uint8_t version_head[32]; /* hash of the last version, zeros if there is none */
 };
 NODISCARD enum rc store_counters(struct store *store, struct counters *counters,
                                  struct err *err);
@@ -134,6 +136,7 @@ struct task_row {
     enum cause cause;
     int32_t exit_code, signal;
     int64_t started_us, ended_us;
+    uint64_t version; /* number of its version; 0: none (yet) */
 };
 NODISCARD enum rc store_task_put(struct store *store, uint64_t run, uint32_t stage,
                                  uint64_t index, const struct task_row *row,

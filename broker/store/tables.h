@@ -24,6 +24,7 @@ enum table_id {
     TABLE_NODES,       /* node -> record */
     TABLE_ARTIFACTS,   /* digest text -> record */
     TABLE_EVENTS,      /* number -> body */
+    TABLE_VERSIONS,    /* number -> record */
     TABLE_SECRETS,     /* run, stage -> names and values, while the run goes on */
     TABLE_COUNT
 };

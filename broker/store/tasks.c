@@ -20,7 +20,7 @@ enum rc store_task_put(struct store *store, uint64_t run, uint32_t stage, uint64
     scoped_buf record = { 0 };
     struct key key = key_task(run, stage, index);
 
-    record_begin(&record, 9);
+    record_begin(&record, 10);
     pack_uint(&record, row->state);
     pack_uint(&record, row->attempts);
     pack_uint(&record, row->node);
@@ -30,6 +30,7 @@ enum rc store_task_put(struct store *store, uint64_t run, uint32_t stage, uint64
     pack_int(&record, row->signal);
     pack_int(&record, row->started_us);
     pack_int(&record, row->ended_us);
+    pack_uint(&record, row->version);
     return db_put_buf(store, TABLE_TASKS, &key, &record, err);
 }
 
@@ -49,6 +50,7 @@ static enum rc read_task(const MDB_val *data, struct task_row *row, struct err *
     row->signal = (int32_t)reader_int(&reader);
     row->started_us = reader_int(&reader);
     row->ended_us = reader_int(&reader);
+    row->version = reader_at_end(&reader) ? 0 : reader_uint(&reader); /* came later */
     return record_close(&reader, TABLE_TASKS, err);
 }
 

@@ -365,7 +365,9 @@ static void read_task(struct reader *reader, struct arena *arena,
     task->signal = (int32_t)reader_int(reader);
     task->started_us = reader_int(reader);
     task->ended_us = reader_int(reader);
-    for (; extra > 10 && reader_ok(reader); extra--)
+    if (extra > 10)
+        task->version = reader_uint(reader);
+    for (; extra > 11 && reader_ok(reader); extra--)
         reader_skip(reader);
 }
 

@@ -178,6 +178,7 @@ struct sluice_task {
                           "" before */
     int32_t exit_code, signal;
     int64_t started_us, ended_us;
+    uint64_t version; /* number of its version; 0: none (yet) */
 };
 struct sluice_tasks {
     struct sluice_task *tasks; /* by index; from the first one asked for */
@@ -223,6 +224,32 @@ struct sluice_nodes {
 int sluice_nodes(struct sluice *sluice, struct sluice_nodes **nodes,
                  struct sluice_error *error);
 void sluice_nodes_free(struct sluice_nodes *nodes);
+
+/* ---- Versions
+ * --------------------------------------------------------------------------------- */
+
+struct sluice_version { /* docs/versions.md says how the hashes hang together */
+    uint64_t number;    /* from 1, without gaps */
+    const void *record; /* NULL or size 0: the store has lost it */
+    size_t record_size;
+    const void *result; /* of the attempt that the record names; size 0: none */
+    size_t result_size;
+};
+struct sluice_versions {
+    struct sluice_version *versions; /* ascending */
+    size_t count;
+    uint64_t last;    /* number of the last one that there is */
+    uint8_t head[32]; /* its hash */
+};
+/* Those with a greater number than since; as many as fit into an answer. */
+int sluice_versions(struct sluice *sluice, uint64_t since, uint32_t limit,
+                    struct sluice_versions **versions, struct sluice_error *error);
+void sluice_versions_free(struct sluice_versions *versions);
+/* The stored record of a run, and its resolved stage with that number in the plan (empty
+ * if it is not resolved). free() both. */
+int sluice_origin(struct sluice *sluice, uint64_t run, uint32_t stage, void **head,
+                  size_t *head_size, void **resolved, size_t *resolved_size,
+                  struct sluice_error *error);
 
 /* ---- Streams
  * ---------------------------------------------------------------------------------- */

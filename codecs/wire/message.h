@@ -31,6 +31,8 @@ enum message_type {
     MESSAGE_EVENTS,
     MESSAGE_SHUTDOWN,
     MESSAGE_EXPLAIN,
+    MESSAGE_VERSIONS,
+    MESSAGE_ORIGIN,
     /* broker to client */
     MESSAGE_OK,
     MESSAGE_ERROR,

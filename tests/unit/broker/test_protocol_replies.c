@@ -282,6 +282,8 @@ static void test_answers_have_the_fields_of_the_document(void **state)
     assert_answer(self, MESSAGE_LOCATE, query_locate);
     assert_answer(self, MESSAGE_NODES, query_nodes);
     assert_answer(self, MESSAGE_EXPLAIN, query_explain);
+    assert_answer(self, MESSAGE_VERSIONS, query_versions);
+    assert_answer(self, MESSAGE_ORIGIN, query_origin);
 }
 
 static void test_answers_to_commands_have_the_fields_of_the_document(void **state)

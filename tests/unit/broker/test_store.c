@@ -26,7 +26,7 @@ static void put_run(struct fixture *self, uint64_t run, const char *id)
 static void test_a_new_store_has_an_id_and_counters_from_one(void **state)
 {
     struct fixture *self = *state;
-    struct counters counters, put = { 5, 6, 7, 8 };
+    struct counters counters, put = { 5, 6, 7, 8, 9, { 10 } };
     char id[37];
     struct err err;
 
@@ -45,6 +45,8 @@ static void test_a_new_store_has_an_id_and_counters_from_one(void **state)
     fixture_reopen(self);
     assert_string_equal(store_id(self->store), id);
     expect_ok(store_counters(self->store, &counters, &err), &err);
+    assert_int_equal(counters.version_next, 9);
+    assert_int_equal(counters.version_head[0], 10);
     assert_int_equal(counters.run_next, 5);
     assert_int_equal(counters.token_next, 6);
     assert_int_equal(counters.event_next, 7);
@@ -57,7 +59,11 @@ static void test_an_open_batch_is_seen_and_an_aborted_one_is_not(void **state)
     struct counters counters;
     struct err err;
 
-    expect_ok(store_counters_put(self->store, &(struct counters){ 9, 9, 9, 9 }, &err),
+    expect_ok(store_counters_put(
+                  self->store,
+                  &(struct counters){
+                      .run_next = 9, .token_next = 9, .event_next = 9, .node_next = 9 },
+                  &err),
               &err);
     expect_ok(store_counters(self->store, &counters, &err), &err);
     assert_int_equal(counters.run_next, 9);

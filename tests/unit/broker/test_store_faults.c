@@ -375,7 +375,11 @@ static void put_all(struct fixture *self)
                   self->store,
                   &(struct artifact_record){ "sha256:1", "n", 1, 1, 1, 1, 1 }, &err),
               &err);
-    expect_ok(store_counters_put(self->store, &(struct counters){ 2, 2, 2, 2 }, &err),
+    expect_ok(store_counters_put(
+                  self->store,
+                  &(struct counters){
+                      .run_next = 2, .token_next = 2, .event_next = 2, .node_next = 2 },
+                  &err),
               &err);
 }
 
