@@ -44,6 +44,7 @@ struct peer {                     /* a node, by its number */
     char name[NODE_NAME_MAX + 1]; /* also its socket identity; "" for a free number */
     char version[NODE_NAME_MAX + 1];
     struct session session; /* of its last join; stored */
+    uint32_t protocol;      /* agreed with it by its last join */
     bool has_joined;        /* since this broker started */
     struct table classes;   /* class keys that were sent since it joined */
     struct node_mail mail;
@@ -131,6 +132,9 @@ const char *stage_reason(struct broker *broker, struct run_plan *plan, uint64_t 
                          uint32_t stage, const struct stage_row *row);
 
 /* nodes.c */
+/* The node uses a protocol that is not ours: it is asked to join anew. */
+void node_unspoken(struct broker *broker, const char *identity,
+                   const struct message_header *header);
 void node_message(struct broker *broker, const char *identity,
                   const struct message_header *header, const struct link_frame *body);
 struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number);

@@ -18,20 +18,33 @@ static request_handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_VERSIONS] = query_versions,   [MESSAGE_ORIGIN] = query_origin,
 };
 
+/* Answers stand under the protocol of what they answer, so that it is one of the
+ * asker's. */
+static void reply(struct broker *broker, const struct link_frame *identity,
+                  const struct message_header *asked, enum message_type type,
+                  const struct buf *body)
+{
+    struct message_header header = { .protocol = asked->protocol ? asked->protocol
+                                                                 : PROTOCOL_FIRST,
+                                     .type = type,
+                                     .id = asked->id };
+
+    outbox_add(&broker->outbox, identity->data, identity->size, &header, true, body);
+}
+
 static void reply_error(struct broker *broker, const struct link_frame *identity,
-                        uint64_t id, const struct err *err)
+                        const struct message_header *asked, const struct err *err)
 {
     scoped_buf body = { 0 };
 
     message_error_encode(&body, err);
-    outbox_add(&broker->outbox, identity->data, identity->size, MESSAGE_ERROR, id, true,
-               &body);
+    reply(broker, identity, asked, MESSAGE_ERROR, &body);
 }
 
 static void client_message(struct broker *broker, const struct link_message *message,
                            const struct message_header *header)
 {
-    struct request request;
+    struct request request = { 0 };
     struct err err;
     scoped_buf body = { 0 };
 
@@ -40,16 +53,17 @@ static void client_message(struct broker *broker, const struct link_message *mes
     enum rc rc = request_decode(message->frames[2].data, message->frames[2].size,
                                 broker->scratch, &request, &err);
 
+    if (request.speaks.highest == 0)
+        request.speaks = (struct protocol_range){ header->protocol, header->protocol };
     if (rc == RC_OK)
         rc = handlers[header->type](broker, &request, &body, &err);
     if (rc == RC_OK && !buf_ok(&body))
         rc = err_set(&err, RC_FULL, "the answer is larger than %d bytes: ask for less",
                      BUF_LIMIT_DEFAULT);
     if (rc == RC_OK)
-        outbox_add(&broker->outbox, message->frames[0].data, message->frames[0].size,
-                   MESSAGE_OK, header->id, true, &body);
+        reply(broker, &message->frames[0], header, MESSAGE_OK, &body);
     else
-        reply_error(broker, &message->frames[0], header->id, &err);
+        reply_error(broker, &message->frames[0], header, &err);
 }
 
 /* A node's identity is its name; libzmq's own identities begin with a zero byte. */
@@ -78,6 +92,11 @@ static void handle(struct broker *broker, const struct link_message *message)
         rc = err_set(&err, RC_PROTOCOL,
                      "a message has a header and a body; this has %zu frames",
                      message->count - 1);
+    if (rc == RC_UNSUPPORTED && !protocol_has(protocol_ours(), header.protocol)
+        && node_identity(&message->frames[0], name)) {
+        node_unspoken(broker, name, &header);
+        return;
+    }
     if (rc == RC_OK && node_identity(&message->frames[0], name)) {
         node_message(broker, name, &header, &message->frames[2]);
         return;
@@ -88,7 +107,7 @@ static void handle(struct broker *broker, const struct link_message *message)
     if (rc == RC_OK)
         client_message(broker, message, &header);
     else
-        reply_error(broker, &message->frames[0], header.id, &err);
+        reply_error(broker, &message->frames[0], &header, &err);
 }
 
 /* Each message has memory of its own, so that no number of them can use up that of the

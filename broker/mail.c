@@ -57,9 +57,12 @@ void peer_send(struct broker *broker, uint32_t node, enum message_type type,
                const struct buf *body)
 {
     struct peer *peer = &broker->peers[node];
-    uint64_t id = session_stamp(&peer->session, type);
+    struct message_header header = { .protocol = peer->protocol,
+                                     .type = type,
+                                     .id = session_stamp(&peer->session, type),
+                                     .session = peer->session.number };
 
-    outbox_add_in(&broker->outbox, peer->name, peer->session.number, type, id, body);
+    outbox_add(&broker->outbox, peer->name, strlen(peer->name), &header, false, body);
 }
 
 /* The resolved stage as a node needs it: with its secrets. */

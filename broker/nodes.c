@@ -58,7 +58,11 @@ static void welcome(struct broker *broker, uint32_t node)
 {
     scoped_buf body = { 0 };
 
-    pack_map(&body, 3);
+    pack_map(&body, 5);
+    pack_text(&body, "protocol");
+    pack_uint(&body, broker->peers[node].protocol);
+    pack_text(&body, "speaks");
+    protocol_range_pack(&body, protocol_ours());
     pack_text(&body, "bulk");
     pack_text(&body, broker->bulk_at);
     pack_text(&body, "version");
@@ -85,11 +89,23 @@ static enum rc offer_of(struct broker *broker, const struct node_hello *hello,
     return rc;
 }
 
-static void rejoin(struct broker *broker, const char *identity, uint64_t session)
+/* To a node with which nothing is agreed: under the protocol of what it said. */
+static void reply(struct broker *broker, const char *identity, uint32_t protocol,
+                  uint64_t session, enum message_type type, const struct buf *body)
+{
+    struct message_header header = { .protocol = protocol,
+                                     .type = type,
+                                     .session = session };
+
+    outbox_add(&broker->outbox, identity, strlen(identity), &header, false, body);
+}
+
+static void rejoin(struct broker *broker, const char *identity, uint32_t protocol,
+                   uint64_t session)
 {
     struct buf empty = { 0 };
 
-    outbox_add_in(&broker->outbox, identity, session, MESSAGE_REJOIN, 0, &empty);
+    reply(broker, identity, protocol, session, MESSAGE_REJOIN, &empty);
 }
 
 /* Whether what the node says belongs to a session. */
@@ -130,19 +146,43 @@ static void refuse_node(struct broker *broker, const char *name)
                 name, broker->peer_count);
 }
 
+/* Reads a join and finds the protocol for the node. A node that has none in common with
+ * us is told so. */
+static enum rc join_read(struct broker *broker, const char *identity,
+                         const struct message_header *header,
+                         const struct link_frame *body, struct node_hello *hello,
+                         uint32_t *protocol, struct err *err)
+{
+    scoped_buf refusal = { 0 };
+    char them[NODE_NAME_MAX + 16];
+    enum rc rc = node_hello_decode(body->data, body->size, broker->scratch, hello, err);
+
+    if (rc != RC_OK)
+        return rc;
+    if (strcmp(hello->name, identity) != 0)
+        return err_set(err, RC_INVALID, "%s says that its name is %s", identity,
+                       hello->name);
+    if (hello->speaks.highest == 0)
+        hello->speaks = (struct protocol_range){ header->protocol, header->protocol };
+    snprintf(them, sizeof them, "the node %s", identity);
+    rc =
+        protocol_agree("the broker", protocol_ours(), them, hello->speaks, protocol, err);
+    if (rc == RC_OK)
+        return RC_OK;
+    message_error_encode(&refusal, err);
+    reply(broker, identity, header->protocol, 0, MESSAGE_ERROR, &refusal);
+    return rc;
+}
+
 static void on_join(struct broker *broker, const char *identity,
-                    const struct link_frame *body)
+                    const struct message_header *header, const struct link_frame *body)
 {
     struct node_hello hello;
     struct offer offer;
     struct err err;
-    uint32_t number;
-    enum rc rc = node_hello_decode(body->data, body->size, broker->scratch, &hello, &err);
+    uint32_t number, protocol;
 
-    if (rc == RC_OK && strcmp(hello.name, identity) != 0)
-        rc = err_set(&err, RC_INVALID, "%s says that its name is %s", identity,
-                     hello.name);
-    if (rc != RC_OK) {
+    if (join_read(broker, identity, header, body, &hello, &protocol, &err) != RC_OK) {
         if (broker->joins_refused++ < JOINS_TOLD_MAX)
             fprintf(stderr, "brokerd: a node's join is refused: %s\n", err.text);
         return;
@@ -162,7 +202,7 @@ static void on_join(struct broker *broker, const char *identity,
     }
     switch (session_judge(&peer->session, is_open(broker, number), hello.session)) {
     case JOIN_REFUSE:
-        rejoin(broker, peer->name, peer->session.number);
+        rejoin(broker, peer->name, header->protocol, peer->session.number);
         return;
     case JOIN_REPEAT:
         welcome(broker, number);
@@ -172,6 +212,7 @@ static void on_join(struct broker *broker, const char *identity,
     }
     if (offer_of(broker, &hello, &offer) != RC_OK)
         return; /* it asks again after a while */
+    peer->protocol = protocol;
     session_open(broker, number, &hello);
     welcome(broker, number);
     broker_step(broker, &(struct core_input){ .kind = INPUT_JOIN,
@@ -329,7 +370,7 @@ static bool is_heard(struct broker *broker, struct peer *peer,
 
     if (verdict == SESSION_BREAK
         || (verdict == SESSION_SKIP && header->type == MESSAGE_BEAT))
-        rejoin(broker, peer->name, peer->session.number);
+        rejoin(broker, peer->name, header->protocol, peer->session.number);
     return verdict == SESSION_TAKE;
 }
 
@@ -342,6 +383,15 @@ static bool is_put_off(struct broker *broker, const char *identity,
            && unread_is_full(broker->tellings, identity, strlen(identity));
 }
 
+void node_unspoken(struct broker *broker, const char *identity,
+                   const struct message_header *header)
+{
+    uint32_t number;
+    const struct peer *peer = peer_by_name(broker, identity, &number);
+
+    rejoin(broker, identity, header->protocol, peer ? peer->session.number : 0);
+}
+
 void node_message(struct broker *broker, const char *identity,
                   const struct message_header *header, const struct link_frame *body)
 {
@@ -351,15 +401,15 @@ void node_message(struct broker *broker, const char *identity,
 
     if (is_put_off(broker, identity, type)) {
         if (type == MESSAGE_WANT)
-            rejoin(broker, identity, peer ? peer->session.number : 0);
+            rejoin(broker, identity, header->protocol, peer ? peer->session.number : 0);
         return;
     }
     if (type == MESSAGE_JOIN) {
-        on_join(broker, identity, body);
+        on_join(broker, identity, header, body);
         return;
     }
     if (!peer || !is_open(broker, number)) {
-        rejoin(broker, identity, peer ? peer->session.number : 0);
+        rejoin(broker, identity, header->protocol, peer ? peer->session.number : 0);
         return;
     }
     if (!is_heard(broker, peer, header))

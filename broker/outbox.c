@@ -48,36 +48,30 @@ static struct outbox_entry *entry_add(struct outbox *outbox)
 }
 
 void outbox_add(struct outbox *outbox, const void *identity, size_t identity_size,
-                enum message_type type, uint64_t id, bool is_reply,
+                const struct message_header *header, bool is_reply,
                 const struct buf *body)
 {
     struct outbox_entry *entry = entry_add(outbox);
     size_t before;
 
-    entry->id = id;
+    entry->protocol = header->protocol;
+    entry->id = header->id;
     entry->is_reply = is_reply;
     buf_add(&outbox->bytes, identity, identity_size);
     entry->identity_size = identity_size;
     before = outbox->bytes.size;
-    message_header_encode(&outbox->bytes, type, id);
+    message_header_encode(&outbox->bytes, header);
     entry->header_size = outbox->bytes.size - before;
     buf_add(&outbox->bytes, body->data, body->size);
     entry->body_size = body->size;
 }
 
-void outbox_add_in(struct outbox *outbox, const char *node, uint64_t session,
-                   enum message_type type, uint64_t id, const struct buf *body)
+/* The header of an error in the place of what was to be sent. */
+static struct message_header error_header(const struct outbox_entry *entry)
 {
-    struct outbox_entry *entry = entry_add(outbox);
-    size_t before;
-
-    entry->identity_size = strlen(node);
-    buf_add(&outbox->bytes, node, entry->identity_size);
-    before = outbox->bytes.size;
-    message_header_encode_in(&outbox->bytes, session, type, id);
-    entry->header_size = outbox->bytes.size - before;
-    buf_add(&outbox->bytes, body->data, body->size);
-    entry->body_size = body->size;
+    return (struct message_header){ .protocol = entry->protocol,
+                                    .type = MESSAGE_ERROR,
+                                    .id = entry->id };
 }
 
 void outbox_event(struct outbox *outbox, const char *topic, const struct buf *body)
@@ -102,23 +96,25 @@ void outbox_fail(struct outbox *outbox, const struct err *err)
     message_error_encode(&body, err);
     for (size_t i = 0; i < outbox->count; i++) {
         const struct outbox_entry *entry = &outbox->entries[i];
+        struct message_header header = error_header(entry);
 
         if (entry->is_reply)
             outbox_add(&failed, outbox->bytes.data + entry->identity,
-                       entry->identity_size, MESSAGE_ERROR, entry->id, true, &body);
+                       entry->identity_size, &header, true, &body);
     }
     outbox_fini(outbox);
     *outbox = failed;
 }
 
 /* Instead of an answer that is too much for the client. */
-static enum rc refuse(void *requests, const struct link_frame *identity, uint64_t id,
-                      struct err *why)
+static enum rc refuse(void *requests, const struct link_frame *identity,
+                      const struct outbox_entry *entry, struct err *why)
 {
+    struct message_header error = error_header(entry);
     scoped_buf header = { 0 };
     scoped_buf body = { 0 };
 
-    message_header_encode(&header, MESSAGE_ERROR, id);
+    message_header_encode(&header, &error);
     message_error_encode(&body, why);
 
     struct link_frame frames[3] = { *identity,
@@ -129,13 +125,13 @@ static enum rc refuse(void *requests, const struct link_frame *identity, uint64_
 }
 
 static enum rc answer(struct outbox *outbox, void *requests,
-                      const struct link_frame frames[3], uint64_t id)
+                      const struct link_frame frames[3], const struct outbox_entry *entry)
 {
     struct err err;
     enum rc rc = unread_send(outbox->answers, requests, frames, &err);
 
     return rc == RC_NO_MEMORY || (rc == RC_FULL && err.sys == 0)
-               ? refuse(requests, &frames[0], id, &err)
+               ? refuse(requests, &frames[0], entry, &err)
                : rc;
 }
 
@@ -152,7 +148,7 @@ void outbox_send(struct outbox *outbox, void *requests, void *events)
         struct err err;
         enum rc rc = entry->is_event ? link_send(events, frames + 1, 2, &err)
                      : entry->is_reply
-                         ? answer(outbox, requests, frames, entry->id)
+                         ? answer(outbox, requests, frames, entry)
                          : unread_tell(outbox->tellings, requests, frames, &err);
 
         if (rc != RC_OK)

@@ -11,6 +11,7 @@
 struct outbox_entry {
     size_t identity, identity_size, header_size,
         body_size; /* identity: offset into bytes */
+    uint32_t protocol;
     uint64_t id;
     bool is_event, is_reply;
 };
@@ -32,13 +33,10 @@ bool outbox_is_full(const struct outbox *outbox);
 void outbox_init(struct outbox *outbox, struct unread *answers, struct unread *tellings,
                  size_t full);
 void outbox_fini(struct outbox *outbox);
-/* To a peer of the request socket. is_reply: answers request id. */
+/* To a peer of the request socket. is_reply: answers the request with the header's id. */
 void outbox_add(struct outbox *outbox, const void *identity, size_t identity_size,
-                enum message_type type, uint64_t id, bool is_reply,
+                const struct message_header *header, bool is_reply,
                 const struct buf *body);
-/* To a node, with session and number in the header (codecs/wire/session.h). */
-void outbox_add_in(struct outbox *outbox, const char *node, uint64_t session,
-                   enum message_type type, uint64_t id, const struct buf *body);
 /* To all subscribers of topic. */
 void outbox_event(struct outbox *outbox, const char *topic, const struct buf *body);
 void outbox_fail(struct outbox *outbox, const struct err *err);

@@ -64,13 +64,15 @@ enum rc query_status(struct broker *broker, const struct request *request,
                      struct buf *body, struct err *err)
 {
     struct node_view view;
-    uint32_t online = 0;
+    uint32_t online = 0, protocol = 0;
+    enum rc rc = protocol_agree("the broker", protocol_ours(), "the client",
+                                request->speaks, &protocol, err);
 
-    (void)request;
-    (void)err;
+    if (rc != RC_OK)
+        return rc;
     for (uint32_t i = 0; i < broker->peer_count; i++)
         online += core_node(broker->core, i, &view) && view.state == NODE_ONLINE;
-    pack_map(body, 11);
+    pack_map(body, 13);
     field_text(body, "version", SLUICE_VERSION);
     field_text(body, "store", store_id(broker->store));
     field_text(body, "requests", broker->requests_at);
@@ -82,6 +84,9 @@ enum rc query_status(struct broker *broker, const struct request *request,
     field_uint(body, "runs", core_run_next(broker->core) - 1);
     field_uint(body, "event", broker->counters.event_next - 1);
     field_uint(body, "nodes", online);
+    field_uint(body, "protocol", protocol);
+    pack_text(body, "speaks");
+    protocol_range_pack(body, protocol_ours());
     return RC_OK;
 }
 
@@ -615,10 +620,12 @@ enum rc query_nodes(struct broker *broker, const struct request *request,
         (void)core_node(broker->core, i, &view);
         if (store_node(broker->store, i, broker->scratch, &record, err) != RC_OK)
             record = (struct node_record){ 0 };
-        pack_map(body, 10);
+        pack_map(body, 11);
         field_text(body, "name", broker->peers[i].name);
         field_text(body, "state", node_state_name(view.state));
         field_text(body, "version", broker->peers[i].version);
+        field_uint(body, "protocol",
+                   view.state == NODE_ONLINE ? broker->peers[i].protocol : 0);
         field_uint(body, "slots", view.cpu_milli / 1000);
         field_uint(body, "busy", view.attempts);
         field_int(body, "seen",

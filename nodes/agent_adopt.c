@@ -63,13 +63,12 @@ static void adopt(struct agent *agent, struct hand *hand, enum agent_state state
 }
 
 /* An attempt's folder, read into a new hand; NULL when it is not whole. */
-static struct hand *load(struct agent *agent, uint64_t token)
+static struct hand *load(struct agent *agent, uint64_t token, struct err *err)
 {
     struct hand *hand = hand_add(agent, token);
     struct plan_stage *stage;
-    struct err err;
 
-    if (attempt_load(&agent->staging, token, hand->arena, &hand->identity, &stage, &err)
+    if (attempt_load(&agent->staging, token, hand->arena, &hand->identity, &stage, err)
         == RC_OK) {
         hand->stage = stage;
         attempt_pin(&agent->staging, token, stage);
@@ -79,25 +78,29 @@ static struct hand *load(struct agent *agent, uint64_t token)
     return NULL;
 }
 
-static void adopt_folder(struct agent *agent, uint64_t token)
+static enum rc adopt_folder(struct agent *agent, uint64_t token, struct err *why)
 {
-    struct hand *hand = load(agent, token);
+    struct hand *hand = load(agent, token, why);
     struct err err;
 
+    if (!hand && why->rc == RC_UNSUPPORTED)
+        return why->rc; /* not ours to remove */
     if (hand && read_result(agent, hand)) {
         adopt(agent, hand, AGENT_DONE, 0);
-        return;
+        return RC_OK;
     }
     /* The supervisor's list says whether it was started; until then it stays as a hand.
      */
     if (!hand && attempt_remove(&agent->staging, token, &err) != RC_OK)
         fprintf(stderr, "noded: %s\n", err.text);
+    return RC_OK;
 }
 
 enum rc adopt_all(struct agent *agent, struct err *err)
 {
     char path[4200];
     struct dirent *entry;
+    enum rc rc = RC_OK;
 
     snprintf(path, sizeof path, "%s/attempts", agent->settings.directory);
 
@@ -107,15 +110,15 @@ enum rc adopt_all(struct agent *agent, struct err *err)
         return RC_OK;
     if (!folder)
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot read %s", path);
-    while ((entry = readdir(folder)) != NULL) {
+    while (rc == RC_OK && (entry = readdir(folder)) != NULL) {
         char *end;
         uint64_t token = strtoull(entry->d_name, &end, 10);
 
         if (token > 0 && *end == '\0')
-            adopt_folder(agent, token);
+            rc = adopt_folder(agent, token, err);
     }
     closedir(folder);
-    return RC_OK;
+    return rc;
 }
 
 static void adopt_running(struct agent *agent, struct hand *hand, enum agent_state state,

@@ -7,6 +7,7 @@
 
 enum {
     JOIN_REPEAT_US = 2000000,
+    JOIN_REFUSED_US = 60000000, /* a broker that was upgraded is a new connection */
     SCRATCH_MAX = 256 << 20,
 };
 
@@ -18,8 +19,14 @@ void broker_send(struct agent *agent, enum message_type type, const struct buf *
 
     if (!agent->is_joined && message_is_numbered(type))
         return; /* the welcome repeats it */
-    message_header_encode_in(&header, agent->session.number, type,
-                             session_stamp(&agent->session, type));
+    message_header_encode(
+        &header,
+        &(struct message_header){ .protocol = type == MESSAGE_JOIN || !agent->protocol
+                                                  ? protocol_ours().lowest
+                                                  : agent->protocol,
+                                  .type = type,
+                                  .id = session_stamp(&agent->session, type),
+                                  .session = agent->session.number });
     frames[0] = (struct link_frame){ header.data, header.size };
     frames[1] = (struct link_frame){ body->data, body->size };
     /* A full queue or a broker that is away: joins, wants and results are repeated. */
@@ -40,6 +47,7 @@ void broker_join(struct agent *agent)
     node_hello_encode(
         &body, &(struct node_hello){ .name = agent->settings.name,
                                      .version = SLUICE_VERSION,
+                                     .speaks = protocol_ours(),
                                      .cpu_milli = agent_slots(agent) * 1000,
                                      .memory_mb = agent->settings.memory_mb,
                                      .gpus = agent->settings.gpus,
@@ -133,6 +141,7 @@ static void use_told_bulk(struct agent *agent, const char *told)
 static void on_welcome(struct agent *agent, const struct link_frame *body,
                        struct arena *arena)
 {
+    uint32_t protocol = PROTOCOL_FIRST;
     const char *bulk = NULL;
     struct reader reader;
 
@@ -142,15 +151,36 @@ static void on_welcome(struct agent *agent, const struct link_frame *body,
 
         if (bytes_are(key, "timeout"))
             agent->timeout_ms = reader_uint(&reader);
+        else if (bytes_are(key, "protocol"))
+            protocol = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
         else if (bytes_are(key, "bulk"))
             bulk = reader_text(&reader, arena, ENDPOINT_MAX - 1);
         else
             reader_skip(&reader);
     }
+    if (!protocol_has(protocol_ours(), protocol))
+        return; /* it was told what we speak; the join is repeated */
+    if (agent->protocol != protocol)
+        fprintf(stderr, "noded: the broker has taken this node, with protocol %u\n",
+                protocol);
+    agent->protocol = protocol;
     use_told_bulk(agent, bulk);
     agent->is_joined = true;
     agent->next_beat_us = agent->now_us;
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_WELCOME });
+}
+
+/* A broker of a release that is too old or too new for us. What runs goes on; another
+ * broker, or another agent, takes it from here. */
+static void on_refusal(struct agent *agent, const struct link_frame *body)
+{
+    struct err err;
+
+    if (agent->is_joined)
+        return;
+    message_error_decode(body->data, body->size, &err);
+    fprintf(stderr, "noded: the broker refuses this node: %s\n", err.text);
+    agent->next_join_us = agent->now_us + JOIN_REFUSED_US;
 }
 
 static void handle(struct agent *agent, const struct message_header *header,
@@ -173,6 +203,8 @@ static void handle(struct agent *agent, const struct message_header *header,
         on_tokens(agent, body, arena, AGENT_IN_TAKEN);
     else if (type == MESSAGE_WELCOME && is_ours(agent, header))
         on_welcome(agent, body, arena);
+    else if (type == MESSAGE_ERROR)
+        on_refusal(agent, body);
     else if (type == MESSAGE_QUIT)
         agent->is_ending = true;
     else if (type == MESSAGE_REJOIN

@@ -11,7 +11,11 @@ enum { FOLLOW_STEPS_MAX = 64 };
 
 void channel_tell(struct agent *agent, enum channel_kind kind, uint64_t token, int signal)
 {
-    struct channel_message message = { .kind = kind, .token = token, .signal = signal };
+    struct channel_message message = { .kind = kind,
+                                       .token = token,
+                                       .signal = signal,
+                                       .version = agent->channel,
+                                       .speaks = channel_ours() };
     struct err err;
 
     if (channel_send(agent->settings.channel_fd, &message, &err) == RC_OK)
@@ -86,6 +90,23 @@ static void on_lost(struct agent *agent, const struct hand *hand)
     agent_session_begin(agent, 0);
 }
 
+/* The supervisor has told all, or that it is of a release that we cannot work with: then
+ * all stays as it is for an agent that can. */
+static void on_listed(struct agent *agent, const struct channel_message *message)
+{
+    struct protocol_range theirs = message->speaks;
+
+    if (theirs.highest == 0)
+        theirs = (struct protocol_range){ message->version, message->version };
+    if (protocol_agree("this agent", channel_ours(), "the supervisor", theirs,
+                       &agent->channel, &agent->failure)
+        != RC_OK)
+        return;
+    agent->is_listed = true;
+    forget_unstarted(agent);
+    agent_session_begin(agent, 0);
+}
+
 static void on_message(struct agent *agent, const struct channel_message *message)
 {
     struct hand *hand = hand_find(agent, message->token);
@@ -95,9 +116,7 @@ static void on_message(struct agent *agent, const struct channel_message *messag
         return;
     }
     if (message->kind == CHANNEL_LISTED) {
-        agent->is_listed = true;
-        forget_unstarted(agent);
-        agent_session_begin(agent, 0);
+        on_listed(agent, message);
         return;
     }
     if (!agent->is_listed) {
@@ -122,8 +141,10 @@ void channel_drain(struct agent *agent)
     struct err err;
     enum rc rc;
 
-    while ((rc = channel_receive(agent->settings.channel_fd, &message, &err)) == RC_OK)
-        on_message(agent, &message);
+    while ((rc = channel_receive(agent->settings.channel_fd, &message, &err)) == RC_OK
+           || rc == RC_UNSUPPORTED)
+        if (rc == RC_OK)
+            on_message(agent, &message);
     if (rc != RC_NOT_FOUND) {
         fprintf(stderr, "noded: %s\n", err.text);
         agent->is_ending = true;

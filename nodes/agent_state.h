@@ -60,6 +60,8 @@ struct agent {
     uint32_t class_count, class_capacity;
     int signal_fd;
     struct session session;
+    uint32_t protocol;       /* agreed with the broker; 0: not yet */
+    uint32_t channel;        /* and with the supervisor */
     char bulk[ENDPOINT_MAX]; /* in use; "" until the broker told it */
     struct err failure;      /* why another agent has to begin anew; rc RC_OK if not */
     bool is_joined, is_listed, is_ending, has_said_no_namespace, is_draining;

@@ -11,7 +11,7 @@
 static void print_status(const struct sluice_info *info)
 {
     printf("broker     %s\n", info->endpoint);
-    printf("version    %s\n", info->version);
+    printf("version    %s, protocol %" PRIu32 "\n", info->version, info->protocol);
     printf("store      %s\n", info->store);
     if (info->pid)
         printf("process    %" PRIu32 "\n", info->pid);
@@ -38,6 +38,7 @@ static void print_status_json(const struct sluice_info *info)
     json_uint(&json, "runs_active", info->runs_active);
     json_uint(&json, "last_event", info->last_event);
     json_uint(&json, "nodes", info->nodes);
+    json_uint(&json, "protocol", info->protocol);
     json_close(&json, '}');
     json_print(&json, stdout);
 }
@@ -96,6 +97,7 @@ static void print_nodes_json(const struct sluice_nodes *nodes)
         json_uint(&json, "busy", node->busy);
         json_text(&json, "version", node->version);
         json_time(&json, "seen", node->seen_us);
+        json_uint(&json, "protocol", node->protocol);
         json_close(&json, '}');
     }
     json_close(&json, ']');

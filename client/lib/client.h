@@ -19,6 +19,7 @@ struct sluice {
     void *context, *requests;
     struct bulk_client *bulk; /* NULL until it is needed */
     uint32_t timeout_ms;
+    uint32_t protocol; /* of the last status; before it, our lowest */
     uint64_t last_id;
     char endpoint[ENDPOINT_MAX], bulk_endpoint[ENDPOINT_MAX],
         events_endpoint[ENDPOINT_MAX];
@@ -40,6 +41,11 @@ struct reply { /* of the broker; body borrows from message */
 void reply_fini(struct reply *reply); /* a zeroed struct is fine */
 #define scoped_reply __attribute__((cleanup(reply_fini))) struct reply
 
+/* Asks for status, and agrees on a protocol by it. */
+NODISCARD enum rc sluice_greet(struct sluice *sluice, struct reply *reply,
+                               struct err *err);
+/* Where the broker speaks another protocol by now, it is greeted anew, and asked again.
+ */
 NODISCARD enum rc sluice_call(struct sluice *sluice, enum message_type type,
                               const struct request *request, struct reply *reply,
                               struct err *err);

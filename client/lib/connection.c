@@ -30,6 +30,7 @@ struct sluice *sluice_create(const char *endpoint, uint32_t timeout_ms, struct e
     }
     memcpy(sluice->endpoint, endpoint, strlen(endpoint) + 1);
     sluice->timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_DEFAULT_MS;
+    sluice->protocol = protocol_ours().lowest;
     sluice->context = zmq_ctx_new();
     if (!sluice->context
         || link_connect(sluice->context, ZMQ_DEALER, endpoint, NULL, &sluice->requests,
@@ -134,7 +135,12 @@ static enum rc send_request(struct sluice *sluice, enum message_type type,
     scoped_buf body = { 0 };
     struct link_frame frames[2];
 
-    message_header_encode(&header, type, ++sluice->last_id);
+    message_header_encode(
+        &header, &(struct message_header){ .protocol = type == MESSAGE_STATUS
+                                                           ? protocol_ours().lowest
+                                                           : sluice->protocol,
+                                           .type = type,
+                                           .id = ++sluice->last_id });
     request_encode(&body, request);
     if (!buf_ok(&body))
         return err_set(err, RC_INVALID, "the request is larger than %d bytes",
@@ -193,12 +199,53 @@ static enum rc await(struct sluice *sluice, struct reply *reply, struct err *err
                : err_set(err, RC_PROTOCOL, "the broker's answer is neither ok nor error");
 }
 
-enum rc sluice_call(struct sluice *sluice, enum message_type type,
-                    const struct request *request, struct reply *reply, struct err *err)
+static enum rc ask(struct sluice *sluice, enum message_type type,
+                   const struct request *request, struct reply *reply, struct err *err)
 {
     enum rc rc = send_request(sluice, type, request, err);
 
     return rc == RC_OK ? await(sluice, reply, err) : rc;
+}
+
+enum rc sluice_greet(struct sluice *sluice, struct reply *reply, struct err *err)
+{
+    struct request request = { .speaks = protocol_ours() };
+    enum rc rc = ask(sluice, MESSAGE_STATUS, &request, reply, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    struct reader field = reply_field(reply, "protocol");
+    uint64_t protocol = reader_uint(&field);
+
+    /* A broker of before there were ranges tells none. */
+    sluice->protocol =
+        reader_ok(&field) && protocol_has(protocol_ours(), (uint32_t)protocol)
+            ? (uint32_t)protocol
+            : protocol_ours().lowest;
+    return RC_OK;
+}
+
+enum rc sluice_call(struct sluice *sluice, enum message_type type,
+                    const struct request *request, struct reply *reply, struct err *err)
+{
+    uint32_t before = sluice->protocol;
+    scoped_reply greeting = { 0 };
+    struct err refusal;
+    enum rc rc = ask(sluice, type, request, reply, &refusal);
+
+    /* Perhaps the broker was upgraded since, or was never greeted. */
+    if (rc == RC_UNSUPPORTED) {
+        reply_fini(reply);
+        rc = sluice_greet(sluice, &greeting, err);
+        if (rc != RC_OK)
+            return rc;
+        rc = sluice->protocol == before ? RC_UNSUPPORTED
+                                        : ask(sluice, type, request, reply, &refusal);
+    }
+    if (rc != RC_OK)
+        *err = refusal;
+    return rc;
 }
 
 struct reader reply_field(const struct reply *reply, const char *key)

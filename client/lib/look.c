@@ -161,7 +161,7 @@ int sluice_status(struct sluice *sluice, struct sluice_info *info,
         { "nodes", FIELD_UINT32, &read.nodes },
     };
     struct reader reader;
-    enum rc rc = sluice_call(sluice, MESSAGE_STATUS, &(struct request){ 0 }, &reply, err);
+    enum rc rc = sluice_greet(sluice, &reply, err);
 
     if (rc != RC_OK)
         return (int)rc;
@@ -180,6 +180,7 @@ int sluice_status(struct sluice *sluice, struct sluice_info *info,
         read.bulk_endpoint =
             arena_printf(sluice->info, "ipc://%s/run/bulk", sluice->folder);
     }
+    read.protocol = sluice->protocol;
     *info = read;
     return SLUICE_OK;
 }
@@ -438,6 +439,7 @@ int sluice_nodes(struct sluice *sluice, struct sluice_nodes **nodes,
             { "slots", FIELD_UINT32, &node->slots },
             { "busy", FIELD_UINT32, &node->busy },
             { "seen", FIELD_INT, &node->seen_us },
+            { "protocol", FIELD_UINT32, &node->protocol },
         };
 
         read_fields(&reader, arena, fields, COUNT_OF(fields));

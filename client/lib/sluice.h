@@ -82,6 +82,7 @@ struct sluice_info {
     int64_t started_us;
     uint64_t runs_active, runs, last_event;
     uint32_t nodes;
+    uint32_t protocol; /* that is used with it (docs/protocol.md) */
 };
 /* Answered by the broker. Valid until the next call of sluice_status or sluice_close. */
 int sluice_status(struct sluice *sluice, struct sluice_info *info,
@@ -216,6 +217,7 @@ struct sluice_node {
     uint32_t slots, busy;
     const char *version;
     int64_t seen_us;
+    uint32_t protocol; /* that it uses with the broker; 0: away */
 };
 struct sluice_nodes {
     struct sluice_node *nodes;

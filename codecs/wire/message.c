@@ -46,22 +46,33 @@ const char *message_type_name(enum message_type type)
     return (unsigned)type < MESSAGE_TYPE_COUNT ? names[type] : "unknown";
 }
 
-void message_header_encode(struct buf *buf, enum message_type type, uint64_t id)
+bool message_is_timeless(enum message_type type)
 {
-    pack_list(buf, 3);
-    pack_uint(buf, PROTOCOL_VERSION);
-    pack_text(buf, message_type_name(type));
-    pack_uint(buf, id);
+    return type == MESSAGE_STATUS || type == MESSAGE_JOIN || type == MESSAGE_REJOIN
+           || type == MESSAGE_ERROR;
 }
 
-void message_header_encode_in(struct buf *buf, uint64_t session, enum message_type type,
-                              uint64_t id)
+void message_header_encode(struct buf *buf, const struct message_header *header)
 {
-    pack_list(buf, 4);
-    pack_uint(buf, PROTOCOL_VERSION);
-    pack_text(buf, message_type_name(type));
-    pack_uint(buf, id);
-    pack_uint(buf, session);
+    must(header->protocol > 0);
+    pack_list(buf, header->session ? 4 : 3);
+    pack_uint(buf, header->protocol);
+    pack_text(buf, message_type_name(header->type));
+    pack_uint(buf, header->id);
+    if (header->session)
+        pack_uint(buf, header->session);
+}
+
+static enum rc protocol_check(const struct message_header *header, struct err *err)
+{
+    struct protocol_range ours = protocol_ours();
+
+    if (protocol_has(ours, header->protocol) || message_is_timeless(header->type))
+        return RC_OK;
+    return err_set(err, RC_UNSUPPORTED,
+                   "protocol %u is not spoken here, but %u to %u: greet anew with status "
+                   "or join",
+                   header->protocol, ours.lowest, ours.highest);
 }
 
 enum rc message_header_decode(const void *bytes, size_t size,
@@ -82,19 +93,16 @@ enum rc message_header_decode(const void *bytes, size_t size,
     struct reader behind = reader; /* what is there may be something else */
     uint64_t session = size_of_list > 3 ? reader_uint(&behind) : 0;
 
-    if (!reader_ok(&reader))
+    if (!reader_ok(&reader) || protocol == 0)
         return err_set(err, RC_PROTOCOL,
                        "message header: want a list [protocol, type, id]");
     header->protocol = protocol;
     header->id = id;
     header->session = session;
-    if (protocol != PROTOCOL_VERSION)
-        return err_set(err, RC_UNSUPPORTED, "protocol %u is not spoken here; speak %d",
-                       protocol, PROTOCOL_VERSION);
     for (unsigned i = 0; i < MESSAGE_TYPE_COUNT; i++)
         if (bytes_are(type, names[i])) {
             header->type = (enum message_type)i;
-            return RC_OK;
+            return protocol_check(header, err);
         }
     return err_set(err, RC_UNSUPPORTED,
                    "message type \"%.*s\" is not known to this version",
@@ -150,7 +158,8 @@ void request_encode(struct buf *buf, const struct request *request)
         count += numbers[i].number != 0;
     count += (size_t)request->yes + request->force + request->task
              + (request->stage != NULL) + (request->text != NULL)
-             + (request->submission != NULL) + (request->plan.size > 0);
+             + (request->submission != NULL) + (request->plan.size > 0)
+             + (request->speaks.highest > 0);
     pack_map(buf, count);
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         if (numbers[i].number != 0) {
@@ -185,6 +194,10 @@ void request_encode(struct buf *buf, const struct request *request)
         pack_text(buf, "plan");
         pack_bytes(buf, request->plan.data, request->plan.size);
     }
+    if (request->speaks.highest > 0) {
+        pack_text(buf, "speaks");
+        protocol_range_pack(buf, request->speaks);
+    }
 }
 
 static void request_field(struct reader *reader, struct arena *arena, struct bytes key,
@@ -216,6 +229,8 @@ static void request_field(struct reader *reader, struct arena *arena, struct byt
         request->text = reader_text(reader, arena, PLAN_NAME_MAX);
     else if (bytes_are(key, "plan"))
         request->plan = reader_bytes(reader);
+    else if (bytes_are(key, "speaks"))
+        request->speaks = protocol_range_read(reader);
     else if (bytes_are(key, "submission")) {
         struct bytes bytes = reader_bytes(reader);
 

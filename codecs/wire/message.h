@@ -10,8 +10,9 @@
 
 #include "codecs/pack/pack.h"
 #include "codecs/plan/plan.h"
+#include "codecs/wire/protocol_range.h"
 
-enum { PROTOCOL_VERSION = 1, MESSAGE_BODY_MAX = 64 << 20 };
+enum { MESSAGE_BODY_MAX = 64 << 20 };
 
 enum message_type {
     /* client to broker; each is answered by MESSAGE_OK or MESSAGE_ERROR */
@@ -57,6 +58,9 @@ enum message_type {
 };
 
 const char *message_type_name(enum message_type type);
+/* Whether the message has one form in every protocol, so that peers which have not agreed
+ * on one, or cannot, understand it: status, join, rejoin, error. */
+bool message_is_timeless(enum message_type type);
 
 struct message_header {
     uint32_t protocol;
@@ -64,11 +68,10 @@ struct message_header {
     uint64_t id;
     uint64_t session; /* between node and broker (session.h); 0: none */
 };
-void message_header_encode(struct buf *buf, enum message_type type, uint64_t id);
-void message_header_encode_in(struct buf *buf, uint64_t session, enum message_type type,
-                              uint64_t id);
-/* RC_PROTOCOL for bytes that are no header, RC_UNSUPPORTED for another protocol or an
- * unknown type (id is set then, so that the asker can be told). */
+void message_header_encode(struct buf *buf, const struct message_header *header);
+/* RC_PROTOCOL for bytes that are no header, RC_UNSUPPORTED for an unknown type, or a
+ * protocol that is not ours where that counts (protocol, id and session are set then, so
+ * that the asker can be told). */
 NODISCARD enum rc message_header_decode(const void *bytes, size_t size,
                                         struct message_header *header, struct err *err);
 
@@ -83,10 +86,11 @@ enum rc message_error_decode(const void *bytes, size_t size, struct err *err);
 struct request {
     uint64_t run, index, first, since, before;
     uint32_t limit, attempt;
-    bool yes, force, task;     /* task: index is meant */
-    const char *stage, *text;  /* in the arena; NULL if absent */
-    const uint8_t *submission; /* 16 bytes, borrowed; NULL if absent */
-    struct bytes plan;         /* borrowed; size 0 if absent */
+    bool yes, force, task;        /* task: index is meant */
+    const char *stage, *text;     /* in the arena; NULL if absent */
+    const uint8_t *submission;    /* 16 bytes, borrowed; NULL if absent */
+    struct bytes plan;            /* borrowed; size 0 if absent */
+    struct protocol_range speaks; /* 0 if absent */
 };
 void request_encode(struct buf *buf, const struct request *request);
 NODISCARD enum rc request_decode(const void *bytes, size_t size, struct arena *arena,
@@ -104,10 +108,11 @@ enum {
 
 struct node_hello {
     const char *name, *version; /* name: 1 to NODE_NAME_MAX of letters, digits and ._- */
-    uint32_t cpu_milli;         /* thousandths of CPUs offered */
-    uint32_t memory_mb;         /* 0: not limited */
-    uint64_t gpus;              /* bit i: device i is offered */
-    const char **labels;        /* environments that the node serves */
+    struct protocol_range speaks; /* 0 if absent */
+    uint32_t cpu_milli;           /* thousandths of CPUs offered */
+    uint32_t memory_mb;           /* 0: not limited */
+    uint64_t gpus;                /* bit i: device i is offered */
+    const char **labels;          /* environments that the node serves */
     size_t label_count;
     bool takes_any_label; /* serves every environment: the node of a private broker */
     uint64_t

@@ -69,7 +69,13 @@ static void read_labels(struct reader *reader, struct arena *arena,
 
 void node_hello_encode(struct buf *buf, const struct node_hello *hello)
 {
-    pack_map(buf, 9);
+    bool has_range = hello->speaks.highest > 0;
+
+    pack_map(buf, 9 + has_range);
+    if (has_range) {
+        pack_text(buf, "speaks");
+        protocol_range_pack(buf, hello->speaks);
+    }
     pack_text(buf, "session");
     pack_uint(buf, hello->session);
     pack_text(buf, "name");
@@ -97,6 +103,8 @@ static void hello_field(struct reader *reader, struct arena *arena, struct bytes
         hello->name = reader_text(reader, arena, NODE_NAME_MAX);
     else if (bytes_are(key, "version"))
         hello->version = reader_text(reader, arena, NODE_NAME_MAX);
+    else if (bytes_are(key, "speaks"))
+        hello->speaks = protocol_range_read(reader);
     else if (bytes_are(key, "session"))
         hello->session = reader_uint(reader);
     else if (bytes_are(key, "cpu"))

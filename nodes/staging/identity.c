@@ -80,9 +80,12 @@ static const char *read_name(struct reader *reader, struct arena *arena)
 }
 
 static struct bytes read_fields(struct reader *reader, struct arena *arena,
-                                struct attempt_identity *identity)
+                                struct attempt_identity *identity, uint64_t *version)
 {
-    if (reader_list(reader) != IDENTITY_FIELDS || reader_uint(reader) != IDENTITY_VERSION)
+    size_t count = reader_list(reader);
+
+    *version = reader_uint(reader);
+    if (count < IDENTITY_FIELDS || *version != IDENTITY_VERSION)
         reader_fail(reader);
     identity->token = reader_uint(reader);
     identity->run_number = reader_uint(reader);
@@ -101,7 +104,12 @@ static struct bytes read_fields(struct reader *reader, struct arena *arena,
     identity->code.commit = read_name(reader, arena);
     identity->code.branch = read_name(reader, arena);
     identity->code.is_dirty = reader_bool(reader);
-    return reader_bytes(reader);
+
+    struct bytes packed = reader_bytes(reader);
+
+    for (size_t i = IDENTITY_FIELDS; i < count && reader_ok(reader); i++)
+        reader_skip(reader);
+    return packed;
 }
 
 enum rc attempt_load(const struct staging *staging, uint64_t token, struct arena *arena,
@@ -111,6 +119,7 @@ enum rc attempt_load(const struct staging *staging, uint64_t token, struct arena
     scoped_fd int folder = -1;
     struct attempt_identity read = { 0 };
     struct reader reader;
+    uint64_t version = 0;
     scoped_buf buf = { 0 };
 
     buf_init(&buf, IDENTITY_MAX);
@@ -123,7 +132,14 @@ enum rc attempt_load(const struct staging *staging, uint64_t token, struct arena
         return rc;
     reader_init(&reader, buf.data, buf.size);
 
-    struct bytes packed = read_fields(&reader, arena, &read);
+    struct bytes packed = read_fields(&reader, arena, &read, &version);
+
+    if (version > IDENTITY_VERSION)
+        return err_set(
+            err, RC_UNSUPPORTED,
+            "attempts/%lu/identity has version %lu, and this noded reads %d at "
+            "most: start the newer noded again",
+            (unsigned long)token, (unsigned long)version, IDENTITY_VERSION);
 
     if (!reader_at_end(&reader) || read.token != token || !read.run_id
         || !read.execution_id || !read.project_id)

@@ -72,7 +72,8 @@ void attempt_pin(const struct staging *staging, uint64_t token,
 
 /* Reads identity and stage of a folder back, after a restart of the agent. The stage is
  * what this one task sees of it: its parameters have the task's values, and it has no
- * sweep. RC_NOT_FOUND, RC_CORRUPT, RC_PROTOCOL. */
+ * sweep. RC_NOT_FOUND, RC_CORRUPT, RC_PROTOCOL; RC_UNSUPPORTED: a newer
+ * release made it. */
 NODISCARD enum rc attempt_load(const struct staging *staging, uint64_t token,
                                struct arena *arena, struct attempt_identity *identity,
                                struct plan_stage **stage, struct err *err);

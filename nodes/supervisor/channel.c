@@ -5,14 +5,21 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { CHANNEL_VERSION = 1, CHANNEL_FIELDS = 16 };
+enum { CHANNEL_FIELDS = 16 };
+
+static bool is_timeless(enum channel_kind kind)
+{
+    return kind == CHANNEL_LIST || kind == CHANNEL_LISTED;
+}
 
 void channel_pack(struct buf *buf, const struct channel_message *message)
 {
     const struct usage *usage = &message->usage;
 
-    pack_list(buf, CHANNEL_FIELDS);
-    pack_uint(buf, CHANNEL_VERSION);
+    bool has_range = is_timeless(message->kind) && message->speaks.highest > 0;
+
+    pack_list(buf, CHANNEL_FIELDS + has_range);
+    pack_uint(buf, message->version ? message->version : channel_ours().lowest);
     pack_uint(buf, message->kind);
     pack_uint(buf, message->token);
     pack_int(buf, message->pid);
@@ -30,6 +37,8 @@ void channel_pack(struct buf *buf, const struct channel_message *message)
     pack_uint(buf, usage->read_bytes);
     pack_uint(buf, usage->written_bytes);
     pack_string(buf, message->text, strnlen(message->text, CHANNEL_TEXT_MAX - 1));
+    if (has_range)
+        protocol_range_pack(buf, message->speaks);
 }
 
 enum rc channel_send(int fd, const struct channel_message *message, struct err *err)
@@ -70,9 +79,12 @@ bool channel_unpack(struct reader *reader, struct channel_message *message)
     size_t count = reader_list(reader);
 
     *message = (struct channel_message){ 0 };
-    if (count < CHANNEL_FIELDS || reader_uint(reader) < CHANNEL_VERSION)
-        reader_fail(reader);
+    message->version = (uint32_t)reader_uint_max(reader, UINT32_MAX);
     message->kind = (enum channel_kind)reader_uint_max(reader, CHANNEL_KIND_COUNT - 1);
+    if (count < CHANNEL_FIELDS || message->version == 0
+        || (!is_timeless(message->kind)
+            && !protocol_has(channel_ours(), message->version)))
+        reader_fail(reader);
     message->token = reader_uint(reader);
     message->pid = read_int(reader);
     message->signal = read_int(reader);
@@ -96,6 +108,10 @@ bool channel_unpack(struct reader *reader, struct channel_message *message)
         reader_fail(reader);
     else if (text.size > 0)
         memcpy(message->text, text.data, text.size);
+    if (count > CHANNEL_FIELDS && is_timeless(message->kind)) {
+        message->speaks = protocol_range_read(reader);
+        count--;
+    }
     for (size_t i = CHANNEL_FIELDS; i < count && reader_ok(reader); i++)
         reader_skip(reader);
     return reader_at_end(reader);
@@ -124,10 +140,14 @@ enum rc channel_receive(int fd, struct channel_message *message, struct err *err
         return err_set(err, RC_PROTOCOL, "channel of the supervisor: %zd bytes, above %d",
                        got, CHANNEL_PACKET_MAX);
     reader_init(&reader, packet, (size_t)got);
-    if (!channel_unpack(&reader, &fresh))
+    if (!channel_unpack(&reader, &fresh)) {
+        if (fresh.version > 0 && !protocol_has(channel_ours(), fresh.version))
+            return err_set(err, RC_UNSUPPORTED,
+                           "channel of the supervisor: a message of version %u",
+                           fresh.version);
         return err_set(err, RC_PROTOCOL,
-                       "channel of the supervisor: no message of version %d, at byte %zu",
-                       CHANNEL_VERSION, reader.at);
+                       "channel of the supervisor: no message, at byte %zu", reader.at);
+    }
     *message = fresh;
     return RC_OK;
 }

@@ -1,14 +1,19 @@
 /* channel.h - what agent and supervisor say to each other, over a SOCK_SEQPACKET pair.
  *
  * One packet is one message: a msgpack list that starts with a version, so that an agent
- * may be newer than the supervisor that restarts it. The supervisor never blocks on a
- * slow agent: what does not fit is sent when the socket is writable again, from its table
- * of attempts; an attempt that ended meanwhile is then told by its end alone, without the
- * start. STARTED, FAILED, EXITED and LOST state a fact and may be told more than once,
- * always so after LIST. The keeper of an attempt (keeper.h) uses the same messages. */
+ * may be newer than the supervisor that restarts it. LIST and LISTED have one form in
+ * every version and carry the versions that each side speaks; from there on both use the
+ * highest that they have in common. Until then the supervisor uses its lowest, and the
+ * agent skips what it cannot read: LIST has all of it told again. The supervisor never
+ * blocks on a slow agent: what does not fit is sent when the socket is writable again,
+ * from its table of attempts; an attempt that ended meanwhile is then told by its end
+ * alone, without the start. STARTED, FAILED, EXITED and LOST state a fact and may be told
+ * more than once, always so after LIST. The keeper of an attempt (keeper.h) uses the same
+ * messages. */
 #pragma once
 
 #include "codecs/pack/pack.h"
+#include "codecs/wire/protocol_range.h"
 #include "codecs/wire/result.h"
 
 enum channel_kind {
@@ -45,6 +50,8 @@ struct channel_message {
         start_ticks; /* STARTED, keeper to supervisor: field 22 of /proc/<pid>/stat */
     struct usage usage;
     char text[CHANNEL_TEXT_MAX];
+    uint32_t version;             /* written under it; 0: the lowest of ours */
+    struct protocol_range speaks; /* LIST, LISTED; in others not sent */
 };
 
 enum { CHANNEL_PACKET_MAX = 1024 };
@@ -53,11 +60,12 @@ enum { CHANNEL_PACKET_MAX = 1024 };
 NODISCARD enum rc channel_send(int fd, const struct channel_message *message,
                                struct err *err);
 /* RC_NOT_FOUND when nothing is there on a non-blocking socket, RC_UNREACHABLE at the end,
- * RC_PROTOCOL when the packet is not a message. */
+ * RC_PROTOCOL when the packet is not a message, RC_UNSUPPORTED when it is one of a
+ * version that is not ours. */
 NODISCARD enum rc channel_receive(int fd, struct channel_message *message,
                                   struct err *err);
 
 /* The same list as bytes, for the journal. channel_unpack: false when the reader failed;
- * message is then undefined. */
+ * message is then undefined, but for its version (0: not even that was read). */
 void channel_pack(struct buf *buf, const struct channel_message *message);
 NODISCARD bool channel_unpack(struct reader *reader, struct channel_message *message);

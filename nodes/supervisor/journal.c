@@ -99,28 +99,38 @@ static enum rc header_append(struct journal *journal, struct err *err)
     return file_append(&journal->file, journal->path, header, sizeof header, err);
 }
 
-/* Reads one record at journal->file.size and moves behind it; false at the end of what
- * is whole. */
-static bool record_read(struct journal *journal, struct channel_message *record)
+/* Reads one record at journal->file.size and moves behind it; RC_NOT_FOUND at the end of
+ * what is whole. One that is whole and cannot be read is not an end: a newer release may
+ * have written it. */
+static enum rc record_read(struct journal *journal, struct channel_message *record,
+                           struct err *err)
 {
     unsigned char head[RECORD_HEAD], body[JOURNAL_ROOM];
     struct file *file = &journal->file;
     struct reader reader;
 
     if (pread(file->fd, head, sizeof head, (off_t)file->size) != RECORD_HEAD)
-        return false;
+        return RC_NOT_FOUND;
 
     uint32_t size = get32(head);
 
     if (size == 0 || size > sizeof body - RECORD_HEAD
         || pread(file->fd, body, size, (off_t)file->size + RECORD_HEAD) != (ssize_t)size
         || crc32_of(body, size) != get32(head + 4))
-        return false;
+        return RC_NOT_FOUND;
     reader_init(&reader, body, size);
-    if (!channel_unpack(&reader, record))
-        return false;
+    if (!channel_unpack(&reader, record)) {
+        if (record->version > channel_ours().highest)
+            return err_set(
+                err, RC_UNSUPPORTED,
+                "%s: a record has version %u, and this noded reads %u at most: "
+                "start the newer noded again",
+                journal->path, record->version, channel_ours().highest);
+        return err_set(err, RC_CORRUPT, "%s: the record at byte %lu does not decode",
+                       journal->path, (unsigned long)file->size);
+    }
     file->size += RECORD_HEAD + size;
-    return true;
+    return RC_OK;
 }
 
 static enum rc journal_load(struct journal *journal,
@@ -131,6 +141,7 @@ static enum rc journal_load(struct journal *journal,
     char header[HEADER_SIZE];
     struct channel_message record;
     ssize_t got = pread(journal->file.fd, header, sizeof header, 0);
+    enum rc rc;
 
     if (got < 0)
         return err_set_sys(err, RC_IO, errno, "%s", journal->path);
@@ -146,8 +157,10 @@ static enum rc journal_load(struct journal *journal,
                        journal->path);
     *same_boot = memcmp(header + sizeof magic, journal->boot, BOOT_SIZE) == 0;
     journal->file.size = HEADER_SIZE;
-    while (record_read(journal, &record))
+    while ((rc = record_read(journal, &record, err)) == RC_OK)
         visit(context, &record);
+    if (rc != RC_NOT_FOUND)
+        return rc;
     if (ftruncate(journal->file.fd, (off_t)journal->file.size) != 0)
         return err_set_sys(err, RC_IO, errno, "%s: cannot cut the tail", journal->path);
     return RC_OK;

@@ -8,7 +8,10 @@
  * Format: 8 bytes "sluicej1", 40 bytes boot id padded with NUL, then records: length and
  * CRC-32 (both little-endian 32 bit; the CRC of the body) and the body, a message as in
  * channel.h. Kinds: START (accepted, no process yet), STARTED, FAILED, EXITED, LOST,
- * FORGET. Bytes after the last whole record are cut when the file is opened. */
+ * FORGET. Bytes after the last whole record are cut when the file is opened. Records are
+ * written under the lowest version of the channel that we speak, so that an older release
+ * reads them, too; one of a version that is not known is refused, and the file stays as
+ * it is. */
 #pragma once
 
 #include "nodes/supervisor/channel.h"
@@ -18,7 +21,8 @@ struct journal;
 enum { JOURNAL_ROOM = 1100 }; /* bytes, above the size of every record */
 
 /* Calls visit for each record, oldest first. *same_boot: the records were written since
- * the last boot. RC_CORRUPT when the file is something else; RC_IO, RC_NO_MEMORY. */
+ * the last boot. RC_CORRUPT when the file is something else, RC_UNSUPPORTED when a newer
+ * release wrote it; RC_IO, RC_NO_MEMORY. */
 struct journal *journal_open(const char *path,
                              void (*visit)(void *context,
                                            const struct channel_message *record),

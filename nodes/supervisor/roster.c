@@ -27,9 +27,10 @@ struct roster {
     struct journal *journal;
     struct sandbox *sandbox; /* NULL: not permitted, or not prepared */
     struct memory_watch memory;
-    size_t running;  /* attempts with a keeper */
-    size_t orphaned; /* attempts with is_orphaned */
-    bool is_listing; /* LISTED is owed once nobody waits to be told */
+    size_t running;   /* attempts with a keeper */
+    size_t orphaned;  /* attempts with is_orphaned */
+    uint32_t version; /* of the channel to the agent; 0: not agreed yet */
+    bool is_listing;  /* LISTED is owed once nobody waits to be told */
     bool is_journal_stale;
     bool has_failed; /* while the journal is read */
     pid_t agent;     /* for the search for what dead keepers left */
@@ -322,8 +323,9 @@ static void tell_visit(void *context, struct attempt *attempt)
         attempts_tell(roster->attempts, attempt);
 }
 
-void roster_list(struct roster *roster)
+void roster_list(struct roster *roster, uint32_t version)
 {
+    roster->version = version;
     attempts_each(roster->attempts, tell_visit, roster);
     roster->is_listing = true;
 }
@@ -438,12 +440,15 @@ void roster_children_changed(struct roster *roster, pid_t agent)
 
 enum rc roster_tell(struct roster *roster, int fd, struct err *err)
 {
-    struct channel_message listed = { .kind = CHANNEL_LISTED };
+    struct channel_message listed = { .kind = CHANNEL_LISTED, .speaks = channel_ours() };
     struct attempt *attempt;
     enum rc rc = RC_OK;
 
     while (rc == RC_OK && (attempt = attempts_waiting(roster->attempts))) {
-        rc = channel_send(fd, &attempt->fact, err);
+        struct channel_message fact = attempt->fact;
+
+        fact.version = roster->version;
+        rc = channel_send(fd, &fact, err);
         if (rc == RC_OK)
             attempts_told(roster->attempts, attempt);
     }

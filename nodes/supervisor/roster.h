@@ -35,7 +35,9 @@ NODISCARD enum rc roster_start(struct roster *roster, uint64_t token, struct err
 void roster_signal(struct roster *roster, uint64_t token, int signal);
 void roster_signal_all(struct roster *roster, int signal);
 void roster_forget(struct roster *roster, uint64_t token);
-void roster_list(struct roster *roster); /* all are told again, then LISTED */
+/* version: of the channel, agreed. */
+void roster_list(struct roster *roster,
+                 uint32_t version); /* all are told again, then LISTED */
 size_t roster_running(const struct roster *roster);
 
 /* The keeper of this attempt (data.ptr) can be read. */

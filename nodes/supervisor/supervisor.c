@@ -104,6 +104,7 @@ static enum rc signals_watch(struct supervisor *self, struct err *err)
     sigaddset(&watched, SIGTERM);
     sigaddset(&watched, SIGINT);
     sigaddset(&watched, SIGHUP);
+    sigaddset(&watched, SIGUSR1);
     blocked = watched;
     sigaddset(&blocked, SIGPIPE);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
@@ -159,6 +160,27 @@ static void command_refuse(struct supervisor *self, uint64_t token, const struct
              err->text);
 }
 
+/* Agrees on a version with an agent, which may be of another release, and tells it all.
+ * One with which we have none in common learns ours, and ends. */
+static void list(struct supervisor *self, const struct channel_message *command)
+{
+    struct protocol_range theirs = command->speaks;
+    uint32_t version;
+    struct err err;
+
+    if (theirs.highest == 0)
+        theirs = (struct protocol_range){ command->version, command->version };
+    if (protocol_agree("the supervisor", channel_ours(), "the agent", theirs, &version,
+                       &err)
+        == RC_OK) {
+        roster_list(self->roster, version);
+        return;
+    }
+    fprintf(stderr, "supervisor: %s\n", err.text);
+    self->refusal =
+        (struct channel_message){ .kind = CHANNEL_LISTED, .speaks = channel_ours() };
+}
+
 static void command_apply(struct supervisor *self, const struct channel_message *command)
 {
     struct err err;
@@ -175,7 +197,7 @@ static void command_apply(struct supervisor *self, const struct channel_message 
         roster_forget(self->roster, command->token);
         break;
     case CHANNEL_LIST:
-        roster_list(self->roster);
+        list(self, command);
         break;
     case CHANNEL_STARTED:
     case CHANNEL_FAILED:
@@ -203,6 +225,10 @@ static void agent_ready(struct supervisor *self)
 
         if (rc == RC_OK) {
             command_apply(self, &command);
+            continue;
+        }
+        if (rc == RC_UNSUPPORTED) {
+            fprintf(stderr, "supervisor: %s is skipped\n", err.text);
             continue;
         }
         if (rc == RC_PROTOCOL) {
@@ -319,6 +345,14 @@ static void stop_asked(struct supervisor *self)
     }
 }
 
+/* SIGUSR1: the agent begins anew, from the program as it is now. It loses nothing by a
+ * sudden end, so there is no other one. */
+static void agent_signal(struct supervisor *self, int signal)
+{
+    if (self->agent.pid > 0 && (signal == SIGHUP || self->stage == STAGE_RUN))
+        kill(self->agent.pid, signal == SIGHUP ? SIGHUP : SIGKILL);
+}
+
 static void signals_ready(struct supervisor *self)
 {
     struct signalfd_siginfo info;
@@ -326,9 +360,9 @@ static void signals_ready(struct supervisor *self)
     while (read(self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD)
             children_reap(self);
-        else if (info.ssi_signo == SIGHUP && self->agent.pid > 0)
-            kill(self->agent.pid, SIGHUP);
-        else if (info.ssi_signo != SIGHUP)
+        else if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1)
+            agent_signal(self, (int)info.ssi_signo);
+        else
             stop_asked(self);
     }
 }

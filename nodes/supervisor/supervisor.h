@@ -26,6 +26,7 @@ enum { SUPERVISOR_CHANNEL_FD = 3 };
 
 /* Runs until SIGTERM or SIGINT (passes it on to the agent, waits for it, then ends the
  * tasks that still run: SIGTERM, stop_grace_ms, SIGKILL) or until the agent exits with
- * status 0. A second one kills the agent and the tasks. SIGHUP is passed on. Returns the
+ * status 0. A second one kills the agent and the tasks. SIGHUP is passed on; SIGUSR1
+ * ends the agent, so that a new one begins, perhaps of another release. Returns the
  * process exit status. Fails at once if another supervisor holds <directory>/lock. */
 int supervisor_run(const struct supervisor_options *options);

@@ -276,8 +276,28 @@ static unsigned count_left(const struct world *world)
     return left;
 }
 
+/* What a sanitizer or must() wrote into the log of a party. */
+static unsigned count_reports(const struct party *party)
+{
+    static const char *const marks[] = { "Sanitizer", "runtime error:", "bug: " };
+    FILE *log = fopen(party->log, "re");
+    unsigned reports = 0;
+    char line[1000];
+
+    while (log && fgets(line, sizeof line, log))
+        for (size_t i = 0; i < COUNT_OF(marks); i++)
+            if (strstr(line, marks[i])) {
+                printf("FAULT: %s: %s", party->log, line);
+                reports++;
+            }
+    if (log)
+        fclose(log);
+    return reports;
+}
+
 unsigned world_stop(struct world *world)
 {
+    struct party *party;
     unsigned left = 0;
 
     party_kill(&world->client);
@@ -286,6 +306,8 @@ unsigned world_stop(struct world *world)
     for (unsigned i = 0; i < world->node_count; i++)
         left += stop(&world->nodes[i]);
     left += stop(&world->broker);
+    for (size_t i = 0; (party = world_party(world, i)); i++)
+        left += count_reports(party);
     return left + count_left(world);
 }
 

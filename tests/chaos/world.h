@@ -33,7 +33,8 @@ void world_watched(const struct world *world, unsigned watcher, char path[PATH_M
 /* Every party, one after the other; NULL after the last. */
 struct party *world_party(struct world *world, size_t index);
 /* SIGTERM to nodes, then to the broker; SIGKILL to what does not end in time. The number
- * of those, and of processes that were left behind by tasks. */
+ * of those, of processes that were left behind by tasks, and of reports of sanitizers and
+ * of must() in the logs. */
 unsigned world_stop(struct world *world);
 /* The namespaces, and the folder if it is not to be kept. */
 void world_destroy(struct world *world, bool is_kept);

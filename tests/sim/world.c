@@ -187,10 +187,10 @@ void sim_post(struct sim *sim, int from, int to, uint64_t session, enum message_
         must(letter != NULL);
         letter->from = from;
         letter->to = to;
-        if (to >= PARTY_CLIENT || from >= PARTY_CLIENT)
-            message_header_encode(&letter->header, type, id);
-        else
-            message_header_encode_in(&letter->header, session, type, id);
+        message_header_encode(
+            &letter->header,
+            &(struct message_header){
+                .protocol = PROTOCOL_FIRST, .type = type, .id = id, .session = session });
         buf_add(&letter->body, body->data, body->size);
         must(buf_ok(&letter->header) && buf_ok(&letter->body));
         send_one(sim, letter);

@@ -69,7 +69,9 @@ static bool say_message(void *socket, enum message_type type, uint64_t id,
 {
     scoped_buf header = { 0 };
 
-    message_header_encode(&header, type, id);
+    message_header_encode(
+        &header,
+        &(struct message_header){ .protocol = PROTOCOL_FIRST, .type = type, .id = id });
     return say(socket, header.data, header.size, body->data ? (void *)body->data : "",
                body->size);
 }
@@ -315,7 +317,9 @@ static void attack_huge(struct attack *attack)
     scoped_buf header = { 0 };
 
     must(huge != NULL);
-    message_header_encode(&header, MESSAGE_VIEW, 1);
+    message_header_encode(&header, &(struct message_header){ .protocol = PROTOCOL_FIRST,
+                                                             .type = MESSAGE_VIEW,
+                                                             .id = 1 });
     for (int i = 0; i < 6; i++) {
         say(client, header.data, header.size, huge, FRAME_HUGE);
         if (!hear(client))

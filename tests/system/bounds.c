@@ -90,7 +90,9 @@ static void say(void *socket, enum message_type type, uint64_t id, const struct 
 {
     scoped_buf header = { 0 };
 
-    message_header_encode(&header, type, id);
+    message_header_encode(
+        &header,
+        &(struct message_header){ .protocol = PROTOCOL_FIRST, .type = type, .id = id });
     if (zmq_send(socket, header.data, header.size, ZMQ_SNDMORE) < 0
         || zmq_send(socket, body->data, body->size, 0) < 0)
         fail("the broker does not take what is sent", zmq_strerror(zmq_errno()));

@@ -60,9 +60,10 @@ start_node() { # NAME [OPTION...]
     services="$services $node_pid"
 }
 
-# Waits until a line that holds the text is in the file that somebody appends to.
-await_line() { # TEXT FILE
-    timeout 60 tail -n +1 -F "$2" 2>/dev/null | grep -m 1 -q -F -e "$1" ||
+# Waits until a line that holds the text is in the file that somebody appends to, from the
+# given line on.
+await_line() { # TEXT FILE [LINE]
+    timeout 60 tail -n "+${3-1}" -F "$2" 2>/dev/null | grep -m 1 -q -F -e "$1" ||
         fail "\"$1\" never came in $2"
 }
 

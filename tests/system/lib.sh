@@ -135,10 +135,11 @@ last_run() {
     value runs.0.number ls -n 1
 }
 
-# Waits until there is an event with such a topic; gives up after a minute.
-await_event() { # TOPIC-END
+# Waits until there is an event with such a topic, after the one with that number; gives up
+# after a minute.
+await_event() { # TOPIC-END [NUMBER]
     mkfifo "$scratch/awaited"
-    "$SLUICE" watch --since 0 --json >"$scratch/awaited" 2>/dev/null &
+    "$SLUICE" watch --since "${2-0}" --json >"$scratch/awaited" 2>/dev/null &
     awaiter=$!
     timeout 60 "$TOOLS/json" --until "$1" topic <"$scratch/awaited" ||
         fail "no event $1 came"

@@ -29,7 +29,8 @@ static void tick(struct broker *broker)
 
 static void say(struct broker *broker, enum message_type type, const struct buf *body)
 {
-    node_message(broker, "node-1", &(struct message_header){ .type = type },
+    node_message(broker, "node-1",
+                 &(struct message_header){ .protocol = PROTOCOL_FIRST, .type = type },
                  &(struct link_frame){ body->data, body->size });
 }
 
@@ -260,7 +261,7 @@ static void assert_answer(struct fixture *self, enum message_type type,
                           request_handler *handler)
 {
     scoped_buf body = { 0 };
-    struct request request = { .text = "last", .force = true };
+    struct request request = { .text = "last", .force = true, .speaks = protocol_ours() };
     char heading[64];
 
     snprintf(heading, sizeof heading, "##### Answer to %s", message_type_name(type));

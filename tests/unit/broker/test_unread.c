@@ -90,8 +90,10 @@ static void answer(struct fixture *self, size_t size, uint64_t id)
     must(bytes != NULL);
     buf_add(&body, bytes, size);
     free(bytes);
-    outbox_add(&self->outbox, self->identity, self->identity_size, MESSAGE_OK, id, true,
-               &body);
+    outbox_add(&self->outbox, self->identity, self->identity_size,
+               &(struct message_header){
+                   .protocol = PROTOCOL_FIRST, .type = MESSAGE_OK, .id = id },
+               true, &body);
     outbox_send(&self->outbox, self->router, NULL);
 }
 
@@ -209,8 +211,10 @@ static void tell(struct fixture *self, size_t size)
     must(bytes != NULL);
     buf_add(&body, bytes, size);
     free(bytes);
-    outbox_add(&self->outbox, self->identity, self->identity_size, MESSAGE_CLASS, 0,
-               false, &body);
+    outbox_add(
+        &self->outbox, self->identity, self->identity_size,
+        &(struct message_header){ .protocol = PROTOCOL_FIRST, .type = MESSAGE_CLASS },
+        false, &body);
     outbox_send(&self->outbox, self->router, NULL);
 }
 

@@ -298,6 +298,7 @@ static void test_requests_have_the_fields_of_the_document(void **state)
         .text = "t",
         .submission = submission,
         .plan = { "p", 1 },
+        .speaks = { 1, 2 },
     };
 
     request_encode(&sample, &request);
@@ -357,6 +358,7 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
 
     node_hello_encode(&join, &(struct node_hello){ .name = "n",
                                                    .version = "v",
+                                                   .speaks = { 1, 2 },
                                                    .cpu_milli = 1000,
                                                    .tokens = (uint64_t *)tokens,
                                                    .token_count = 2 });

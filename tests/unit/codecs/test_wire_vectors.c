@@ -106,7 +106,7 @@ static enum rc copy_header(struct arena *arena, const struct buf *bytes,
 
     (void)arena;
     if (rc == RC_OK)
-        message_header_encode(again, header.type, header.id);
+        message_header_encode(again, &header);
     return rc;
 }
 
@@ -134,6 +134,12 @@ static void test_submissions(void **state)
 {
     (void)state;
     assert_vectors("submit", copy_request);
+}
+
+static void test_greetings(void **state)
+{
+    (void)state;
+    assert_vectors("status", copy_request);
 }
 
 static enum rc copy_join(struct arena *arena, const struct buf *bytes, struct buf *again)
@@ -334,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_submissions),
+        cmocka_unit_test(test_greetings),
         cmocka_unit_test(test_joins),
         cmocka_unit_test(test_beats),
         cmocka_unit_test(test_assignments),

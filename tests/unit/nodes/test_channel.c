@@ -137,6 +137,24 @@ static void test_an_unknown_kind_is_refused(void **state)
     assert_int_equal(channel_receive(pair->ends[1], &message, NULL), RC_PROTOCOL);
 }
 
+static void test_another_version_is_unsupported_but_for_the_greeting(void **state)
+{
+    struct pair *pair = *state;
+    struct channel_message message = full_message(), got = { .token = 5 };
+
+    message.version = channel_ours().highest + 1;
+    assert_int_equal(channel_send(pair->ends[0], &message, NULL), RC_OK);
+    assert_int_equal(channel_receive(pair->ends[1], &got, NULL), RC_UNSUPPORTED);
+    assert_int_equal(got.token, 5);
+    message.kind = CHANNEL_LISTED;
+    message.speaks = (struct protocol_range){ 4, 9 };
+    assert_int_equal(channel_send(pair->ends[0], &message, NULL), RC_OK);
+    assert_int_equal(channel_receive(pair->ends[1], &got, NULL), RC_OK);
+    assert_int_equal(got.version, channel_ours().highest + 1);
+    assert_int_equal(got.speaks.lowest, 4);
+    assert_int_equal(got.speaks.highest, 9);
+}
+
 int main(void)
 {
 #define PAIR_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -146,6 +164,7 @@ int main(void)
         PAIR_TEST(test_a_closed_peer_is_unreachable_both_ways),
         PAIR_TEST(test_other_bytes_are_refused_and_change_nothing),
         PAIR_TEST(test_an_unknown_kind_is_refused),
+        PAIR_TEST(test_another_version_is_unsupported_but_for_the_greeting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

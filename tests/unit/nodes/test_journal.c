@@ -133,6 +133,30 @@ static void test_a_torn_tail_is_cut_wherever_it_was_torn(void **state)
     free(seen);
 }
 
+static void test_a_record_of_a_newer_release_is_refused_and_stays(void **state)
+{
+    struct folder *place = *state;
+    struct seen *seen = calloc(1, sizeof *seen);
+    struct journal *journal = reopen(place, seen);
+    struct channel_message record = { .kind = CHANNEL_STARTED,
+                                      .token = 2,
+                                      .version = channel_ours().highest + 1 };
+    struct stat before, after;
+    struct err err;
+
+    append(journal, CHANNEL_STARTED, 1);
+    assert_int_equal(journal_append(journal, &record, NULL), RC_OK);
+    append(journal, CHANNEL_EXITED, 1);
+    journal_close(journal);
+    assert_int_equal(stat(place->path, &before), 0);
+    assert_null(journal_open(place->path, see, seen, &seen->same_boot, &err));
+    assert_int_equal(err.rc, RC_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "start the newer noded again"));
+    assert_int_equal(stat(place->path, &after), 0);
+    assert_int_equal(before.st_size, after.st_size);
+    free(seen);
+}
+
 static void flip(const char *path, off_t at)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -283,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PLACE_TEST(test_records_are_read_back_in_order),
         PLACE_TEST(test_a_torn_tail_is_cut_wherever_it_was_torn),
+        PLACE_TEST(test_a_record_of_a_newer_release_is_refused_and_stays),
         PLACE_TEST(test_a_changed_byte_ends_what_is_believed),
         PLACE_TEST(test_another_boot_is_noticed_and_another_file_refused),
         PLACE_TEST(test_compaction_leaves_what_was_appended_in_it),

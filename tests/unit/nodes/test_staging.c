@@ -116,6 +116,29 @@ static void test_an_attempt_is_known_again_after_a_restart(void **state)
         RC_NOT_FOUND);
 }
 
+static void test_an_attempt_of_a_newer_release_is_refused_and_stays(void **state)
+{
+    struct world *world = *state;
+    struct attempt_identity identity;
+    struct plan_stage *stage;
+    char path[300];
+    struct err err;
+
+    world_commands(world, "true");
+    world_prepare(world);
+    snprintf(path, sizeof path, "%s/attempts/7/identity", world->staging.directory);
+
+    scoped_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    /* Behind the head of the list, of three bytes, stands the version. */
+    assert_int_equal(pwrite(fd, "\x02", 1, 3), 1);
+    assert_int_equal(
+        attempt_load(&world->staging, 7, world->arena, &identity, &stage, &err),
+        RC_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "start the newer noded again"));
+    assert_int_equal(access(path, F_OK), 0);
+}
+
 static void test_the_code_is_there_with_modes_and_links_and_is_a_copy(void **state)
 {
     struct world *world = *state;
@@ -345,6 +368,7 @@ int main(void)
         world_test(test_the_result_on_disk_is_the_one_given),
         world_test(test_a_task_of_a_sweep_is_recorded_without_the_others),
         world_test(test_an_attempt_is_known_again_after_a_restart),
+        world_test(test_an_attempt_of_a_newer_release_is_refused_and_stays),
         world_test(test_the_code_is_there_with_modes_and_links_and_is_a_copy),
         world_test(test_code_that_the_store_lacks_is_an_error_and_is_said),
         world_test(test_a_cancelled_attempt_is_not_prepared),
