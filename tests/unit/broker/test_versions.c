@@ -21,7 +21,8 @@ struct fixture {
 
 static void say(struct broker *broker, enum message_type type, const struct buf *body)
 {
-    node_message(broker, "node-1", &(struct message_header){ .type = type },
+    node_message(broker, "node-1",
+                 &(struct message_header){ .protocol = PROTOCOL_FIRST, .type = type },
                  &(struct link_frame){ body->data, body->size });
 }
 
