@@ -240,6 +240,8 @@ static void apply_ended(struct broker *broker, const struct change *change)
                                  broker->result_bytes.size, &err),
                 &err);
     apply_artifacts(broker, change);
+    if (!change->will_retry)
+        names_apply(broker, change, stage_name(broker, change->run, change->stage));
     announce_task(broker, change, "attempt", task_state_name(state), true);
     announce_task(broker, change, "task",
                   change->will_retry ? "retrying" : task_state_name(state), true);

@@ -131,10 +131,21 @@ const char *demand_text(struct broker *broker, const struct plan_stage *stage);
 const char *stage_reason(struct broker *broker, struct run_plan *plan, uint64_t run,
                          uint32_t stage, const struct stage_row *row);
 
+/* names.c: requests about names. */
+request_handler request_datum, request_alias, request_tag, request_dataset, query_resolve,
+    query_datums, query_aliases, query_datasets;
+
+/* name_results.c: what a task's outputs are called, and what their properties ask for. */
+void names_apply(struct broker *broker, const struct change *change, const char *stage);
+
 /* nodes.c */
 /* The node uses a protocol that is not ours: it is asked to join anew. */
 void node_unspoken(struct broker *broker, const char *identity,
                    const struct message_header *header);
+/* A line for the person about a run, from a node or whatever name tells. Lines beyond 64
+ * KiB for a stage are dropped. */
+void note_add(struct broker *broker, uint64_t run, uint32_t stage, const char *name,
+              const char *text);
 void node_message(struct broker *broker, const char *identity,
                   const struct message_header *header, const struct link_frame *body);
 struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number);

@@ -337,28 +337,33 @@ static void on_beat(struct broker *broker, uint32_t node, const struct link_fram
     peer_send(broker, node, MESSAGE_BEAT, &empty);
 }
 
+void note_add(struct broker *broker, uint64_t run, uint32_t stage, const char *name,
+              const char *text)
+{
+    struct err err;
+    scoped_buf lines = { 0 };
+
+    if (store_note(broker->store, run, stage, &lines, &err) != RC_OK
+        || lines.size > NOTES_BYTES_MAX)
+        return;
+    buf_printf(&lines, "%s: %s\n", name, text);
+    batch_check(broker,
+                store_note_put(broker->store, run, stage, buf_string(&lines), &err),
+                &err);
+    announce(
+        broker,
+        &(struct announcement){
+            .kind = "run", .run = run, .node = name, .reason = text, .state = "note" });
+}
+
 static void on_note(struct broker *broker, uint32_t node, const struct link_frame *body)
 {
     struct note note;
     struct err err;
-    scoped_buf lines = { 0 };
 
-    if (note_decode(body->data, body->size, broker->scratch, &note, &err) != RC_OK
-        || strchr(note.text, '\n') || !core_stage(broker->core, note.run, note.stage))
-        return;
-    if (store_note(broker->store, note.run, note.stage, &lines, &err) != RC_OK
-        || lines.size > NOTES_BYTES_MAX)
-        return;
-    buf_printf(&lines, "%s: %s\n", broker->peers[node].name, note.text);
-    batch_check(
-        broker,
-        store_note_put(broker->store, note.run, note.stage, buf_string(&lines), &err),
-        &err);
-    announce(broker, &(struct announcement){ .kind = "run",
-                                             .run = note.run,
-                                             .node = broker->peers[node].name,
-                                             .reason = note.text,
-                                             .state = "note" });
+    if (note_decode(body->data, body->size, broker->scratch, &note, &err) == RC_OK
+        && !strchr(note.text, '\n') && core_stage(broker->core, note.run, note.stage))
+        note_add(broker, note.run, note.stage, broker->peers[node].name, note.text);
 }
 
 /* Whether the message is to be taken; where the node and we differ, it is asked to join

@@ -1,6 +1,7 @@
 /* queries.c - what clients may look at. Reads only; bodies are documented in
  * docs/protocol.md. */
 #include "broker/broker_state.h"
+#include "broker/store/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -210,7 +211,9 @@ static enum rc run_fields(struct broker *broker, uint64_t run, struct buf *body,
     struct run_head head;
     struct run_row row;
     struct run_totals totals;
+    const char *const *tags;
     uint64_t running = 0;
+    size_t tag_count;
     enum rc rc = store_run(broker->store, run, broker->scratch, &head, err);
 
     if (rc == RC_NOT_FOUND)
@@ -223,7 +226,11 @@ static enum rc run_fields(struct broker *broker, uint64_t run, struct buf *body,
         row = *live;
         run_totals(broker, run, row.stages, broker->scratch, &totals, &running);
     }
-    pack_map(body, 17);
+    rc = store_tags(broker->store, TAGGED_RUN, run, broker->scratch, &tags, &tag_count,
+                    err);
+    if (rc != RC_OK)
+        return rc;
+    pack_map(body, 18);
     field_uint(body, "run", run);
     field_text(body, "id", head.id);
     field_text(body, "title", head.title);
@@ -241,6 +248,10 @@ static enum rc run_fields(struct broker *broker, uint64_t run, struct buf *body,
     field_uint(body, "failed", totals.failed);
     field_uint(body, "stopped", totals.stopped);
     field_uint(body, "running", running);
+    pack_text(body, "tags");
+    pack_list(body, tag_count);
+    for (size_t i = 0; i < tag_count; i++)
+        pack_text(body, tags[i]);
     return RC_OK;
 }
 
@@ -250,7 +261,9 @@ enum rc query_runs(struct broker *broker, const struct request *request, struct 
     uint64_t runs[RUNS_MAX];
     size_t limit =
         request->limit && request->limit < RUNS_MAX ? request->limit : RUNS_MAX;
-    size_t count = store_runs(broker->store, request->before, runs, limit);
+    size_t count = request->tag ? store_tagged(broker->store, TAGGED_RUN, request->tag,
+                                               request->before, runs, limit)
+                                : store_runs(broker->store, request->before, runs, limit);
 
     pack_map(body, 1);
     pack_text(body, "runs");

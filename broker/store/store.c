@@ -35,6 +35,16 @@ static const char *const names[TABLE_COUNT] = {
     [TABLE_EVENTS] = "events",
     [TABLE_VERSIONS] = "versions",
     [TABLE_SECRETS] = "secrets",
+    [TABLE_DATUMS] = "datums",
+    [TABLE_DATUM_IDS] = "datum_ids",
+    [TABLE_DATUM_RUNS] = "datum_runs",
+    [TABLE_ALIASES] = "aliases",
+    [TABLE_ALIAS_CHANGES] = "alias_changes",
+    [TABLE_TAGS] = "tags",
+    [TABLE_TAGS_OF] = "tags_of",
+    [TABLE_DATASETS] = "datasets",
+    [TABLE_DATASET_KEYS] = "dataset_keys",
+    [TABLE_DATASET_FILES] = "dataset_files",
 };
 
 struct store {

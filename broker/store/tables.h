@@ -26,6 +26,17 @@ enum table_id {
     TABLE_EVENTS,      /* number -> body */
     TABLE_VERSIONS,    /* number -> record */
     TABLE_SECRETS,     /* run, stage -> names and values, while the run goes on */
+    /* names.h; keys that are texts end with a zero byte, see names_key.h */
+    TABLE_DATUMS,        /* number -> record */
+    TABLE_DATUM_IDS,     /* 16 bytes -> number */
+    TABLE_DATUM_RUNS,    /* run, number -> nothing */
+    TABLE_ALIASES,       /* project, name -> record */
+    TABLE_ALIAS_CHANGES, /* project, name, ordinal -> record */
+    TABLE_TAGS,          /* tag, kind, number -> nothing */
+    TABLE_TAGS_OF,       /* kind, number -> record */
+    TABLE_DATASETS,      /* project, dataset, version -> record */
+    TABLE_DATASET_KEYS,  /* number of a version -> its key in datasets */
+    TABLE_DATASET_FILES, /* number of a version, file name, datum -> record */
     TABLE_COUNT
 };
 

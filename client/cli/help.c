@@ -22,7 +22,8 @@ static const struct help helps[] = {
       "\n"
       "  --step STEP            run one step by itself\n"
       "  -p NAME=VALUE          set a parameter; -p STAGE.NAME=VALUE for one stage\n"
-      "  -i NAME=URI            give an input a file (a path, file:, http:, https:);\n"
+      "  -i NAME=URI            give an input a file (a path, file:, http:, https:,\n"
+      "                         datum:, dataset:);\n"
       "                         -i STAGE.NAME=URI for one stage; repeat for more files\n"
       "  --title TEXT           what the run is called in lists\n"
       "  -d, --detach           do not wait for the end\n"
@@ -34,8 +35,9 @@ static const struct help helps[] = {
     { "lint", "sluice lint [FILE]...", "check pipeline files",
       "Prints all findings as file:line:column: error|warning: message.\n"
       "Exit status: 0 no errors, 1 errors.\n" },
-    { "ls", "sluice ls [-n N]", "list runs, the newest first",
-      "  -n, --limit N          at most N runs (20)\n" },
+    { "ls", "sluice ls [-n N] [--tag TAG]", "list runs, the newest first",
+      "  -n, --limit N          at most N runs (20)\n"
+      "  --tag TAG              only those that have the tag\n" },
     { "show", "sluice show RUN[/STAGE[/N]]", "show a run, a stage or a task",
       REFERENCE_TEXT },
     { "explain", "sluice explain RUN[/STAGE[/N]]", "say why something waits or failed",
@@ -61,6 +63,41 @@ static const struct help helps[] = {
     { "metadata", "sluice metadata [--series] RUN/STAGE[/N]", "print metadata",
       "  --series               every line that was printed, not only the latest values\n"
       "\n" REFERENCE_TEXT },
+    { "datum", "sluice datum ls|show|add ...", "files by their names: list, show, add",
+      "  sluice datum ls [-t TAG] [--run RUN] [-n N] [GLOB]\n"
+      "  sluice datum show DATUM\n"
+      "  sluice datum add [--alias NAME] [-t TAG]... [--name NAME] FILE\n"
+      "\n"
+      "A datum is an output of a task, or a file that was added. DATUM is an id, an "
+      "alias,\n"
+      "or datum://ID or datum://ALIAS, as inputs take it (sluice run -i NAME=URI).\n"
+      "\n"
+      "  -t, --tag TAG          ls: only those with the tag; add: give it this tag\n"
+      "  --run RUN              ls: only those that the run made\n"
+      "  -n, --limit N          ls: at most N (50)\n"
+      "  --alias NAME           add: let the alias point to it\n"
+      "  --name NAME            add: what it is called; else as the file\n" },
+    { "alias", "sluice alias ls|set|rm|history ...",
+      "names that move from datum to datum",
+      "  sluice alias ls\n"
+      "  sluice alias set NAME DATUM\n"
+      "  sluice alias set dataset://DATASET/NAME VERSION\n"
+      "  sluice alias rm NAME\n"
+      "  sluice alias history NAME\n"
+      "\n"
+      "An input takes what an alias points to when the run is made.\n" },
+    { "tag", "sluice tag add|rm RUN|datum://DATUM TAG...", "tag runs and datums", "" },
+    { "dataset", "sluice dataset ls|show|create|add ...", "versions of sets of files",
+      "  sluice dataset ls [DATASET]\n"
+      "  sluice dataset show DATASET/VERSION\n"
+      "  sluice dataset create [--from DATASET/VERSION] [--exclude FILE]...\n"
+      "                        DATASET/VERSION [DATUM]...\n"
+      "  sluice dataset add DATASET/VERSION DATUM...\n"
+      "\n"
+      "  --from VERSION         begin with the files of that version\n"
+      "  --exclude FILE         but not with the file of this name\n"
+      "\n"
+      "VERSION may be an alias of one, or \"latest\" where one is looked up.\n" },
     { "cancel", "sluice cancel RUN", "end a run", "" },
     { "approve", "sluice approve RUN STAGE", "let a waiting stage go on", "" },
     { "reject", "sluice reject RUN STAGE", "refuse a waiting stage, which ends the run",

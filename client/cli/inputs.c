@@ -3,6 +3,7 @@
 
 #include "client/cli/glob.h"
 #include "client/cli/walk.h"
+#include "codecs/names/names.h"
 #include "codecs/plan/task.h"
 #include "codecs/plan/tree.h"
 
@@ -173,21 +174,20 @@ static enum rc add_file(struct settling *self, const struct plan_source *like,
                : no_memory(self);
 }
 
-static bool has_edge(const struct settling *self)
+bool inputs_has_edge(const struct plan *plan, const struct plan_stage *stage,
+                     const char *input)
 {
-    const struct plan *plan = self->plan;
-
     for (size_t i = 0; i < plan->edge_count; i++)
-        if (&plan->stages[plan->edges[i].target] == self->stage
+        if (&plan->stages[plan->edges[i].target] == stage
             && plan->edges[i].target_type == EDGE_INPUT
-            && strcmp(plan->edges[i].target_key, self->input->name) == 0)
+            && strcmp(plan->edges[i].target_key, input) == 0)
             return true;
     return false;
 }
 
 static enum rc missing(const struct settling *self, const char *uri, const char *path)
 {
-    if (has_edge(self))
+    if (inputs_has_edge(self->plan, self->stage, self->input->name))
         return RC_OK;
     return err_set(
         self->err, RC_INVALID,
@@ -247,6 +247,26 @@ static bool is_web(const char *uri)
     return strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0;
 }
 
+/* What it stands for is asked later, when there is a broker to ask (input_names.h). */
+static enum rc settle_name(struct settling *self, const struct plan_source *source,
+                           const char *uri, bool has_placeholder)
+{
+    struct plan_source named = *source;
+    struct name_uri read;
+    struct err why;
+
+    if (has_placeholder)
+        return err_set(self->err, RC_UNSUPPORTED,
+                       "input %s of stage %s: %s: names are looked up when the run is "
+                       "made, and this one depends on what a task gets",
+                       self->input->name, self->stage->name, uri);
+    if (name_uri_read(uri, &read, &why) != RC_OK)
+        return err_set(self->err, RC_INVALID, "input %s of stage %s: %s",
+                       self->input->name, self->stage->name, why.text);
+    named.uri = uri;
+    return add_source(self, &named) ? RC_OK : no_memory(self);
+}
+
 static enum rc settle_source(struct settling *self, const struct plan_source *source)
 {
     const char *uri = source->uri, *path;
@@ -260,12 +280,15 @@ static enum rc settle_source(struct settling *self, const struct plan_source *so
             return rc;
         has_placeholder = false;
     }
+    if (name_uri_is(uri))
+        return settle_name(self, source, uri, has_placeholder);
     path = inputs_local_path(self->arena, self->project, uri, &is_local);
     if (!source->digest && !is_local && !has_placeholder && !is_web(uri))
-        return err_set(self->err, RC_UNSUPPORTED,
-                       "input %s of stage %s: cannot fetch %s: a path, file:, http: and "
-                       "https: are supported; give another with -i %s=URI",
-                       self->input->name, self->stage->name, uri, self->input->name);
+        return err_set(
+            self->err, RC_UNSUPPORTED,
+            "input %s of stage %s: cannot fetch %s: a path, file:, http:, "
+            "https:, datum: and dataset: are supported; give another with -i %s=URI",
+            self->input->name, self->stage->name, uri, self->input->name);
     if (source->digest || !is_local)
         return add_source(self, source) ? RC_OK : no_memory(self);
     if (!path)

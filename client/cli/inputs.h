@@ -27,3 +27,6 @@ const char *inputs_local_path(struct arena *arena, const char *project, const ch
  * relative) stands for. Pure. */
 const char *inputs_file_name(const char *pattern, const char *path,
                              enum keep_directories keep);
+/* Whether an edge leads to the input. */
+bool inputs_has_edge(const struct plan *plan, const struct plan_stage *stage,
+                     const char *input);

@@ -125,6 +125,10 @@ void json_run(struct json *json, const char *key, const struct sluice_run *run)
     json_uint(json, "failed", run->failed);
     json_uint(json, "stopped", run->stopped);
     json_uint(json, "running", run->running);
+    json_open(json, "tags", '[');
+    for (size_t i = 0; i < run->tag_count; i++)
+        json_text(json, NULL, run->tags[i]);
+    json_close(json, ']');
     json_close(json, '}');
 }
 

@@ -17,6 +17,8 @@ static const struct verb verbs[] = {
     { "cancel", verb_cancel },   { "approve", verb_approve },
     { "reject", verb_approve },  { "watch", verb_watch },
     { "nodes", verb_nodes },     { "status", verb_status },
+    { "datum", verb_datum },     { "alias", verb_alias },
+    { "tag", verb_tag },         { "dataset", verb_dataset },
     { "stop", verb_stop },       { "help", verb_help },
     { "version", verb_version }, { "__complete", verb_complete },
 };

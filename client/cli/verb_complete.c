@@ -1,6 +1,7 @@
 /* verb_complete.c - `sluice __complete KIND [ARG]`: candidates for the shells'
  * completion, one a line. Silent whenever anything is wrong: the person is in the middle
  * of a word. */
+#include "client/cli/datum.h"
 #include "client/cli/pipeline_file.h"
 #include "client/cli/verbs.h"
 
@@ -96,6 +97,31 @@ static void stages(struct cli *cli, const char *text)
     sluice_view_free(view);
 }
 
+static void aliases(struct cli *cli)
+{
+    struct sluice_aliases *list;
+
+    if (!connect_running(cli)
+        || sluice_aliases(cli->sluice, names_project(cli), NULL, &list, &cli->error))
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        puts(list->aliases[i].name);
+    sluice_aliases_free(list);
+}
+
+static void datasets(struct cli *cli)
+{
+    struct sluice_datasets *list;
+
+    if (!connect_running(cli)
+        || sluice_datasets(cli->sluice, names_project(cli), NULL, NULL, &list,
+                           &cli->error))
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        printf("%s/%s\n", list->versions[i].dataset, list->versions[i].version);
+    sluice_datasets_free(list);
+}
+
 static void from_file(struct cli *cli,
                       void (*print)(const struct config *config, const char *name),
                       const char *name)
@@ -122,5 +148,9 @@ int verb_complete(int argc, char **argv)
         runs(&cli);
     else if (strcmp(kind, "stages") == 0 && name)
         stages(&cli, name);
+    else if (strcmp(kind, "aliases") == 0)
+        aliases(&cli);
+    else if (strcmp(kind, "datasets") == 0)
+        datasets(&cli);
     return EXIT_DONE;
 }

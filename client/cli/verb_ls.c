@@ -53,7 +53,9 @@ int verb_ls(int argc, char **argv)
 {
     scoped_cli cli = { 0 };
     uint64_t limit = RUNS_DEFAULT;
-    const struct option options[] = { { "limit", 'n', OPTION_NUMBER, &limit } };
+    const char *tag = NULL;
+    const struct option options[] = { { "limit", 'n', OPTION_NUMBER, &limit },
+                                      { "tag", 0, OPTION_TEXT, &tag } };
     int end = cli_begin(&cli, argc, argv, options, COUNT_OF(options), 0, 0);
     struct sluice_runs *runs = NULL;
 
@@ -68,13 +70,13 @@ int verb_ls(int argc, char **argv)
         end = cli_connect(&cli, CONNECT_STORE);
         if (end != EXIT_GO_ON)
             return end;
-        if (sluice_runs(cli.sluice, 0, (uint32_t)limit, &runs, &cli.error))
+        if (sluice_runs_tagged(cli.sluice, tag, 0, (uint32_t)limit, &runs, &cli.error))
             return cli_fail_last(&cli);
     }
     if (cli.json)
         print_json(runs);
     else if (!runs || !runs->count)
-        puts("no runs yet: `sluice run` starts one");
+        puts(tag ? "no runs with this tag" : "no runs yet: `sluice run` starts one");
     else
         print_table(runs);
     sluice_runs_free(runs);

@@ -2,24 +2,24 @@
  *
  * Everything that can be wrong with what the person wrote is found before a broker is
  * started or anything is stored. */
+#include "client/cli/datum.h"
 #include "client/cli/follow.h"
+#include "client/cli/input_names.h"
 #include "client/cli/inputs.h"
 #include "client/cli/json_out.h"
 #include "client/cli/pipeline_file.h"
 #include "client/cli/project.h"
 #include "client/cli/snapshot.h"
 #include "client/cli/verbs.h"
+#include "client/cli/who.h"
 #include "codecs/plan/compile.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { ARENA_MAX = 1 << 30, SUBMISSION_BYTES = 16 };
 
@@ -102,7 +102,6 @@ static int choose(struct running *self, struct plan_request *request)
 static int compile(struct running *self)
 {
     struct asked *asked = self->asked;
-    const char *slash = strrchr(self->cli->project, '/');
     struct plan_assignment *parameters =
         arena_array(self->arena, asked->parameters.count, sizeof *parameters);
     struct plan_uri *inputs =
@@ -112,7 +111,7 @@ static int compile(struct running *self)
                                     .inputs = inputs,
                                     .input_count = asked->inputs.count,
                                     .seed = asked->seed,
-                                    .project = slash[1] ? slash + 1 : "project" };
+                                    .project = names_project(self->cli) };
     struct err err;
     int end = parameters && inputs ? choose(self, &request)
                                    : cli_fail(self->cli, EXIT_FAILED, "out of memory");
@@ -197,15 +196,13 @@ static int store_code(struct running *self)
 /* For the record; what the system does not tell stays away. */
 static void sign(struct running *self)
 {
-    char host[HOST_NAME_MAX + 1] = "";
-    const struct passwd *entry = getpwuid(geteuid());
+    struct who who = who_asks();
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
     self->plan->asked = (struct plan_asked){
-        .user = entry ? arena_text(self->arena, entry->pw_name) : NULL,
-        .host = gethostname(host, sizeof host - 1) == 0 ? arena_text(self->arena, host)
-                                                        : NULL,
+        .user = *who.user ? arena_text(self->arena, who.user) : NULL,
+        .host = *who.host ? arena_text(self->arena, who.host) : NULL,
         .client = "sluice " SLUICE_VERSION,
         .time_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000,
     };
@@ -258,6 +255,8 @@ static int run_all(struct running *self)
         end = gather(self);
     if (end == EXIT_GO_ON)
         end = cli_connect(self->cli, CONNECT_START);
+    if (end == EXIT_GO_ON)
+        end = input_names_resolve(self->cli, self->plan, self->arena);
     if (end == EXIT_GO_ON)
         end = upload_files(self->cli, self->inputs.files, self->inputs.count);
     if (end == EXIT_GO_ON)

@@ -96,6 +96,8 @@ static int show_run(struct cli *cli, const struct target *target)
         field("commit", "%s%s", run->commit,
               run->is_dirty ? ", with changes that are not committed" : "");
     field("code", "%s", run->tree);
+    for (size_t i = 0; i < run->tag_count; i++)
+        field(i ? "" : "tags", "%s", run->tags[i]);
     for (size_t i = 0; i < target->view->note_count; i++)
         field("note", "%s", target->view->notes[i]);
     putchar('\n');
@@ -237,6 +239,7 @@ static void json_inputs(struct json *json, const struct plan_stage *plan)
             json_text(json, "name", source->name);
             json_text(json, "uri", source->uri);
             json_text(json, "digest", source->digest);
+            json_text(json, "datum", source->datum);
             json_close(json, '}');
         }
     json_close(json, ']');

@@ -1,66 +1,10 @@
 /* look.c - answers to questions, as structs. Each result is one arena with the struct in
  * it. */
-#include "client/lib/client.h"
+#include "client/lib/fields.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { LOOK_ARENA_MAX = 1 << 30, LOOK_TEXT_MAX = 1 << 20 };
-
-struct field { /* where the value of a key goes */
-    const char *key;
-    enum { FIELD_TEXT, FIELD_UINT, FIELD_UINT32, FIELD_INT, FIELD_BOOL } kind;
-    void *to;
-};
-
-static void read_value(struct reader *reader, struct arena *arena,
-                       const struct field *field)
-{
-    switch (field->kind) {
-    case FIELD_TEXT:
-        *(const char **)field->to = reader_text(reader, arena, LOOK_TEXT_MAX);
-        break;
-    case FIELD_UINT:
-        *(uint64_t *)field->to = reader_uint(reader);
-        break;
-    case FIELD_UINT32:
-        *(uint32_t *)field->to = (uint32_t)reader_uint_max(reader, UINT32_MAX);
-        break;
-    case FIELD_INT:
-        *(int64_t *)field->to = reader_int(reader);
-        break;
-    case FIELD_BOOL:
-        *(bool *)field->to = reader_bool(reader);
-        break;
-    }
-}
-
-/* Reads a map into the fields; keys that are not asked for are skipped, texts default to
- * "". */
-static void read_fields(struct reader *reader, struct arena *arena,
-                        const struct field *fields, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (fields[i].kind == FIELD_TEXT)
-            *(const char **)fields[i].to = "";
-    for (size_t n = reader_map(reader); n > 0 && reader_ok(reader); n--) {
-        struct bytes key = reader_string(reader);
-        size_t i = 0;
-
-        while (i < count && !bytes_are(key, fields[i].key))
-            i++;
-        if (i < count)
-            read_value(reader, arena, &fields[i]);
-        else
-            reader_skip(reader);
-    }
-}
-
-static enum rc undecodable(struct err *err)
-{
-    return err_set(err, RC_PROTOCOL, "the broker's answer does not decode");
-}
 
 static void read_run(struct reader *reader, struct arena *arena, struct sluice_run *run)
 {
@@ -84,7 +28,15 @@ static void read_run(struct reader *reader, struct arena *arena, struct sluice_r
         { "running", FIELD_UINT, &run->running },
     };
 
-    read_fields(reader, arena, fields, COUNT_OF(fields));
+    struct reader again = *reader;
+
+    fields_read(reader, arena, fields, COUNT_OF(fields));
+    for (size_t n = reader_map(&again); n > 0 && reader_ok(&again); n--) {
+        if (bytes_are(reader_string(&again), "tags"))
+            run->tags = fields_texts(&again, arena, &run->tag_count);
+        else
+            reader_skip(&again);
+    }
 }
 
 static void read_stage(struct reader *reader, struct arena *arena,
@@ -107,7 +59,7 @@ static void read_stage(struct reader *reader, struct arena *arena,
         { "ended", FIELD_INT, &stage->ended_us },
     };
 
-    read_fields(reader, arena, fields, COUNT_OF(fields));
+    fields_read(reader, arena, fields, COUNT_OF(fields));
 }
 
 /* What the public structs are embedded in, so that a free function finds the arena. */
@@ -127,18 +79,6 @@ struct nodes_box {
     struct sluice_nodes nodes;
     struct arena *arena;
 };
-
-/* An arena with room for a box in it; the pointer to the arena goes to *arena. */
-static void *box_create(size_t size, struct arena **arena, struct err *err)
-{
-    void *box;
-
-    *arena = arena_create(LOOK_ARENA_MAX);
-    box = *arena ? arena_alloc(*arena, size) : NULL;
-    if (!box)
-        err_set(err, RC_NO_MEMORY, "no memory for the broker's answer");
-    return box;
-}
 
 int sluice_status(struct sluice *sluice, struct sluice_info *info,
                   struct sluice_error *error)
@@ -170,9 +110,9 @@ int sluice_status(struct sluice *sluice, struct sluice_info *info,
     if (!sluice->info)
         return (int)err_set(err, RC_NO_MEMORY, "no memory for the broker's status");
     reader_init(&reader, reply.body, reply.size);
-    read_fields(&reader, sluice->info, fields, COUNT_OF(fields));
+    fields_read(&reader, sluice->info, fields, COUNT_OF(fields));
     if (!reader_ok(&reader))
-        return (int)undecodable(err);
+        return (int)fields_undecodable(err);
     if (sluice->folder) { /* as others can reach it: the broker may know a shorter way */
         read.endpoint = arena_printf(sluice->info, "ipc://%s/run/broker", sluice->folder);
         read.events_endpoint =
@@ -188,11 +128,18 @@ int sluice_status(struct sluice *sluice, struct sluice_info *info,
 int sluice_runs(struct sluice *sluice, uint64_t before, uint32_t limit,
                 struct sluice_runs **runs, struct sluice_error *error)
 {
+    return sluice_runs_tagged(sluice, NULL, before, limit, runs, error);
+}
+
+int sluice_runs_tagged(struct sluice *sluice, const char *tag, uint64_t before,
+                       uint32_t limit, struct sluice_runs **runs,
+                       struct sluice_error *error)
+{
     struct err own;
     struct err *err = error_or(error, &own);
     scoped_reply reply = { 0 };
     scoped(arena) arena = NULL;
-    struct request request = { .before = before, .limit = limit };
+    struct request request = { .tag = tag, .before = before, .limit = limit };
     struct runs_box *box = box_create(sizeof *box, &arena, err);
     enum rc rc =
         box ? sluice_call(sluice, MESSAGE_RUNS, &request, &reply, err) : RC_NO_MEMORY;
@@ -207,7 +154,7 @@ int sluice_runs(struct sluice *sluice, uint64_t before, uint32_t limit,
     for (size_t i = 0; box->runs.runs && i < box->runs.count; i++)
         read_run(&reader, arena, &box->runs.runs[i]);
     if (!reader_ok(&reader) || !box->runs.runs)
-        return (int)undecodable(err);
+        return (int)fields_undecodable(err);
     box->arena = steal(&arena);
     *runs = &box->runs;
     return SLUICE_OK;
@@ -267,7 +214,7 @@ int sluice_view(struct sluice *sluice, uint64_t run, struct sluice_view **view,
     if (rc != RC_OK)
         return (int)rc;
     if (!read_view(&reply, arena, &box->view))
-        return (int)undecodable(err);
+        return (int)fields_undecodable(err);
     box->arena = steal(&arena);
     *view = &box->view;
     return SLUICE_OK;
@@ -284,20 +231,6 @@ struct explanation_box {
     struct arena *arena;
 };
 
-static const char *const *read_texts(struct reader *reader, struct arena *arena,
-                                     size_t *count)
-{
-    size_t size = reader_list(reader);
-    const char **texts = arena_array(arena, size, sizeof *texts);
-
-    for (size_t i = 0; texts && i < size; i++)
-        texts[i] = reader_text(reader, arena, LOOK_TEXT_MAX);
-    if (!texts)
-        reader_fail(reader);
-    *count = size;
-    return texts;
-}
-
 static bool read_explanation(const struct reply *reply, struct arena *arena,
                              struct sluice_explanation *explanation)
 {
@@ -307,15 +240,15 @@ static bool read_explanation(const struct reply *reply, struct arena *arena,
     struct reader reader;
 
     reader_init(&reader, reply->body, reply->size);
-    read_fields(&reader, arena, fields, COUNT_OF(fields));
+    fields_read(&reader, arena, fields, COUNT_OF(fields));
     if (!reader_ok(&reader))
         return false;
     reader = reply_field(reply, "nodes");
-    explanation->nodes = read_texts(&reader, arena, &explanation->node_count);
+    explanation->nodes = fields_texts(&reader, arena, &explanation->node_count);
     if (!reader_ok(&reader))
         return false;
     reader = reply_field(reply, "attempts");
-    explanation->attempts = read_texts(&reader, arena, &explanation->attempt_count);
+    explanation->attempts = fields_texts(&reader, arena, &explanation->attempt_count);
     return reader_ok(&reader);
 }
 
@@ -337,7 +270,7 @@ int sluice_explain(struct sluice *sluice, uint64_t run, const char *stage, int64
     if (rc != RC_OK)
         return (int)rc;
     if (!read_explanation(&reply, arena, &box->explanation))
-        return (int)undecodable(err);
+        return (int)fields_undecodable(err);
     box->arena = steal(&arena);
     *explanation = &box->explanation;
     return SLUICE_OK;
@@ -399,7 +332,7 @@ int sluice_tasks(struct sluice *sluice, uint64_t run, const char *stage, uint64_
     for (size_t i = 0; box->tasks.tasks && i < box->tasks.count; i++)
         read_task(&reader, arena, &box->tasks.tasks[i]);
     if (!reader_ok(&reader) || !box->tasks.tasks)
-        return (int)undecodable(err);
+        return (int)fields_undecodable(err);
     box->arena = steal(&arena);
     *tasks = &box->tasks;
     return SLUICE_OK;
@@ -442,10 +375,10 @@ int sluice_nodes(struct sluice *sluice, struct sluice_nodes **nodes,
             { "protocol", FIELD_UINT32, &node->protocol },
         };
 
-        read_fields(&reader, arena, fields, COUNT_OF(fields));
+        fields_read(&reader, arena, fields, COUNT_OF(fields));
     }
     if (!reader_ok(&reader) || !box->nodes.nodes)
-        return (int)undecodable(err);
+        return (int)fields_undecodable(err);
     box->arena = steal(&arena);
     *nodes = &box->nodes;
     return SLUICE_OK;
@@ -466,7 +399,7 @@ static enum rc take_bytes(const struct reply *reply, const char *key, void **byt
     void *copy;
 
     if (!reader_ok(&reader))
-        return undecodable(err);
+        return fields_undecodable(err);
     copy = malloc(field.size + 1);
     if (!copy)
         return err_set(err, RC_NO_MEMORY, "no memory for the broker's answer");
@@ -504,7 +437,7 @@ int sluice_stage(struct sluice *sluice, uint64_t run, const char *stage, void **
     bool resolved = reader_bool(&reader);
 
     if (!reader_ok(&reader))
-        return (int)undecodable(err);
+        return (int)fields_undecodable(err);
     rc = take_bytes(&reply, "stage", bytes, size, err);
     if (rc == RC_OK)
         *is_resolved = resolved;

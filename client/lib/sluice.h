@@ -128,6 +128,8 @@ struct sluice_run {
     uint32_t stage_count;
     uint64_t tasks, complete, failed, stopped,
         running; /* sums over stages, of what is known */
+    const char *const *tags;
+    size_t tag_count;
 };
 struct sluice_runs {
     struct sluice_run *runs; /* newest first */
@@ -136,6 +138,10 @@ struct sluice_runs {
 /* before: only runs with a smaller number; 0: from the newest. */
 int sluice_runs(struct sluice *sluice, uint64_t before, uint32_t limit,
                 struct sluice_runs **runs, struct sluice_error *error);
+/* The same of runs that have the tag (NULL: of all). */
+int sluice_runs_tagged(struct sluice *sluice, const char *tag, uint64_t before,
+                       uint32_t limit, struct sluice_runs **runs,
+                       struct sluice_error *error);
 void sluice_runs_free(struct sluice_runs *runs);
 
 struct sluice_stage {
@@ -290,6 +296,138 @@ int sluice_put_bytes(struct sluice *sluice, const void *bytes, size_t size,
  */
 int sluice_get(struct sluice *sluice, const char *digest, int fd,
                sluice_progress *progress, void *context, struct sluice_error *error);
+
+/* ---- Names
+ * -------------------------------------------------------------------------------------
+ *
+ * Datums are files with names, known by id and alias; aliases and datasets belong to a
+ * project. docs/names.md tells what they are. user: who changes something, for the record
+ * ("" if nobody is to be named). */
+
+struct sluice_datum {
+    uint64_t number; /* in the order in which they came; lists go by it */
+    const char *id;  /* UUID text */
+    const char *name, *digest, *md5, *sha1; /* the last two may be "" */
+    uint64_t size;                          /* bytes */
+    uint64_t run, index;                    /* the first task that made it; run 0: none */
+    const char *stage;
+    const char *by; /* who added it, if no task did */
+    int64_t created_us;
+    const char *const *tags;
+    size_t tag_count;
+    const void *properties; /* msgpack: a map, or absent */
+    size_t properties_size;
+};
+struct sluice_datums {
+    struct sluice_datum *datums; /* newest first */
+    size_t count;
+    uint64_t next; /* for the query that goes on; 0: that was all */
+};
+struct sluice_datum_query {
+    const char *glob, *tag; /* of the name; NULL: any */
+    uint64_t run;           /* that made it; 0: any */
+    uint64_t before;        /* only smaller numbers; 0: from the newest */
+    uint32_t limit; /* at most 1000; an answer may hold fewer although more follow */
+};
+int sluice_datums(struct sluice *sluice, const struct sluice_datum_query *query,
+                  struct sluice_datums **datums, struct sluice_error *error);
+void sluice_datums_free(struct sluice_datums *datums);
+
+struct sluice_resolved {
+    const char *uri;     /* as it was asked */
+    const char *error;   /* why it stands for nothing, or "" */
+    const char *version; /* of a dataset, dataset://NAME/VERSION; else "" */
+    struct sluice_datum *files;
+    size_t file_count;
+};
+struct sluice_resolution {
+    struct sluice_resolved *resolved; /* in the order asked */
+    size_t count;
+};
+/* What datum://ID, datum://ALIAS and dataset://NAME/VERSION stand for now; at most 10,000
+ * at once. A URI that stands for nothing is no failure of the call. */
+int sluice_resolve(struct sluice *sluice, const char *project, const char *const *uris,
+                   size_t count, struct sluice_resolution **resolution,
+                   struct sluice_error *error);
+void sluice_resolution_free(struct sluice_resolution *resolution);
+
+struct sluice_new_datum {
+    const char *name, *digest; /* the bytes are stored already */
+    const char *md5, *sha1;    /* hex, or NULL */
+    uint64_t size;
+    const char *alias; /* or NULL */
+    const char *const *tags;
+    size_t tag_count;
+};
+int sluice_datum_add(struct sluice *sluice, const char *project, const char *user,
+                     const struct sluice_new_datum *datum, char id[37],
+                     struct sluice_error *error);
+
+struct sluice_alias {
+    const char *name;
+    const char
+        *target; /* datum://ID or dataset://NAME/VERSION; "" in a history: removed */
+    const char *by;
+    int64_t changed_us;
+    uint64_t changes; /* so far; in a history the number of this one */
+};
+struct sluice_aliases {
+    struct sluice_alias *aliases;
+    size_t count;
+};
+/* By name, behind the alias after (NULL: from the first), at most 1000. */
+int sluice_aliases(struct sluice *sluice, const char *project, const char *after,
+                   struct sluice_aliases **aliases, struct sluice_error *error);
+/* What one pointed to, the newest first, at most 1000. */
+int sluice_alias_history(struct sluice *sluice, const char *project, const char *name,
+                         struct sluice_aliases **changes, struct sluice_error *error);
+void sluice_aliases_free(struct sluice_aliases *aliases);
+/* name: NAME, or dataset://DATASET/NAME for a version. target: what it is to point to, by
+ * id, alias or version, with or without the scheme; NULL removes the alias. */
+int sluice_alias_set(struct sluice *sluice, const char *project, const char *user,
+                     const char *name, const char *target, struct sluice_error *error);
+
+/* Adds tags to a run (0: none) and to datums, or removes them. */
+struct sluice_tagging {
+    uint64_t run;
+    const char *const *uris;
+    size_t uri_count;
+    const char *const *tags;
+    size_t tag_count;
+    bool remove;
+};
+int sluice_tag(struct sluice *sluice, const char *project, const char *user,
+               const struct sluice_tagging *tagging, struct sluice_error *error);
+
+struct sluice_dataset { /* a version of one */
+    const char *dataset, *version, *by;
+    const char *base; /* the version it was begun with, or "" */
+    uint64_t files, bytes;
+    int64_t created_us, changed_us;
+};
+struct sluice_datasets {
+    struct sluice_dataset *versions;
+    size_t count;
+};
+/* Versions of a dataset (NULL: of all), by name, behind the one that the URI after names
+ * (NULL: from the first), at most 1000. */
+int sluice_datasets(struct sluice *sluice, const char *project, const char *dataset,
+                    const char *after, struct sluice_datasets **datasets,
+                    struct sluice_error *error);
+void sluice_datasets_free(struct sluice_datasets *datasets);
+
+struct sluice_dataset_change {
+    const char *uri;  /* of the version */
+    bool create;      /* it must be new */
+    const char *base; /* a new version begins with the files of this one; NULL: empty */
+    const char *const *exclude; /* names of files of base that are left out */
+    size_t exclude_count;
+    const char *const *files; /* datums to add */
+    size_t file_count;
+};
+int sluice_dataset_change(struct sluice *sluice, const char *project, const char *user,
+                          const struct sluice_dataset_change *change,
+                          struct sluice_error *error);
 
 /* ---- Events
  * ------------------------------------------------------------------------------------ */

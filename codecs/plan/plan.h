@@ -30,7 +30,8 @@ struct plan_source {  /* one file, or a URI that may stand for several */
     const char *md5, *sha1; /* hex, or NULL */
     uint64_t size;          /* bytes; meaningful with digest */
     struct value
-        metadata; /* VALUE_LIST of maps (properties of the file), or VALUE_ABSENT */
+        metadata;      /* VALUE_LIST of maps (properties of the file), or VALUE_ABSENT */
+    const char *datum; /* id of the datum that it is (UUID text), or NULL */
 };
 
 struct plan_input {

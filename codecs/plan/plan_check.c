@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codecs/digest/digest.h"
+#include "codecs/digest/uuid.h"
 #include "codecs/plan/tree.h"
 
 enum { SCRATCH_MAX = 1 << 30 };
@@ -35,6 +36,8 @@ static bool is_list_or_absent(const struct value *value)
 
 static const char *input_fault(const struct plan_input *input)
 {
+    uint8_t id[UUID_BYTES];
+
     if (!tree_path_is_safe(input->name))
         return "an input whose name is no relative path";
     if (input->filename && !tree_path_is_safe(input->filename))
@@ -48,6 +51,8 @@ static const char *input_fault(const struct plan_input *input)
             return "a digest that is not sha256:<64 hex>";
         if (source->name && !tree_path_is_safe(source->name))
             return "a source whose name is no relative path";
+        if (source->datum && !uuid_read(source->datum, id))
+            return "a source whose datum is no UUID";
         if (!is_list_or_absent(&source->metadata))
             return "metadata that is no list";
     }

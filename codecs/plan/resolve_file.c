@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "codecs/digest/uuid.h"
 #include "codecs/plan/task.h"
 
 /* `*` matches '/' too: whether it may is not told by the format. */
@@ -74,6 +75,21 @@ static size_t input_open(struct resolver *resolver, const struct plan_edge *edge
     return at;
 }
 
+/* What the task called the file is part of its id, whatever it is called here. */
+static enum rc source_datum(struct resolver *resolver, const struct plan_edge *edge,
+                            struct plan_source *source)
+{
+    char id[UUID_TEXT_SIZE];
+
+    if (!source->digest)
+        return RC_OK;
+    datum_id_derive(source->digest, source->name, id);
+    source->datum = arena_text(resolver->arena, id);
+    return source->datum ? RC_OK
+                         : resolve_fail(resolver, RC_NO_MEMORY, edge,
+                                        "no memory for the ids of files");
+}
+
 /* The files of one task that match; *brought counts them. */
 static enum rc task_outputs_add(struct resolver *resolver, const struct plan_edge *edge,
                                 size_t input, uint64_t task, size_t *brought)
@@ -89,8 +105,11 @@ static enum rc task_outputs_add(struct resolver *resolver, const struct plan_edg
 
         if (!source.name || !glob_matches(edge->source_key, source.name))
             continue;
+        rc = source_datum(resolver, edge, &source);
         source.name = placed_name(source.name, edge->source_key,
                                   resolver->stage->inputs[input].keep_directories);
+        if (rc != RC_OK)
+            break;
         rc = source_add(resolver, input, &source);
         (*brought)++;
     }

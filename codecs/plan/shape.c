@@ -53,9 +53,9 @@ _Static_assert(sizeof(enum then) == sizeof(uint32_t), "enums are read as uint32_
 enum { LIST_MAX = 1 << 20 }; /* entries of one stage's lists */
 
 static const struct field source_fields[] = {
-    TEXT(plan_source, uri),       TEXT(plan_source, name), TEXT(plan_source, digest),
-    TEXT(plan_source, md5),       TEXT(plan_source, sha1), UINT(plan_source, size),
-    VALUE(plan_source, metadata),
+    TEXT(plan_source, uri),       TEXT(plan_source, name),  TEXT(plan_source, digest),
+    TEXT(plan_source, md5),       TEXT(plan_source, sha1),  UINT(plan_source, size),
+    VALUE(plan_source, metadata), TEXT(plan_source, datum),
 };
 static const struct shape source_shape = SHAPE(plan_source, "source", source_fields);
 

@@ -2,10 +2,14 @@
 #include "codecs/wire/event.h"
 
 /* run/<n>/run/<state>, run/<n>/stage/<name>/<state>,
- * run/<n>/<kind>/<stage>/<index>/<state>, node/<name>/<state>. Names with '/' keep it:
+ * run/<n>/<kind>/<stage>/<index>/<state>, <kind>/<name>/<state>. Names with '/' keep it:
  * topics are matched by prefix only. */
 static void topic_of(const struct announcement *what, struct buf *topic)
 {
+    if (what->subject) {
+        buf_printf(topic, "%s/%s/%s", what->kind, what->subject, what->state);
+        return;
+    }
     if (what->run == 0) {
         buf_printf(topic, "%s/%s/%s", what->kind, what->name, what->state);
         return;
@@ -63,6 +67,9 @@ static size_t add_fields(struct buf *fields, const struct announcement *what)
         count++;
     }
     add_text(fields, "reason", what->reason, &count);
+    add_text(fields, "target", what->target, &count);
+    add_text(fields, "project", what->project, &count);
+    add_text(fields, "by", what->by, &count);
     return count;
 }
 

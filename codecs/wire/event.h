@@ -6,7 +6,7 @@
 #include "codecs/pack/pack.h"
 
 struct announcement {
-    const char *kind; /* run stage task attempt artifact node */
+    const char *kind; /* run stage task attempt artifact node alias tag datum dataset */
     uint64_t run;
     const char *stage;                          /* name, or NULL */
     const char *name;                           /* of the artifact or node, or NULL */
@@ -17,6 +17,8 @@ struct announcement {
     int32_t exit_code;
     bool has_exit;
     const char *state;
+    const char *subject;               /* not NULL: the topic is kind/subject/state */
+    const char *target, *project, *by; /* of names, or NULL */
 };
 
 /* Appends topic and body of event number, at time_us on the broker's clock. */

@@ -1,6 +1,8 @@
 /* message.c - headers, errors and the requests of clients. */
 #include "codecs/wire/message.h"
 
+#include "codecs/wire/request_names.h"
+
 #include <string.h>
 
 static const char *const names[MESSAGE_TYPE_COUNT] = {
@@ -22,6 +24,14 @@ static const char *const names[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_EXPLAIN] = "explain",
     [MESSAGE_VERSIONS] = "versions",
     [MESSAGE_ORIGIN] = "origin",
+    [MESSAGE_RESOLVE] = "resolve",
+    [MESSAGE_DATUMS] = "datums",
+    [MESSAGE_DATUM] = "datum",
+    [MESSAGE_ALIASES] = "aliases",
+    [MESSAGE_ALIAS] = "alias",
+    [MESSAGE_TAG] = "tag",
+    [MESSAGE_DATASETS] = "datasets",
+    [MESSAGE_DATASET] = "dataset",
     [MESSAGE_OK] = "ok",
     [MESSAGE_ERROR] = "error",
     [MESSAGE_JOIN] = "join",
@@ -159,7 +169,7 @@ void request_encode(struct buf *buf, const struct request *request)
     count += (size_t)request->yes + request->force + request->task
              + (request->stage != NULL) + (request->text != NULL)
              + (request->submission != NULL) + (request->plan.size > 0)
-             + (request->speaks.highest > 0);
+             + (request->speaks.highest > 0) + request_names_count(request);
     pack_map(buf, count);
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         if (numbers[i].number != 0) {
@@ -198,6 +208,7 @@ void request_encode(struct buf *buf, const struct request *request)
         pack_text(buf, "speaks");
         protocol_range_pack(buf, request->speaks);
     }
+    request_names_encode(buf, request);
 }
 
 static void request_field(struct reader *reader, struct arena *arena, struct bytes key,
@@ -237,7 +248,7 @@ static void request_field(struct reader *reader, struct arena *arena, struct byt
         if (bytes.size != 16)
             reader_fail(reader);
         request->submission = (const uint8_t *)bytes.data;
-    } else {
+    } else if (!request_names_field(reader, arena, key, request)) {
         reader_skip(reader);
     }
 }

@@ -34,6 +34,14 @@ enum message_type {
     MESSAGE_EXPLAIN,
     MESSAGE_VERSIONS,
     MESSAGE_ORIGIN,
+    MESSAGE_RESOLVE,
+    MESSAGE_DATUMS,
+    MESSAGE_DATUM,
+    MESSAGE_ALIASES,
+    MESSAGE_ALIAS,
+    MESSAGE_TAG,
+    MESSAGE_DATASETS,
+    MESSAGE_DATASET,
     /* broker to client */
     MESSAGE_OK,
     MESSAGE_ERROR,
@@ -91,7 +99,13 @@ struct request {
     const uint8_t *submission;    /* 16 bytes, borrowed; NULL if absent */
     struct bytes plan;            /* borrowed; size 0 if absent */
     struct protocol_range speaks; /* 0 if absent */
+    /* What the requests about names need; texts are NULL if absent. */
+    const char *project, *user, *name, *target, *tag, *after;
+    const char *const *uris, *const *texts;
+    size_t uri_count, text_count;
+    const struct plan_source *file; /* digest, name, size, md5, sha1, metadata */
 };
+enum { REQUEST_TEXTS_MAX = 100000 };
 void request_encode(struct buf *buf, const struct request *request);
 NODISCARD enum rc request_decode(const void *bytes, size_t size, struct arena *arena,
                                  struct request *request, struct err *err);

@@ -82,23 +82,23 @@ enum result_status result_status_of(enum cause cause, int32_t exit_code)
     unreachable_because("causes are closed");
 }
 
-static void encode_source(struct buf *buf, const struct plan_source *source)
+void file_encode(struct buf *buf, const struct plan_source *file)
 {
     pack_map(buf, 7);
     pack_text(buf, "uri");
-    pack_text(buf, source->uri);
+    pack_text(buf, file->uri);
     pack_text(buf, "name");
-    pack_text(buf, source->name);
+    pack_text(buf, file->name);
     pack_text(buf, "digest");
-    pack_text(buf, source->digest);
+    pack_text(buf, file->digest);
     pack_text(buf, "md5");
-    pack_text(buf, source->md5);
+    pack_text(buf, file->md5);
     pack_text(buf, "sha1");
-    pack_text(buf, source->sha1);
+    pack_text(buf, file->sha1);
     pack_text(buf, "size");
-    pack_uint(buf, source->size);
+    pack_uint(buf, file->size);
     pack_text(buf, "metadata");
-    pack_value(buf, &source->metadata);
+    pack_value(buf, &file->metadata);
 }
 
 static void encode_sources(struct buf *buf, const struct plan_source *sources,
@@ -106,7 +106,7 @@ static void encode_sources(struct buf *buf, const struct plan_source *sources,
 {
     pack_list(buf, count);
     for (size_t i = 0; i < count; i++)
-        encode_source(buf, &sources[i]);
+        file_encode(buf, &sources[i]);
 }
 
 static void encode_usage(struct buf *buf, const struct usage *usage)
@@ -232,6 +232,14 @@ static void decode_source(struct decoder *decoder, struct plan_source *source)
         refuse(decoder, "a file has no digest");
     else if (!source->name || !tree_path_is_safe(source->name))
         refuse(decoder, "a file has no name, or one that is no safe relative path");
+}
+
+void file_decode(struct reader *reader, struct arena *arena, struct plan_source *file)
+{
+    struct decoder decoder = { .reader = *reader, .arena = arena };
+
+    decode_source(&decoder, file);
+    *reader = decoder.reader;
 }
 
 static void decode_sources(struct decoder *decoder, const char *what,

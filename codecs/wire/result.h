@@ -5,6 +5,7 @@
  * arena. */
 #pragma once
 
+#include "codecs/pack/pack.h"
 #include "codecs/plan/plan.h"
 
 enum cause { /* why an attempt ended; the names (cause_name) are part of the protocol */
@@ -78,6 +79,10 @@ const char *stream_name(
     enum stream stream); /* "stdout", ...: also the file's name on the node */
 const char *result_status_name(enum result_status status);
 enum result_status result_status_of(enum cause cause, int32_t exit_code);
+
+/* One file of a result (docs/protocol.md, "File"), which requests carry, too. */
+void file_encode(struct buf *buf, const struct plan_source *file);
+void file_decode(struct reader *reader, struct arena *arena, struct plan_source *file);
 
 void result_encode(struct buf *buf, const struct task_result *result);
 NODISCARD enum rc result_decode(struct arena *arena, const void *bytes, size_t size,

@@ -44,7 +44,7 @@ _sluice() {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[1]-} before=
     local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\ncancel\napprove\nreject
-watch\nnodes\nstatus\nstop\nhelp\nversion'
+watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
     COMPREPLY=()
     ((COMP_CWORD < 3)) || before=${COMP_WORDS[COMP_CWORD - 2]}
 
@@ -78,7 +78,9 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
     if [[ $cur == -* ]]; then
         case $verb in
         run) _sluice_words $'--step\n-p\n-i\n--title\n--detach\n--seed\n--priority' ;;
-        ls) _sluice_words $'-n\n--limit' ;;
+        ls) _sluice_words $'-n\n--limit\n--tag' ;;
+        datum) _sluice_words $'-t\n--tag\n--run\n-n\n--limit\n--alias\n--name' ;;
+        dataset) _sluice_words $'--from\n--exclude' ;;
         logs) _sluice_words $'-f\n--follow\n--stdout\n--stderr\n--status\n--times\n--attempt' ;;
         outputs) _sluice_words $'-d\n--directory\n--overwrite' ;;
         metadata) _sluice_words '--series' ;;
@@ -88,6 +90,19 @@ watch\nnodes\nstatus\nstop\nhelp\nversion'
         _sluice_words $'--json\n--help\n--project\n-C\n--broker'
         return
     fi
+    case $verb:$previous in
+    datum:datum) _sluice_words $'ls\nshow\nadd' ;;
+    alias:alias) _sluice_words $'ls\nset\nrm\nhistory' ;;
+    tag:tag) _sluice_words $'add\nrm' ;;
+    dataset:dataset) _sluice_words $'ls\nshow\ncreate\nadd' ;;
+    datum:show | alias:set | alias:rm | alias:history) _sluice_names aliases ;;
+    datum:--run | tag:add | tag:rm) _sluice_names runs ;;
+    dataset:show | dataset:add | dataset:--from) _sluice_names datasets ;;
+    datum:add)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        compopt -o filenames
+        ;;
+    esac
     case $verb in
     run) _sluice_names pipelines ;;
     lint)

@@ -49,8 +49,8 @@ function __sluice_runs_or_stages
     end
 end
 
-set -l verbs run lint ls show explain logs outputs metadata cancel approve reject watch nodes status \
-    stop help version
+set -l verbs run lint ls show explain logs outputs metadata cancel approve reject watch datum alias tag \
+    dataset nodes status stop help version
 
 complete -c sluice -f
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a run -d 'run a pipeline or a step'
@@ -65,6 +65,10 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a cancel -d 'end
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a approve -d 'let a waiting stage go on'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a reject -d 'end a waiting stage'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'print events as they happen'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a datum -d 'files by their names'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a alias -d 'names that move'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a tag -d 'tag runs and datums'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a dataset -d 'versions of sets of files'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a nodes -d 'list nodes'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a status -d 'show the broker'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a stop -d 'end the private broker and node'
@@ -76,6 +80,19 @@ complete -c sluice -n "__fish_seen_subcommand_from $verbs" -s h -l help -d 'expl
 complete -c sluice -n "__fish_seen_subcommand_from $verbs" -s C -l project -x -a '(__fish_complete_directories)' -d 'look for the project from here'
 complete -c sluice -n "__fish_seen_subcommand_from $verbs" -l broker -x -d 'talk to this broker'
 complete -c sluice -n '__fish_seen_subcommand_from ls' -s n -l limit -x -d 'at most so many'
+complete -c sluice -n '__fish_seen_subcommand_from ls' -l tag -x -d 'only those that have it'
+complete -c sluice -n '__fish_seen_subcommand_from datum' -a 'ls show add (__sluice_names aliases)'
+complete -c sluice -n '__fish_seen_subcommand_from datum' -s t -l tag -x -d 'tag'
+complete -c sluice -n '__fish_seen_subcommand_from datum' -l run -x -a '(__sluice_names runs)' -d 'made by the run'
+complete -c sluice -n '__fish_seen_subcommand_from datum' -s n -l limit -x -d 'at most so many'
+complete -c sluice -n '__fish_seen_subcommand_from datum' -l alias -x -d 'let it point to the file'
+complete -c sluice -n '__fish_seen_subcommand_from datum' -l name -x -d 'what it is called'
+complete -c sluice -n '__fish_seen_subcommand_from add' -F
+complete -c sluice -n '__fish_seen_subcommand_from alias' -a 'ls set rm history (__sluice_names aliases)'
+complete -c sluice -n '__fish_seen_subcommand_from tag' -a 'add rm (__sluice_names runs)'
+complete -c sluice -n '__fish_seen_subcommand_from dataset' -a 'ls show create add (__sluice_names datasets)'
+complete -c sluice -n '__fish_seen_subcommand_from dataset' -l from -x -a '(__sluice_names datasets)' -d 'begin with that version'
+complete -c sluice -n '__fish_seen_subcommand_from dataset' -l exclude -x -d 'leave out this file'
 complete -c sluice -n '__fish_seen_subcommand_from run' -a '(__sluice_names pipelines)'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l step -x -a '(__sluice_names steps)' -d 'run one step'
 complete -c sluice -n '__fish_seen_subcommand_from run' -s p -l parameter -x -a '(__sluice_parameters)' -d 'set a parameter'

@@ -147,22 +147,6 @@ static void local_address(char text[INET_ADDRSTRLEN])
     freeifaddrs(all);
 }
 
-void uuid_derive(const char *kind, const char *run_id, const char *stage,
-                 char uuid[UUID_TEXT_SIZE])
-{
-    char digest[DIGEST_TEXT_SIZE];
-    scoped_buf text = { 0 };
-
-    buf_printf(&text, "%s\n%s\n%s", kind, run_id, stage);
-    digest_bytes(text.data, text.size, digest);
-
-    const char *hex = strchr(digest, ':') + 1;
-    char variant = "89ab"[(hex[16] >= 'a' ? hex[16] - 'a' + 10 : hex[16] - '0') & 3];
-
-    snprintf(uuid, UUID_TEXT_SIZE, "%.8s-%.4s-8%.3s-%c%.3s-%.12s", hex, hex + 8, hex + 13,
-             variant, hex + 17, hex + 20);
-}
-
 static enum rc add_identity(struct variables *variables,
                             const struct attempt_identity *identity,
                             const struct plan_stage *stage, struct err *err)

@@ -1,6 +1,7 @@
 /* environment.h - the variables of an attempt (in-task contract, section 2). */
 #pragma once
 
+#include "codecs/digest/uuid.h"
 #include "nodes/staging/staging.h"
 
 struct variables { /* "NAME=value" texts, each name once */
@@ -17,9 +18,3 @@ NODISCARD enum rc environment_build(const struct staging *staging,
                                     struct variables *variables, struct err *err);
 /* Whether the step sets the variable to 1, yes or true: a word to the node itself. */
 bool stage_flag_is_set(const struct plan_stage *stage, const char *name);
-
-enum { UUID_TEXT_SIZE = 37 };
-/* A version 8 UUID (RFC 9562) made from SHA-256 over the parts: the same ones give the
- * same UUID on every node. Used for the task and for the pipeline's node. */
-void uuid_derive(const char *kind, const char *run_id, const char *stage,
-                 char uuid[UUID_TEXT_SIZE]);

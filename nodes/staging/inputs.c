@@ -64,14 +64,16 @@ static enum rc file_place(struct input_staging *work, const struct staged_file *
                        err);
 }
 
-/* A file of another stage is data of its own, named by what it holds and is called. */
+/* A datum is told by its id, whatever it was asked for by. A file of another stage is one
+ * as well; plans of older brokers do not say which. */
 static const char *datum_uri(struct arena *arena, const struct plan_source *source)
 {
-    char uuid[UUID_TEXT_SIZE];
+    char id[UUID_TEXT_SIZE];
     const char *uri;
 
-    uuid_derive("datum", source->digest, source->name ? source->name : "", uuid);
-    uri = arena_printf(arena, "datum://%s", uuid);
+    if (!source->datum)
+        datum_id_derive(source->digest, source->name ? source->name : "", id);
+    uri = arena_printf(arena, "datum://%s", source->datum ? source->datum : id);
     return uri ? uri : "";
 }
 
@@ -87,7 +89,7 @@ static enum rc file_name(struct input_staging *work, const struct plan_input *in
 
     if (rc != RC_OK)
         return rc;
-    if (!uri[0] && source->digest)
+    if (source->digest && (source->datum || !uri[0]))
         uri = datum_uri(work->arena, source);
     name = input_file_name(work->arena, input, source, uri);
     if (name && !tree_path_is_safe(name))

@@ -82,10 +82,17 @@ static uint64_t run_once(struct broker *broker)
                                 .commands = commands,
                                 .command_count = 1,
                                 .on_error = ON_ERROR_STOP_ALL };
-    struct plan plan = { .title = "t", .stages = &stage, .stage_count = 1 };
-    struct plan_source output = {
-        .uri = "", .name = "model", .digest = digest, .size = 3
+    struct plan plan = {
+        .project = "p", .title = "t", .stages = &stage, .stage_count = 1
     };
+    const struct value_entry alias = { "valohai.alias", value_text("best") };
+    const struct value properties = { .kind = VALUE_MAP, .map = { &alias, 1 } };
+    struct plan_source output = { .uri = "",
+                                  .name = "model",
+                                  .digest = digest,
+                                  .size = 3,
+                                  .metadata = { .kind = VALUE_LIST,
+                                                .list = { &properties, 1 } } };
     struct task_result result = { .cause = CAUSE_EXIT,
                                   .exit_code = 1,
                                   .message = "no samples",
@@ -327,6 +334,64 @@ static void test_shared_forms_have_the_fields_of_the_document(void **state)
     assert_form(self, reader, "##### Node");
 }
 
+static void test_answers_about_names_have_the_fields_of_the_document(void **state)
+{
+    struct fixture *self = *state;
+    static const char *const uris[] = { "datum://best" }, *const tags[] = { "good" };
+    struct request resolve = { .project = "p", .uris = uris, .uri_count = 1 };
+    struct request alias = { .project = "p", .name = "other", .target = "best" };
+    struct request tag = { .project = "p",
+                           .uris = uris,
+                           .uri_count = 1,
+                           .texts = tags,
+                           .text_count = 1,
+                           .yes = true };
+    struct request dataset = {
+        .project = "p", .name = "dataset://d/v", .uris = uris, .uri_count = 1
+    };
+    scoped_buf resolved = { 0 }, aliased = { 0 }, tagged = { 0 }, made = { 0 };
+    struct reader reader = ask(self, query_resolve, &resolve, &resolved);
+
+    assert_form(self, reader, "##### Answer to resolve");
+    reader = field_of(reader, "resolved");
+    assert_int_equal(reader_list(&reader), 1);
+    assert_form(self, reader, "##### Resolved");
+    reader = field_of(reader, "files");
+    assert_int_equal(reader_list(&reader), 1);
+    assert_form(self, reader, "##### Datum");
+    assert_form(self, ask(self, request_alias, &alias, &aliased),
+                "##### Answer to alias");
+    assert_form(self, ask(self, request_tag, &tag, &tagged), "##### Answer to tag");
+    assert_form(self, ask(self, request_dataset, &dataset, &made),
+                "##### Answer to dataset");
+    assert_answer(self, MESSAGE_DATUMS, query_datums);
+    assert_answer(self, MESSAGE_ALIASES, query_aliases);
+    assert_answer(self, MESSAGE_DATASETS, query_datasets);
+}
+
+static void test_lists_of_names_have_the_fields_of_the_document(void **state)
+{
+    struct fixture *self = *state;
+    static const char *const uris[] = { "datum://best" };
+    struct request dataset = {
+        .project = "p", .name = "dataset://d/v", .uris = uris, .uri_count = 1
+    };
+    scoped_buf made = { 0 }, datasets = { 0 }, aliases = { 0 };
+    struct reader reader;
+
+    ask(self, request_dataset, &dataset, &made);
+    reader = field_of(
+        ask(self, query_datasets, &(struct request){ .project = "p" }, &datasets),
+        "datasets");
+    assert_int_equal(reader_list(&reader), 1);
+    assert_form(self, reader, "##### Version");
+    reader =
+        field_of(ask(self, query_aliases, &(struct request){ .project = "p" }, &aliases),
+                 "aliases");
+    assert_int_equal(reader_list(&reader), 1);
+    assert_form(self, reader, "##### Alias");
+}
+
 static void test_a_task_is_a_row_of_the_documents_elements(void **state)
 {
     struct fixture *self = *state;
@@ -393,14 +458,14 @@ static void test_every_event_has_fields_and_a_topic_of_the_document(void **state
     for (const char *at = section; (at = strstr(at, "\n| `")); at += 4) {
         char quoted[64];
 
-        if (strncmp(at + 4, "run/", 4) == 0 || strncmp(at + 4, "node/", 5) == 0)
+        if (memchr(at + 4, '/', strcspn(at + 4, "`")))
             continue; /* the table of topics */
         fields++;
         snprintf(quoted, sizeof quoted, "<%.*s>", (int)strcspn(at + 4, "`"), at + 4);
         if (!strstr(buf_string(&all), quoted))
             fail_msg("docs/protocol.md: no event has %s", quoted);
     }
-    assert_int_equal(fields, 18);
+    assert_int_equal(fields, 21);
     free(section);
 }
 
@@ -438,6 +503,8 @@ int main(void)
         TEST(test_answers_have_the_fields_of_the_document),
         TEST(test_answers_to_commands_have_the_fields_of_the_document),
         TEST(test_shared_forms_have_the_fields_of_the_document),
+        TEST(test_answers_about_names_have_the_fields_of_the_document),
+        TEST(test_lists_of_names_have_the_fields_of_the_document),
         TEST(test_a_task_is_a_row_of_the_documents_elements),
         TEST(test_events_that_are_forgotten_give_a_snapshot),
         TEST(test_every_event_has_fields_and_a_topic_of_the_document),

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "client/lib/sluice.h"
+#include "codecs/base/base.h"
 #include "codecs/base/buf.h"
 #include "codecs/digest/digest.h"
 
@@ -41,6 +42,7 @@ struct fake {
     size_t stream_sizes[5];
     struct sluice_run *runs;
     size_t run_count;
+    struct sluice_datum datum; /* what names stand for; id NULL: there is none */
 };
 static struct fake fake;
 
@@ -197,6 +199,14 @@ int sluice_find(struct sluice *sluice, const char *text, uint64_t *run,
 int sluice_runs(struct sluice *sluice, uint64_t before, uint32_t limit,
                 struct sluice_runs **runs, struct sluice_error *error)
 {
+    return sluice_runs_tagged(sluice, NULL, before, limit, runs, error);
+}
+
+int sluice_runs_tagged(struct sluice *sluice, const char *tag, uint64_t before,
+                       uint32_t limit, struct sluice_runs **runs,
+                       struct sluice_error *error)
+{
+    (void)tag;
     static struct sluice_runs list;
 
     (void)sluice;
@@ -384,6 +394,149 @@ int sluice_get(struct sluice *sluice, const char *digest, int fd,
         return fake_fail(error, SLUICE_NOT_FOUND, "no such artifact");
     if (write(fd, object->bytes, object->size) != (ssize_t)object->size)
         return fake_fail(error, SLUICE_IO, "cannot write");
+    return SLUICE_OK;
+}
+
+/* ---- Names: what a test put into fake.datum has the alias "known" */
+
+int sluice_datums(struct sluice *sluice, const struct sluice_datum_query *query,
+                  struct sluice_datums **datums, struct sluice_error *error)
+{
+    static struct sluice_datums list;
+
+    (void)sluice;
+    (void)query;
+    (void)error;
+    list =
+        (struct sluice_datums){ .datums = &fake.datum, .count = fake.datum.id != NULL };
+    *datums = &list;
+    return SLUICE_OK;
+}
+
+void sluice_datums_free(struct sluice_datums *datums)
+{
+    (void)datums;
+}
+
+int sluice_resolve(struct sluice *sluice, const char *project, const char *const *uris,
+                   size_t count, struct sluice_resolution **resolution,
+                   struct sluice_error *error)
+{
+    static struct sluice_resolved resolved[4];
+    static struct sluice_resolution found;
+
+    (void)sluice;
+    (void)project;
+    if (count > COUNT_OF(resolved))
+        return fake_fail(error, SLUICE_INVALID, "too many names");
+    for (size_t i = 0; i < count; i++) {
+        bool is_known = strcmp(uris[i], "datum://known") == 0;
+
+        resolved[i] = (struct sluice_resolved){ .uri = uris[i],
+                                                .error = is_known ? "" : "no such alias",
+                                                .version = "",
+                                                .files = &fake.datum,
+                                                .file_count = is_known };
+    }
+    found = (struct sluice_resolution){ resolved, count };
+    *resolution = &found;
+    return SLUICE_OK;
+}
+
+void sluice_resolution_free(struct sluice_resolution *resolution)
+{
+    (void)resolution;
+}
+
+int sluice_datum_add(struct sluice *sluice, const char *project, const char *user,
+                     const struct sluice_new_datum *datum, char id[37],
+                     struct sluice_error *error)
+{
+    (void)sluice;
+    (void)project;
+    (void)user;
+    (void)datum;
+    (void)error;
+    snprintf(id, 37, "%s", "12345678-1234-8234-8234-123456789abc");
+    return SLUICE_OK;
+}
+
+int sluice_aliases(struct sluice *sluice, const char *project, const char *after,
+                   struct sluice_aliases **aliases, struct sluice_error *error)
+{
+    static struct sluice_aliases none;
+
+    (void)sluice;
+    (void)project;
+    (void)after;
+    (void)error;
+    *aliases = &none;
+    return SLUICE_OK;
+}
+
+int sluice_alias_history(struct sluice *sluice, const char *project, const char *name,
+                         struct sluice_aliases **changes, struct sluice_error *error)
+{
+    return sluice_aliases(sluice, project, name, changes, error);
+}
+
+void sluice_aliases_free(struct sluice_aliases *aliases)
+{
+    (void)aliases;
+}
+
+int sluice_alias_set(struct sluice *sluice, const char *project, const char *user,
+                     const char *name, const char *target, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)project;
+    (void)user;
+    (void)name;
+    return target && strcmp(target, "known") != 0
+               ? fake_fail(error, SLUICE_NOT_FOUND, "no such alias")
+               : SLUICE_OK;
+}
+
+int sluice_tag(struct sluice *sluice, const char *project, const char *user,
+               const struct sluice_tagging *tagging, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)project;
+    (void)user;
+    (void)tagging;
+    (void)error;
+    return SLUICE_OK;
+}
+
+int sluice_datasets(struct sluice *sluice, const char *project, const char *dataset,
+                    const char *after, struct sluice_datasets **datasets,
+                    struct sluice_error *error)
+{
+    static struct sluice_datasets none;
+
+    (void)sluice;
+    (void)project;
+    (void)dataset;
+    (void)after;
+    (void)error;
+    *datasets = &none;
+    return SLUICE_OK;
+}
+
+void sluice_datasets_free(struct sluice_datasets *datasets)
+{
+    (void)datasets;
+}
+
+int sluice_dataset_change(struct sluice *sluice, const char *project, const char *user,
+                          const struct sluice_dataset_change *change,
+                          struct sluice_error *error)
+{
+    (void)sluice;
+    (void)project;
+    (void)user;
+    (void)change;
+    (void)error;
     return SLUICE_OK;
 }
 

@@ -117,6 +117,88 @@ static void test_a_run_is_submitted_with_its_code_and_files(void **state)
     assert_prints(fixture, "run 1 complete after 2.0s\n");
 }
 
+static const char hello_digest[] =
+    "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+static void give_datum(void)
+{
+    static const char *const tags[] = { "good" };
+
+    fake.datum = (struct sluice_datum){ .number = 1,
+                                        .id = "12345678-1234-8234-8234-123456789abc",
+                                        .name = "deep/model.bin",
+                                        .digest = hello_digest,
+                                        .md5 = "",
+                                        .sha1 = "",
+                                        .size = 5,
+                                        .run = 3,
+                                        .stage = "train",
+                                        .by = "",
+                                        .tags = tags,
+                                        .tag_count = 1 };
+}
+
+static void test_an_input_that_is_named_is_looked_up_before_the_run(void **state)
+{
+    struct fixture *fixture = *state;
+    scoped(arena) arena = arena_create(1 << 20);
+    char digest[72];
+    struct sluice_error error;
+
+    give_datum();
+    assert_int_equal(RUN(fixture, verb_run, "run", "-i", "first.data=datum://other"),
+                     EXIT_WRONG);
+    assert_prints(fixture, "input data of stage first: no such alias");
+    assert_int_equal(RUN(fixture, verb_run, "run", "-i", "first.data=datum://known"),
+                     EXIT_WRONG);
+    assert_prints(fixture, "the bytes of deep/model.bin are gone");
+    assert_int_equal(fake.puts, 0);
+    assert_int_equal(sluice_put_bytes(NULL, "hello", 5, digest, &error), SLUICE_OK);
+    assert_int_equal(RUN(fixture, verb_run, "run", "-i", "first.data=datum://known"),
+                     EXIT_DONE);
+
+    const struct plan_source *source = submitted(arena)->stages[0].inputs[0].sources;
+
+    assert_string_equal(source->uri, "datum://known");
+    assert_string_equal(source->datum, "12345678-1234-8234-8234-123456789abc");
+    assert_string_equal(source->name, "model.bin");
+    assert_string_equal(source->digest, hello_digest);
+    assert_int_equal(source->size, 5);
+}
+
+static void test_verbs_of_names_print_texts_and_data(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_file(".sluice/store", "");
+    assert_int_equal(RUN(fixture, verb_datum, "datum", "ls"), EXIT_DONE);
+    assert_prints(fixture, "no datums");
+    give_datum();
+    RUN(fixture, verb_datum, "datum", "ls");
+    assert_prints(fixture, "deep/model.bin");
+    RUN(fixture, verb_datum, "datum", "ls", "--json");
+    assert_prints(fixture, "\"stage\": \"train\", \"task\": 0, \"by\": null, \"tags\": "
+                           "[\"good\"], \"properties\": null}]}");
+    assert_int_equal(RUN(fixture, verb_datum, "datum", "show", "other"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_datum, "datum", "show", "known"), EXIT_DONE);
+    assert_prints(fixture, "from      3/train/0");
+    assert_int_equal(RUN(fixture, verb_datum, "datum", "show"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_datum, "datum", "look"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_datum, "datum", "add", "data/a.csv"), EXIT_DONE);
+    assert_prints(fixture, "datum://12345678-");
+    assert_int_equal(RUN(fixture, verb_alias, "alias", "ls"), EXIT_DONE);
+    assert_int_equal(RUN(fixture, verb_alias, "alias", "set", "a", "known"), EXIT_DONE);
+    assert_int_equal(RUN(fixture, verb_alias, "alias", "set", "a", "b"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_alias, "alias", "set", "a"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_tag, "tag", "add", "1", "x"), EXIT_DONE);
+    assert_int_equal(RUN(fixture, verb_tag, "tag", "add", "1"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_dataset, "dataset", "ls", "--json"), EXIT_DONE);
+    assert_string_equal(fixture->printed, "{\"datasets\": []}\n");
+    assert_int_equal(RUN(fixture, verb_dataset, "dataset", "show", "a/b"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_dataset, "dataset", "add", "a/b"), EXIT_WRONG);
+    assert_int_equal(RUN(fixture, verb_dataset, "dataset", "create", "a/b"), EXIT_DONE);
+}
+
 static void test_what_the_store_has_is_not_sent_again(void **state)
 {
     RUN(*state, verb_run, "run");
@@ -427,6 +509,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         VERB_TEST(test_a_run_is_submitted_with_its_code_and_files),
+        VERB_TEST(test_an_input_that_is_named_is_looked_up_before_the_run),
+        VERB_TEST(test_verbs_of_names_print_texts_and_data),
         VERB_TEST(test_what_the_store_has_is_not_sent_again),
         VERB_TEST(test_a_failed_run_says_why_and_where_to_look),
         VERB_TEST(test_a_note_is_told_once_when_it_comes),

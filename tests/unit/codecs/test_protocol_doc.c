@@ -282,6 +282,10 @@ static void test_every_message_has_its_section_and_nothing_else_has(void **state
 
 static void test_requests_have_the_fields_of_the_document(void **state)
 {
+    static const char *const texts[] = { "t" };
+    static const char digest[] =
+        "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    struct plan_source file = { .uri = "", .name = "n", .digest = digest };
     scoped_buf sample = { 0 }, all = { 0 };
     struct request request = {
         .run = 1,
@@ -299,6 +303,17 @@ static void test_requests_have_the_fields_of_the_document(void **state)
         .submission = submission,
         .plan = { "p", 1 },
         .speaks = { 1, 2 },
+        .project = "p",
+        .user = "u",
+        .name = "n",
+        .target = "t",
+        .tag = "t",
+        .after = "a",
+        .uris = texts,
+        .uri_count = 1,
+        .texts = texts,
+        .text_count = 1,
+        .file = &file,
     };
 
     request_encode(&sample, &request);
