@@ -115,12 +115,39 @@ static int place(struct objects *objects, const char *name, int from, const char
     return sys == CANNOT_SHARE ? fill(objects, from, path, mode, true) : sys;
 }
 
+/* A small object from a pack, checked on its way. */
+static enum rc place_small(struct objects *objects, const char *digest, const char *path,
+                           unsigned mode, struct err *err)
+{
+    unsigned char room[OBJECT_SMALL_MAX];
+    size_t size = 0;
+    enum rc rc = objects_load(objects, digest, room, &size, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    scoped_fd int to = file_create(path);
+    int sys = to < 0 ? errno : 0;
+
+    if (sys == 0 && (write(to, room, size) != (ssize_t)size || fchmod(to, mode) != 0)) {
+        sys = errno ? errno : ENOSPC;
+        unlink(path);
+    }
+    return sys == 0
+               ? RC_OK
+               : err_set_sys(err, rc_of_errno(sys), sys, "place %s as %s", digest, path);
+}
+
 enum rc objects_place(struct objects *objects, const char *digest, const char *path,
                       unsigned mode, bool may_link, struct err *err)
 {
     char name[OBJECT_NAME_SIZE];
     uint64_t size;
     scoped_fd int from = -1;
+
+    if (object_name(digest, name) && packs_has(objects->packs, digest, NULL))
+        return place_small(objects, digest, path, mode, err);
+
     enum rc rc = objects_read(objects, digest, &from, &size, err);
 
     if (rc != RC_OK)

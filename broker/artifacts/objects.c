@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -230,14 +231,17 @@ enum rc objects_open(const char *directory, struct objects **objects, struct err
     if (rc != RC_OK)
         return rc;
     leftovers_remove(self->tmp_fd);
-    *objects = steal(&self);
-    return RC_OK;
+    rc = packs_open(self->fd, self->directory, &self->packs, err);
+    if (rc == RC_OK)
+        *objects = steal(&self);
+    return rc;
 }
 
 void objects_destroy(struct objects *objects)
 {
     if (!objects)
         return;
+    packs_destroy(objects->packs);
     fd_scoped(&objects->tmp_fd);
     fd_scoped(&objects->fd);
     free(objects->directory);
@@ -257,8 +261,11 @@ bool objects_has(struct objects *objects, const char *digest, uint64_t *size)
     char name[OBJECT_NAME_SIZE];
     struct stat status;
 
-    if (!object_name(digest, name)
-        || fstatat(objects->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0
+    if (!object_name(digest, name))
+        return false;
+    if (packs_has(objects->packs, digest, size))
+        return true;
+    if (fstatat(objects->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0
         || !S_ISREG(status.st_mode))
         return false;
     if (size)
@@ -278,6 +285,105 @@ bool objects_path(struct objects *objects, const char *digest, char *path,
     return true;
 }
 
+/* A small object whose bytes in the pack are wrong: they are kept aside, and it is not
+ * there any more. */
+static enum rc packed_set_aside(struct objects *objects, const char *digest,
+                                const void *bytes, size_t size, struct err *err)
+{
+    char aside[sizeof "bad/" + OBJECT_NAME_SIZE];
+    struct err why = { .text = "" };
+
+    snprintf(aside, sizeof aside, "bad/%s", strchr(digest, ':') + 1);
+
+    scoped_fd int fd =
+        openat(objects->fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, OBJECT_MODE);
+    bool is_kept = fd >= 0 && write(fd, bytes, size) == (ssize_t)size;
+
+    if (packs_remove(objects->packs, digest, &why) != RC_OK)
+        return err_set(err, why.rc, "%s", why.text);
+    return err_set(err, RC_CORRUPT, "object %s in %s/packs is damaged; %s %s/bad", digest,
+                   objects->directory, is_kept ? "moved to" : "it did not fit into",
+                   objects->directory);
+}
+
+static enum rc packed_load(struct objects *objects, const char *digest, void *room,
+                           size_t *size, struct err *err)
+{
+    enum rc rc = packs_read(objects->packs, digest, room, size, err);
+
+    return rc == RC_CORRUPT ? packed_set_aside(objects, digest, room, *size, err) : rc;
+}
+
+/* Gives what lies in a pack as a file in memory. */
+static enum rc packed_open(struct objects *objects, const char *digest, int *fd,
+                           uint64_t *size, struct err *err)
+{
+    unsigned char room[OBJECT_SMALL_MAX];
+    size_t got = 0;
+    enum rc rc = packed_load(objects, digest, room, &got, err);
+
+    if (rc == RC_NOT_FOUND)
+        return err_set(err, rc, "no object %s in %s", digest, objects->directory);
+    if (rc != RC_OK)
+        return rc;
+
+    scoped_fd int made = memfd_create("object", MFD_CLOEXEC);
+
+    if (made < 0 || pwrite(made, room, got, 0) != (ssize_t)got)
+        return sys_failed(err, errno, "open object", digest);
+    *fd = made;
+    made = -1;
+    *size = got;
+    return RC_OK;
+}
+
+enum rc objects_load(struct objects *objects, const char *digest, void *room,
+                     size_t *size, struct err *err)
+{
+    char got[DIGEST_TEXT_SIZE];
+    scoped_fd int fd = -1;
+    uint64_t bytes;
+
+    if (digest_is_valid(digest, strnlen(digest, DIGEST_TEXT_SIZE))
+        && packs_has(objects->packs, digest, NULL))
+        return packed_load(objects, digest, room, size, err);
+
+    enum rc rc = objects_read(objects, digest, &fd, &bytes, err);
+
+    if (rc != RC_OK)
+        return rc;
+    if (bytes > OBJECT_SMALL_MAX)
+        return err_set(err, RC_UNSUPPORTED, "object %s is not small", digest);
+    if (pread(fd, room, bytes, 0) != (ssize_t)bytes)
+        return sys_failed(err, EIO, "read object", digest);
+    digest_bytes(room, bytes, got);
+    *size = bytes;
+    return strcmp(got, digest) == 0 ? RC_OK : objects_verify(objects, digest, err);
+}
+
+enum rc objects_add(struct objects *objects, const struct object_small *items,
+                    size_t count, bool is_durable, struct err *err)
+{
+    struct object_small *fresh = calloc(count ? count : 1, sizeof *fresh);
+    size_t fresh_count = 0;
+    enum rc rc = fresh ? RC_OK : err_set(err, RC_NO_MEMORY, "no memory to store files");
+
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        char got[DIGEST_TEXT_SIZE];
+
+        digest_bytes(items[i].bytes, items[i].size, got);
+        if (strcmp(got, items[i].digest) != 0)
+            rc = err_set(err, RC_CORRUPT, "%zu bytes that should give %.80s give %s",
+                         items[i].size, items[i].digest, got);
+        else if (!objects_has(objects, got, NULL))
+            fresh[fresh_count++] = items[i];
+    }
+    if (rc == RC_OK)
+        rc = packs_add(objects->packs, fresh, fresh_count, is_durable, err);
+    free(fresh);
+    return rc;
+}
+
 enum rc objects_read(struct objects *objects, const char *digest, int *fd, uint64_t *size,
                      struct err *err)
 {
@@ -290,8 +396,7 @@ enum rc objects_read(struct objects *objects, const char *digest, int *fd, uint6
 
     int found = openat(objects->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (found < 0 && errno == ENOENT)
-        return err_set(err, RC_NOT_FOUND, "no object %s in %s", digest,
-                       objects->directory);
+        return packed_open(objects, digest, fd, size, err);
     if (found < 0 || fstat(found, &status) != 0) {
         int sys = errno;
 
@@ -324,7 +429,8 @@ enum rc objects_verify(struct objects *objects, const char *digest, struct err *
     char name[OBJECT_NAME_SIZE];
     uint64_t size, read;
     scoped_fd int fd = -1;
-    enum rc rc = objects_read(objects, digest, &fd, &size, err);
+    enum rc rc =
+        objects_read(objects, digest, &fd, &size, err); /* checks what is packed */
 
     if (rc == RC_OK)
         rc = digest_file(fd, false, &set, &read, err);
@@ -346,7 +452,7 @@ enum rc objects_remove(struct objects *objects, const char *digest, struct err *
         return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
     if (unlinkat(objects->fd, name, 0) != 0 && errno != ENOENT)
         return sys_failed(err, errno, "remove object", digest);
-    return RC_OK;
+    return packs_remove(objects->packs, digest, err);
 }
 
 /* Looks at one file of the folder ab. */
@@ -372,7 +478,7 @@ enum rc objects_each(struct objects *objects,
                      enum rc (*take)(void *context, const struct object_seen *seen),
                      void *context, struct err *err)
 {
-    enum rc rc = RC_OK;
+    enum rc rc = packs_each(objects->packs, take, context);
 
     for (unsigned i = 0; rc == RC_OK && i < OBJECT_SHARDS; i++) {
         char shard[3];

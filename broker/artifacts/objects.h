@@ -3,11 +3,15 @@
  *
  * Layout: <directory>/ab/cdef... (hex digits of sha256), files 0444; <directory>/tmp for
  * files being written. A file appears under its name only when complete, checked and on
- * disk (fsync of file and folder before the rename is reported). All functions may be
- * called from any thread and from several processes on the same directory. */
+ * disk (fsync of file and folder before the rename is reported). Small objects that were
+ * added together lie in <directory>/packs (object_packs.h), and every function here finds
+ * them there. All functions may be called from any thread and from several processes on
+ * the same directory; what another process puts into packs is seen at the next open. */
 #pragma once
 
 #include "codecs/digest/digest.h"
+
+enum { OBJECT_SMALL_MAX = 64 << 10 };
 
 struct objects;
 
@@ -20,12 +24,29 @@ SCOPED(objects)
 
 bool objects_has(struct objects *objects, const char *digest,
                  uint64_t *size); /* size may be NULL */
-/* The file's path, into path (of path_size bytes); false if digest is not a digest. */
+/* The path of the object as a file, into path (of path_size bytes), whether it is there
+ * or not; false if digest is not a digest. */
 bool objects_path(struct objects *objects, const char *digest, char *path,
                   size_t path_size);
-/* Opens for reading. RC_NOT_FOUND, RC_INVALID for what is not a digest. */
+/* Opens for reading, from a pack a copy in memory that was checked. RC_NOT_FOUND,
+ * RC_INVALID for what is not a digest; RC_CORRUPT as objects_verify. */
 NODISCARD enum rc objects_read(struct objects *objects, const char *digest, int *fd,
                                uint64_t *size, struct err *err);
+
+struct object_small {
+    const char *digest;
+    const void *bytes;
+    size_t size; /* at most OBJECT_SMALL_MAX */
+};
+/* Stores small objects together, at the cost of about one; those that are there already
+ * are left alone. Without is_durable a loss of power may undo it, cleanly. RC_CORRUPT
+ * names the first whose bytes do not give its digest; then none is stored. */
+NODISCARD enum rc objects_add(struct objects *objects, const struct object_small *items,
+                              size_t count, bool is_durable, struct err *err);
+/* The bytes of a small object, checked, into room, which has OBJECT_SMALL_MAX.
+ * RC_NOT_FOUND; RC_UNSUPPORTED: it is not small; RC_CORRUPT as objects_verify. */
+NODISCARD enum rc objects_load(struct objects *objects, const char *digest, void *room,
+                               size_t *size, struct err *err);
 
 /* Writing: begin, add..., then commit with the expected digest or NULL for whatever comes
  * out. A wrong digest or size: RC_CORRUPT, and nothing is kept. abort/destroy drops a
@@ -72,7 +93,7 @@ NODISCARD enum rc objects_remove(struct objects *objects, const char *digest,
 struct object_seen {
     char digest[DIGEST_TEXT_SIZE];
     uint64_t size;   /* bytes */
-    int64_t used_ns; /* the file's time of access, since 1970 */
+    int64_t used_ns; /* the file's time of access, or when its pack grew, since 1970 */
 };
 /* Calls take for every object, in no order; what comes or goes meanwhile may be missed.
  * Stops with what take returns when that is not RC_OK. RC_IO. */

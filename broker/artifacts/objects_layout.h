@@ -2,6 +2,7 @@
  * only. */
 #pragma once
 
+#include "broker/artifacts/object_packs.h"
 #include "broker/artifacts/objects.h"
 
 #include <stdatomic.h>
@@ -19,6 +20,7 @@ enum {
 struct objects {
     char *directory; /* absolute */
     int fd, tmp_fd;  /* of the directory and of tmp, -1 when not open */
+    struct packs *packs;
     atomic_uint shards_made;
     atomic_bool cannot_clone;                    /* the file system has no reflinks */
     atomic_bool is_shard_durable[OBJECT_SHARDS]; /* there, and its entry is on disk */
