@@ -96,6 +96,15 @@ static enum rc broker_get(void *context, const char *digest, struct object_write
     return bulk_fetch(port->client, digest, writer, NULL, NULL, err);
 }
 
+static enum rc broker_get_small(void *context, const struct bulk_small *items,
+                                size_t count, bulk_small_take *take, void *taker,
+                                struct err *err)
+{
+    struct port_context *port = context;
+
+    return bulk_get_small(port->client, items, count, take, taker, err);
+}
+
 static void broker_doubt(void *context, const char *digest)
 {
     struct port_context *port = context;
@@ -157,7 +166,7 @@ static void *work(void *argument)
     struct workers *workers = argument;
     struct port_context context = { .workers = workers };
     const struct cache_source sources[] = {
-        { "the broker", &context, broker_get, broker_doubt },
+        { "the broker", &context, broker_get, broker_get_small, broker_doubt },
     };
     struct store_port port = {
         .context = &context,

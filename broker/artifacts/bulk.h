@@ -58,6 +58,25 @@ NODISCARD enum rc bulk_put(struct bulk_client *client, int fd, const char *diges
 NODISCARD enum rc bulk_put_bytes(struct bulk_client *client, const void *bytes,
                                  size_t size, char digest[DIGEST_TEXT_SIZE],
                                  struct err *err);
+/* Small objects (OBJECT_SMALL_MAX), many in one message and stored together. read gives
+ * the bytes of items[i] in room, all of its size. Those that the server has already cost
+ * their bytes' way, no more; so ask bulk_have before. RC_CORRUPT: a file changed. */
+struct bulk_small {
+    const char *digest;
+    uint64_t size;
+};
+typedef enum rc bulk_small_read(void *context, size_t i, void *room, struct err *err);
+NODISCARD enum rc bulk_put_small(struct bulk_client *client,
+                                 const struct bulk_small *items, size_t count,
+                                 bulk_small_read *read, bulk_progress *progress,
+                                 void *context, struct err *err);
+/* take gets each object that the server has and that is small indeed, a batch at a time,
+ * in no order, unchecked; objects_add checks. size of an item: as far as it is known. */
+typedef enum rc bulk_small_take(void *context, const struct object_small *batch,
+                                size_t count, struct err *err);
+NODISCARD enum rc bulk_get_small(struct bulk_client *client,
+                                 const struct bulk_small *items, size_t count,
+                                 bulk_small_take *take, void *context, struct err *err);
 /* Fetches into objects, checked; does nothing if it is there. RC_NOT_FOUND, RC_CORRUPT.
  */
 NODISCARD enum rc bulk_get(struct bulk_client *client, const char *digest,

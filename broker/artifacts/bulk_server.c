@@ -241,6 +241,76 @@ static void on_get(struct bulk_server *self, struct request *request)
                                   .data = { (char *)self->chunk, got } });
 }
 
+/* The objects of a PUT_PACK, all stored together or none. */
+static enum rc pack_store(struct bulk_server *self, struct bulk_message *put,
+                          struct object_small *items, char (*digests)[DIGEST_TEXT_SIZE],
+                          struct err *err)
+{
+    struct bytes left = put->data, bytes;
+
+    for (size_t i = 0; i < put->digest_count; i++) {
+        bulk_digest_next(put, digests[i]);
+        if (!pack_next(&left, &bytes) || !bytes.data || bytes.size > OBJECT_SMALL_MAX)
+            return err_set(err, RC_INVALID, "PUT_PACK: object %zu of %llu is not there",
+                           i, (unsigned long long)put->digest_count);
+        items[i] = (struct object_small){ digests[i], bytes.data, bytes.size };
+    }
+    if (left.size > 0)
+        return err_set(err, RC_INVALID, "PUT_PACK: %zu bytes too many", left.size);
+    return objects_add(self->objects, items, put->digest_count, true, err);
+}
+
+static void on_put_pack(struct bulk_server *self, struct request *request)
+{
+    struct bulk_message *put = &request->message;
+    size_t count = put->digest_count + 1;
+    struct object_small *items = calloc(count, sizeof *items);
+    char(*digests)[DIGEST_TEXT_SIZE] = calloc(count, sizeof *digests);
+    struct err err;
+    enum rc rc = items && digests
+                     ? pack_store(self, put, items, digests, &err)
+                     : err_set(&err, RC_NO_MEMORY, "no memory for small objects");
+
+    free(items);
+    free(digests);
+    if (rc == RC_OK)
+        answer(self, request, (struct bulk_message){ .type = BULK_STORED });
+    else
+        answer_error(self, request, &err);
+}
+
+/* As many of the objects as the answer has room for; each is checked as it is read. */
+static void on_get_pack(struct bulk_server *self, struct request *request)
+{
+    struct bulk_message *get = &request->message;
+    char digest[DIGEST_TEXT_SIZE];
+    size_t used = 0;
+
+    for (size_t i = 0; i < get->digest_count; i++) {
+        unsigned char *at = self->chunk + used;
+        uint64_t size = 0;
+        size_t got = 0;
+
+        bulk_digest_next(get, digest);
+
+        bool is_small =
+            objects_has(self->objects, digest, &size) && size <= OBJECT_SMALL_MAX;
+
+        if (used + PACK_HEAD + (is_small ? OBJECT_SMALL_MAX : 0) > BULK_CHUNK_BYTES)
+            break;
+        if (is_small
+            && objects_load(self->objects, digest, at + PACK_HEAD, &got, NULL) == RC_OK)
+            pack_head_write(at, (uint32_t)got);
+        else
+            pack_head_write(at, PACK_ABSENT);
+        used += PACK_HEAD + got;
+    }
+    answer(self, request,
+           (struct bulk_message){ .type = BULK_PACK,
+                                  .has_data = true,
+                                  .data = { (char *)self->chunk, used } });
+}
+
 static void on_check(struct bulk_server *self, struct request *request)
 {
     struct err err;
@@ -303,6 +373,12 @@ static void request_handle(struct bulk_server *self, struct request *request)
     case BULK_CHECK:
         on_check(self, request);
         break;
+    case BULK_PUT_PACK:
+        on_put_pack(self, request);
+        break;
+    case BULK_GET_PACK:
+        on_get_pack(self, request);
+        break;
     case BULK_STREAM_READ:
         on_stream_read(self, request);
         break;
@@ -317,6 +393,7 @@ static void request_handle(struct bulk_server *self, struct request *request)
     case BULK_CHECKED:
     case BULK_STREAM_DATA:
     case BULK_STREAM_ASK:
+    case BULK_PACK:
     case BULK_ERROR:
         /* Answers are for clients; to answer one could go on for ever. */
         drop(self);

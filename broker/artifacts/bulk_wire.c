@@ -74,6 +74,8 @@ static const struct message_entry {
     { "STREAM_GIVE", BULK_STREAM_GIVE, HAS(CLIENT) | HAS(SIZE) | HAS(FINAL), DATA_MUST },
     { "STREAM_REFUSE", BULK_STREAM_REFUSE, HAS(CLIENT) | HAS(CODE) | HAS(TEXT),
       DATA_NONE },
+    { "PUT_PACK", BULK_PUT_PACK, HAS(DIGESTS), DATA_MUST },
+    { "GET_PACK", BULK_GET_PACK, HAS(DIGESTS), DATA_NONE },
     { "HAD", BULK_HAD, HAS(MISSING), DATA_NONE },
     { "GO_ON", BULK_GO_ON, HAS(RECEIVED) | HAS(WINDOW), DATA_NONE },
     { "STORED", BULK_STORED, 0, DATA_NONE },
@@ -82,6 +84,7 @@ static const struct message_entry {
     { "STREAM_DATA", BULK_STREAM_DATA, HAS(NODE) | HAS(SIZE) | HAS(FINAL), DATA_MUST },
     { "STREAM_ASK", BULK_STREAM_ASK,
       HAS(CLIENT) | HAS(TOKEN) | HAS(STREAM) | HAS(OFFSET) | HAS(LIMIT), DATA_NONE },
+    { "PACK", BULK_PACK, 0, DATA_MUST },
     { "ERROR", BULK_ERROR, HAS(CODE) | HAS(TEXT), DATA_NONE },
 };
 
@@ -141,6 +144,35 @@ void bulk_digest_next(struct bulk_message *message, char digest[DIGEST_TEXT_SIZE
 {
     digest_read(&message->digest_reader, digest);
     must(reader_ok(&message->digest_reader));
+}
+
+void pack_head_write(void *at, uint32_t size)
+{
+    unsigned char *bytes = at;
+
+    for (size_t i = 0; i < PACK_HEAD; i++)
+        bytes[i] = (unsigned char)(size >> (8 * i));
+}
+
+bool pack_next(struct bytes *data, struct bytes *bytes)
+{
+    const unsigned char *head = (const unsigned char *)data->data;
+    uint32_t size = 0;
+
+    if (data->size < PACK_HEAD)
+        return false;
+    for (size_t i = 0; i < PACK_HEAD; i++)
+        size |= (uint32_t)head[i] << (8 * i);
+    if (size != PACK_ABSENT && size > data->size - PACK_HEAD)
+        return false;
+
+    bool is_there = size != PACK_ABSENT;
+
+    size = is_there ? size : 0;
+    *bytes = (struct bytes){ is_there ? data->data + PACK_HEAD : NULL, size };
+    *data =
+        (struct bytes){ data->data + PACK_HEAD + size, data->size - PACK_HEAD - size };
+    return true;
 }
 
 static void field_read(const struct field_entry *field, struct reader *reader,

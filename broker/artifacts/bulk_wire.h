@@ -26,6 +26,8 @@ enum bulk_type {
     BULK_STREAM_READ = 7,
     BULK_STREAM_GIVE = 8,
     BULK_STREAM_REFUSE = 9,
+    BULK_PUT_PACK = 10,
+    BULK_GET_PACK = 11,
     BULK_HAD = 33,
     BULK_GO_ON = 34,
     BULK_STORED = 35,
@@ -33,6 +35,7 @@ enum bulk_type {
     BULK_CHECKED = 37,
     BULK_STREAM_DATA = 38,
     BULK_STREAM_ASK = 39,
+    BULK_PACK = 40,
     BULK_ERROR = 63,
 };
 
@@ -59,6 +62,15 @@ NODISCARD enum rc bulk_decode(const struct link_frame *frames, size_t count,
                               struct err *err);
 /* The digest_count digests of a decoded HAVE, one after the other. */
 void bulk_digest_next(struct bulk_message *message, char digest[DIGEST_TEXT_SIZE]);
+
+/* Small objects in the data of PUT_PACK and PACK, one after the other: 4 bytes of size,
+ * little-endian, and the bytes; or PACK_ABSENT and nothing. */
+enum { PACK_HEAD = 4 };
+#define PACK_ABSENT UINT32_MAX
+void pack_head_write(void *at, uint32_t size);
+/* Takes one from the front of data; bytes.data is NULL for an absent one. false: the data
+ * ends within it. */
+bool pack_next(struct bytes *data, struct bytes *bytes);
 
 /* Sends to peer (a ROUTER's routing frame; size 0 on a DEALER). As link_send. */
 NODISCARD enum rc bulk_send(void *socket, struct bytes peer,

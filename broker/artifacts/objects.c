@@ -273,6 +273,12 @@ bool objects_has(struct objects *objects, const char *digest, uint64_t *size)
     return true;
 }
 
+bool objects_is_packed(struct objects *objects, const char *digest)
+{
+    return digest && digest_is_valid(digest, strnlen(digest, DIGEST_TEXT_SIZE))
+           && packs_has(objects->packs, digest, NULL);
+}
+
 bool objects_path(struct objects *objects, const char *digest, char *path,
                   size_t path_size)
 {
@@ -344,8 +350,7 @@ enum rc objects_load(struct objects *objects, const char *digest, void *room,
     scoped_fd int fd = -1;
     uint64_t bytes;
 
-    if (digest_is_valid(digest, strnlen(digest, DIGEST_TEXT_SIZE))
-        && packs_has(objects->packs, digest, NULL))
+    if (objects_is_packed(objects, digest))
         return packed_load(objects, digest, room, size, err);
 
     enum rc rc = objects_read(objects, digest, &fd, &bytes, err);

@@ -24,6 +24,8 @@ SCOPED(objects)
 
 bool objects_has(struct objects *objects, const char *digest,
                  uint64_t *size); /* size may be NULL */
+/* Whether it lies in a pack, where every read checks it. */
+bool objects_is_packed(struct objects *objects, const char *digest);
 /* The path of the object as a file, into path (of path_size bytes), whether it is there
  * or not; false if digest is not a digest. */
 bool objects_path(struct objects *objects, const char *digest, char *path,

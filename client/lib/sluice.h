@@ -290,6 +290,19 @@ int sluice_have(struct sluice *sluice, const char *const *digests, size_t count,
 /* Stores the open file, from its start; digest is that of its bytes. */
 int sluice_put(struct sluice *sluice, int fd, const char *digest, uint64_t size,
                sluice_progress *progress, void *context, struct sluice_error *error);
+/* Stores many files of at most SLUICE_SMALL_MAX bytes, many in a message: much cheaper
+ * than one by one. read gives the bytes of files[i], all of its size, in room; what it
+ * returns ends the call when it is not SLUICE_OK. done and total count bytes. */
+enum { SLUICE_SMALL_MAX = 65536 };
+struct sluice_small {
+    const char *digest;
+    uint64_t size;
+};
+typedef int sluice_small_read(void *context, size_t i, void *room,
+                              struct sluice_error *error);
+int sluice_put_small(struct sluice *sluice, const struct sluice_small *files,
+                     size_t count, sluice_small_read *read, sluice_progress *progress,
+                     void *context, struct sluice_error *error);
 int sluice_put_bytes(struct sluice *sluice, const void *bytes, size_t size,
                      char digest[72], struct sluice_error *error);
 /* Writes the artifact's bytes to fd, checked: on SLUICE_CORRUPT discard what was written.

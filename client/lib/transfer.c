@@ -32,6 +32,46 @@ int sluice_put(struct sluice *sluice, int fd, const char *digest, uint64_t size,
                              : rc);
 }
 
+struct small_reading {
+    sluice_small_read *read;
+    sluice_progress *progress;
+    void *context;
+};
+
+static enum rc small_read(void *context, size_t i, void *room, struct err *err)
+{
+    struct small_reading *reading = context;
+
+    return (enum rc)reading->read(reading->context, i, room, (struct sluice_error *)err);
+}
+
+static void small_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct small_reading *reading = context;
+
+    if (reading->progress)
+        reading->progress(reading->context, done, total);
+}
+
+int sluice_put_small(struct sluice *sluice, const struct sluice_small *files,
+                     size_t count, sluice_small_read *read, sluice_progress *progress,
+                     void *context, struct sluice_error *error)
+{
+    struct small_reading reading = { read, progress, context };
+    struct err own;
+    struct err *err = error_or(error, &own);
+    struct bulk_client *bulk;
+    enum rc rc = sluice_bulk(sluice, &bulk, err);
+
+    _Static_assert(sizeof *files == sizeof(struct bulk_small)
+                       && (int)SLUICE_SMALL_MAX == (int)OBJECT_SMALL_MAX,
+                   "the public header says so");
+    return (int)(rc == RC_OK
+                     ? bulk_put_small(bulk, (const struct bulk_small *)files, count,
+                                      small_read, small_progress, &reading, err)
+                     : rc);
+}
+
 int sluice_put_bytes(struct sluice *sluice, const void *bytes, size_t size,
                      char digest[72], struct sluice_error *error)
 {

@@ -200,11 +200,11 @@ static void entry_give(struct cache *cache, struct cache_entry *entry, bool is_t
     pthread_mutex_unlock(&cache->lock);
 }
 
-static void count_fetch(struct cache *cache, bool was_bad)
+static void count_some(struct cache *cache, uint64_t fetched, uint64_t healed)
 {
     pthread_mutex_lock(&cache->lock);
-    cache->counts.fetched++;
-    cache->counts.healed += was_bad;
+    cache->counts.fetched += fetched;
+    cache->counts.healed += healed;
     pthread_mutex_unlock(&cache->lock);
 }
 
@@ -231,13 +231,96 @@ enum rc cache_fetch(struct cache *cache, uint64_t holder,
             rc = err_set(err, RC_IO, "object %s went away", digest);
         if (rc == RC_OK) {
             object_trust(cache, digest);
-            count_fetch(cache, was_bad);
+            count_some(cache, 1, was_bad);
         }
     }
     entry_give(cache, entry, rc == RC_OK, found);
     if (rc == RC_OK)
         cache_trim(cache, 0);
     return rc;
+}
+
+struct prefetch {
+    struct cache *cache;
+    struct bulk_small *missing;
+    struct cache_entry **entries; /* of the missing, busy */
+    size_t count;
+    uint64_t bytes;
+};
+
+static enum rc small_take(void *context, const struct object_small *batch, size_t count,
+                          struct err *err)
+{
+    struct prefetch *self = context;
+    enum rc rc = objects_add(self->cache->objects, batch, count, false, err);
+
+    if (rc == RC_OK)
+        count_some(self->cache, count, 0);
+    return rc;
+}
+
+/* Takes those that are missing and that no other thread is at: to wait for one while
+ * others are held could wait for ever. */
+static void missing_take(struct prefetch *self, uint64_t holder,
+                         const struct bulk_small *wanted, size_t count)
+{
+    struct cache *cache = self->cache;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *digest = wanted[i].digest;
+        struct cache_entry *entry;
+
+        if (wanted[i].size > OBJECT_SMALL_MAX
+            || !digest_is_valid(digest, strnlen(digest, DIGEST_TEXT_SIZE))
+            || objects_has(cache->objects, digest, NULL))
+            continue;
+        pthread_mutex_lock(&cache->lock);
+        entry = cache_entry_get(cache->entries, digest);
+        if (entry && cache_entry_pin(cache->entries, entry, holder) && !entry->is_busy) {
+            cache_entry_set_busy(cache->entries, entry, true);
+            self->bytes += wanted[i].size;
+            self->missing[self->count] = wanted[i];
+            self->entries[self->count++] = entry;
+        }
+        pthread_mutex_unlock(&cache->lock);
+    }
+}
+
+static void missing_give(struct prefetch *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        uint64_t size = 0;
+        bool is_there = objects_has(self->cache->objects, self->missing[i].digest, &size);
+
+        entry_give(self->cache, self->entries[i], is_there, size);
+    }
+}
+
+void cache_prefetch(struct cache *cache, uint64_t holder,
+                    const struct cache_sources *sources, const struct bulk_small *wanted,
+                    size_t count)
+{
+    struct prefetch self = { .cache = cache };
+    struct err ignored;
+
+    self.missing = calloc(count + 1, sizeof *self.missing);
+    self.entries = calloc(count + 1, sizeof *self.entries);
+    if (self.missing && self.entries)
+        missing_take(&self, holder, wanted, count);
+    if (self.count > 0)
+        cache_trim(cache, self.bytes);
+    for (size_t i = 0; self.count > 0 && i < sources->count; i++) {
+        const struct cache_source *source = &sources->items[i];
+
+        if (source->get_small
+            && source->get_small(source->context, self.missing, self.count, small_take,
+                                 &self, &ignored)
+                   == RC_OK)
+            break;
+    }
+    missing_give(&self);
+    free(self.missing);
+    free(self.entries);
 }
 
 enum rc cache_commit(struct cache *cache, uint64_t holder, struct object_writer *writer,
@@ -269,10 +352,28 @@ enum rc cache_commit(struct cache *cache, uint64_t holder, struct object_writer 
     return RC_OK;
 }
 
-enum rc cache_place(struct cache *cache, const char *digest, const char *path,
-                    unsigned mode, bool may_link, struct err *err)
+enum rc cache_place(struct cache *cache, uint64_t holder,
+                    const struct cache_sources *sources, const struct bulk_small *wanted,
+                    const char *path, unsigned mode, bool may_link, struct err *err)
 {
-    return objects_place(cache->objects, digest, path, mode, may_link, err);
+    struct objects *objects = cache->objects;
+    enum rc rc = RC_NOT_FOUND;
+
+    /* What is packed is checked while it is placed. */
+    if (objects_is_packed(objects, wanted->digest)) {
+        cache_pin(cache, holder, wanted->digest);
+        rc = objects_place(objects, wanted->digest, path, mode, may_link, err);
+    }
+    if (rc != RC_NOT_FOUND && rc != RC_CORRUPT)
+        return rc;
+
+    bool was_bad = rc == RC_CORRUPT;
+
+    rc = cache_fetch(cache, holder, sources, wanted->digest, wanted->size, err);
+    if (rc == RC_OK)
+        rc = objects_place(objects, wanted->digest, path, mode, may_link, err);
+    count_some(cache, 0, was_bad && rc == RC_OK);
+    return rc;
 }
 
 void cache_pin(struct cache *cache, uint64_t holder, const char *digest)

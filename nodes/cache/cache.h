@@ -12,11 +12,11 @@
  * it outlives the process, and whoever writes to the file takes it away. */
 #pragma once
 
-#include "broker/artifacts/objects.h"
+#include "broker/artifacts/bulk.h"
 
 #include <stdatomic.h>
 
-enum { CACHE_SMALL_MAX = 64 << 10 };
+enum { CACHE_SMALL_MAX = OBJECT_SMALL_MAX };
 
 struct cache;
 /* limit: bytes of files, each counted in whole blocks; 0 for none. */
@@ -33,6 +33,9 @@ struct cache_source {
      * than what the writer has. RC_UNREACHABLE, RC_TIMEOUT: another try may help. */
     enum rc (*get)(void *context, const char *digest, struct object_writer *writer,
                    struct err *err);
+    /* As bulk_get_small; may be NULL. */
+    enum rc (*get_small)(void *context, const struct bulk_small *items, size_t count,
+                         bulk_small_take *take, void *taker, struct err *err);
     /* All bytes came from this source, and they are not the object's. May be NULL. */
     void (*doubt)(void *context, const char *digest);
 };
@@ -57,6 +60,13 @@ NODISCARD enum rc cache_fetch(struct cache *cache, uint64_t holder,
                               const struct cache_sources *sources, const char *digest,
                               uint64_t size, struct err *err);
 
+/* Fetches the small ones of many objects together, as far as that is possible now, and
+ * pins all. What is missing after it is fetched by cache_fetch or cache_place, which also
+ * tell what is wrong. */
+void cache_prefetch(struct cache *cache, uint64_t holder,
+                    const struct cache_sources *sources, const struct bulk_small *wanted,
+                    size_t count);
+
 /* For bytes whose digest is not known before they are there: object_writer_create on
  * cache_objects, then this instead of object_writer_commit. Pinned by the holder. */
 struct objects *cache_objects(struct cache *cache);
@@ -64,8 +74,10 @@ NODISCARD enum rc cache_commit(struct cache *cache, uint64_t holder,
                                struct object_writer *writer, struct digest_set *set,
                                uint64_t *size, struct err *err);
 
-/* As objects_place, for an object that was fetched and is pinned. */
-NODISCARD enum rc cache_place(struct cache *cache, const char *digest, const char *path,
+/* cache_fetch, then objects_place. */
+NODISCARD enum rc cache_place(struct cache *cache, uint64_t holder,
+                              const struct cache_sources *sources,
+                              const struct bulk_small *wanted, const char *path,
                               unsigned mode, bool may_link, struct err *err);
 
 /* Pins without looking whether the object is there: for tasks that run already. */

@@ -42,6 +42,15 @@ enum rc object_check(struct cache *cache, const char *digest, uint64_t *size,
     struct stat status;
 
     *was_bad = false;
+    if (objects_is_packed(cache->objects, digest)) {
+        unsigned char room[OBJECT_SMALL_MAX];
+        size_t got = 0;
+        enum rc packed = objects_load(cache->objects, digest, room, &got, err);
+
+        *size = got;
+        *was_bad = packed == RC_CORRUPT;
+        return packed == RC_CORRUPT ? RC_NOT_FOUND : packed;
+    }
     if (!objects_path(cache->objects, digest, path, sizeof path)
         || lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return err_set(err, RC_NOT_FOUND, "no object %s in the node's cache", digest);

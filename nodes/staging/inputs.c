@@ -30,15 +30,14 @@ static bool is_web(const char *uri)
     return strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0;
 }
 
-/* Sees that the file's bytes are in the cache; a URI is fetched and its digest noted. */
+/* A URI is fetched into the cache and its digest noted. */
 static enum rc file_fetch(struct input_staging *work, struct staged_file *file,
                           struct err *err)
 {
     char digest[DIGEST_TEXT_SIZE];
 
     if (file->source.digest)
-        return cache_fetch(work->staging->cache, work->token, &work->port->sources,
-                           file->source.digest, file->source.size, err);
+        return RC_OK;
 
     enum rc rc = fetch_uri(&work->fetching, file->uri, digest, &file->source.size, err);
 
@@ -60,8 +59,9 @@ static enum rc file_place(struct input_staging *work, const struct staged_file *
     if (parent < 0)
         return err_set_sys(err, rc_of_errno(-parent), -parent,
                            "cannot make the folder of %s", file->path);
-    return cache_place(work->staging->cache, file->source.digest, file->path, 0444, true,
-                       err);
+    return cache_place(work->staging->cache, work->token, &work->port->sources,
+                       &(struct bulk_small){ file->source.digest, file->source.size },
+                       file->path, 0444, true, err);
 }
 
 /* A datum is told by its id, whatever it was asked for by. A file of another stage is one
@@ -153,6 +153,22 @@ static enum rc input_folder(struct input_staging *work, const struct plan_input 
     return RC_OK;
 }
 
+/* Has the small files of an input there, many at once. */
+static void input_prefetch(struct input_staging *work, const struct plan_input *input)
+{
+    struct bulk_small *wanted =
+        arena_array(work->arena, input->source_count, sizeof *wanted);
+    size_t count = 0;
+
+    for (size_t i = 0; wanted && i < input->source_count; i++)
+        if (input->sources[i].digest)
+            wanted[count++] =
+                (struct bulk_small){ input->sources[i].digest, input->sources[i].size };
+    if (count > 1)
+        cache_prefetch(work->staging->cache, work->token, &work->port->sources, wanted,
+                       count);
+}
+
 static enum rc input_stage(struct input_staging *work, const struct plan_input *input,
                            struct staged_input *staged, struct err *err)
 {
@@ -163,6 +179,8 @@ static enum rc input_stage(struct input_staging *work, const struct plan_input *
     staged->files = arena_array(work->arena, input->source_count, sizeof *staged->files);
     if (rc == RC_OK && !staged->files)
         rc = err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
+    if (rc == RC_OK && !input->on_demand)
+        input_prefetch(work, input);
     for (size_t i = 0; rc == RC_OK && i < input->source_count; i++) {
         rc = file_stage(work, input, &input->sources[i], &names, &staged->files[i], err);
         staged->file_count = i + 1;

@@ -103,13 +103,27 @@ static enum rc entry_fill(struct filling *filling, const struct tree_entry *entr
                                entry->path);
         return RC_OK;
     }
-    rc = object_fetch(filling, entry->digest, entry->size, err);
-    if (rc != RC_OK)
-        return rc;
     /* No part of the path is a link: its folder was opened part by part just now. */
     snprintf(path, sizeof path, "%s/%s", filling->path, entry->path);
-    return cache_place(filling->staging->cache, entry->digest, path, entry->mode & 0777,
-                       false, err);
+    return cache_place(filling->staging->cache, filling->holder, &filling->port->sources,
+                       &(struct bulk_small){ entry->digest, entry->size }, path,
+                       entry->mode & 0777, false, err);
+}
+
+/* Has the small files there, many at once. */
+static void entries_prefetch(struct filling *filling, const struct tree *tree,
+                             struct arena *arena)
+{
+    struct bulk_small *wanted = arena_array(arena, tree->entry_count, sizeof *wanted);
+    size_t count = 0;
+
+    for (size_t i = 0; wanted && i < tree->entry_count; i++)
+        if (!S_ISLNK(tree->entries[i].mode))
+            wanted[count++] =
+                (struct bulk_small){ tree->entries[i].digest, tree->entries[i].size };
+    if (wanted)
+        cache_prefetch(filling->staging->cache, filling->holder, &filling->port->sources,
+                       wanted, count);
 }
 
 static enum rc entries_fill(struct filling *filling, const struct tree *tree,
@@ -154,6 +168,8 @@ enum rc repository_fill(const struct staging *staging, const struct store_port *
         return err_set_sys(err, RC_IO, -root, "cannot open %s", filling.path);
     filling.root = root;
     rc = tree_read(&filling, tree_digest, arena, &tree, err);
+    if (rc == RC_OK)
+        entries_prefetch(&filling, &tree, arena);
     if (rc == RC_OK)
         rc = entries_fill(&filling, &tree, cancelled, err);
     if (filling.held >= 0)

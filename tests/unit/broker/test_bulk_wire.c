@@ -40,6 +40,7 @@ static struct bulk_message sample_of(enum bulk_type type)
 
     memcpy(message.digest, digest, sizeof digest);
     message.has_data = type == BULK_PUT || type == BULK_PUT_DATA || type == BULK_DATA
+                       || type == BULK_PUT_PACK || type == BULK_PACK
                        || type == BULK_STREAM_GIVE || type == BULK_STREAM_DATA;
     return message;
 }

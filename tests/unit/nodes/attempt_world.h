@@ -98,7 +98,8 @@ static inline struct world *world_create(void)
     world->staging = (struct staging){ .directory = world->directory,
                                        .node_name = "here",
                                        .cache = world->cache };
-    world->source = (struct cache_source){ "the store", world, world_get, NULL };
+    world->source =
+        (struct cache_source){ .name = "the store", .context = world, .get = world_get };
     world->port = (struct store_port){ .context = world,
                                        .sources = { .items = &world->source, .count = 1 },
                                        .put = world_put };

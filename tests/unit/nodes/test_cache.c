@@ -112,7 +112,9 @@ static int setup(void **state)
         desk->bytes[i] = (unsigned char)(i * 31 + i / 257);
     desk->shop = (struct shop){ .bytes = desk->bytes, .size = LARGE };
     digest_bytes(desk->bytes, LARGE, desk->digest);
-    desk->source = (struct cache_source){ "shop", &desk->shop, shop_get, shop_doubt };
+    desk->source = (struct cache_source){
+        .name = "shop", .context = &desk->shop, .get = shop_get, .doubt = shop_doubt
+    };
     desk->sources = (struct cache_sources){ &desk->source, 1, NULL, desk_wait, desk };
     desk_open(desk, 0);
     *state = desk;
@@ -311,7 +313,9 @@ static void test_a_source_that_is_always_wrong_is_given_up(void **state)
 {
     struct desk *desk = *state;
     struct shop honest = { .bytes = desk->bytes, .size = LARGE };
-    struct cache_source both[] = { desk->source, { "honest", &honest, shop_get, NULL } };
+    struct cache_source both[] = {
+        desk->source, { .name = "honest", .context = &honest, .get = shop_get }
+    };
 
     desk->shop.flip_at = 70000;
     desk->shop.flips = 1000;
@@ -327,7 +331,9 @@ static void test_the_next_source_goes_on_where_the_first_broke_off(void **state)
 {
     struct desk *desk = *state;
     struct shop second = { .bytes = desk->bytes, .size = LARGE };
-    struct cache_source both[] = { desk->source, { "second", &second, shop_get, NULL } };
+    struct cache_source both[] = {
+        desk->source, { .name = "second", .context = &second, .get = shop_get }
+    };
 
     desk->shop.cut_at = 150000;
     desk->sources.items = both;
@@ -407,6 +413,15 @@ static void test_a_small_object_is_read_before_each_use(void **state)
     assert_right(desk);
 }
 
+static enum rc place(struct desk *desk, uint64_t holder, const char *path)
+{
+    struct bulk_small wanted = { desk->digest, desk->shop.size };
+    struct err err;
+
+    return cache_place(desk->cache, holder, &desk->sources, &wanted, path, 0444, true,
+                       &err);
+}
+
 static void test_a_task_that_writes_to_its_input_hurts_no_other(void **state)
 {
     struct desk *desk = *state;
@@ -418,13 +433,9 @@ static void test_a_task_that_writes_to_its_input_hurts_no_other(void **state)
 
     snprintf(first, sizeof first, "%s/first", desk->directory);
     snprintf(second, sizeof second, "%s/second", desk->directory);
-    assert_int_equal(fetch(desk, ME), RC_OK);
-    assert_int_equal(cache_place(desk->cache, desk->digest, first, 0444, true, &err),
-                     RC_OK);
+    assert_int_equal(place(desk, ME, first), RC_OK);
     change_byte(first, 5);
-    assert_int_equal(fetch(desk, OTHER), RC_OK);
-    assert_int_equal(cache_place(desk->cache, desk->digest, second, 0444, true, &err),
-                     RC_OK);
+    assert_int_equal(place(desk, OTHER, second), RC_OK);
 
     int fd = open(second, O_RDONLY);
 
