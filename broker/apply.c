@@ -42,7 +42,10 @@ static void apply_run_new(struct broker *broker, uint64_t run)
                         store_secrets_put(broker->store, run, (uint32_t)i,
                                           &submitting->secrets[i], &err),
                         &err);
-    plan_keep(broker, run, &submitting->plan);
+    if (plan_keep(broker, run, &submitting->plan) != RC_OK) {
+        err_set(&err, RC_NO_MEMORY, "no memory for a run's plan");
+        batch_check(broker, RC_NO_MEMORY, &err);
+    }
     announce(broker,
              &(struct announcement){ .kind = "run", .run = run, .state = "started" });
 }

@@ -149,6 +149,7 @@ void note_add(struct broker *broker, uint64_t run, uint32_t stage, const char *n
 void node_message(struct broker *broker, const char *identity,
                   const struct message_header *header, const struct link_frame *body);
 struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number);
+/* NULL: no memory. */
 struct peer *peer_add(struct broker *broker, uint32_t number, const char *name);
 void peers_fini(struct broker *broker);
 
@@ -183,7 +184,8 @@ void answer_evaluate(struct broker *broker, uint64_t run, uint32_t stage, unsign
 /* plans.c */
 struct run_plan *plan_of(struct broker *broker,
                          uint64_t run); /* NULL: no such run, or unreadable */
-void plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan); /* takes */
+/* Takes the plan, unless it fails. */
+NODISCARD enum rc plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan);
 void plan_drop(struct broker *broker, uint64_t run);
 /* Gives a stage that was stored the values of its secrets back, while the run goes on. */
 NODISCARD enum rc stage_unmask(struct broker *broker, uint64_t run, uint32_t number,

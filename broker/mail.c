@@ -7,38 +7,53 @@
 
 enum { CLASSES_NOTED_MAX = 100000, CLASS_ARENA_MAX = 1 << 30 };
 
-static uint64_t *token_add(uint64_t *tokens, size_t *count, size_t *capacity,
-                           uint64_t token)
+/* What cannot be noted fails the turn: nothing of it is stored or said. */
+static void mail_lacks(struct broker *broker, uint32_t node)
+{
+    struct err err;
+
+    err_set(&err, RC_NO_MEMORY, "no memory for the messages to node %s",
+            broker->peers[node].name);
+    batch_check(broker, RC_NO_MEMORY, &err);
+}
+
+static bool token_add(uint64_t **tokens, size_t *count, size_t *capacity, uint64_t token)
 {
     if (*count == *capacity) {
-        *capacity = *capacity ? *capacity * 2 : 16;
-        tokens = reallocarray(tokens, *capacity, sizeof *tokens);
-        must(tokens != NULL);
+        size_t larger = *capacity ? *capacity * 2 : 16;
+        uint64_t *moved = reallocarray(*tokens, larger, sizeof *moved);
+
+        if (!moved)
+            return false;
+        *tokens = moved;
+        *capacity = larger;
     }
-    tokens[(*count)++] = token;
-    return tokens;
+    (*tokens)[(*count)++] = token;
+    return true;
 }
 
 void mail_stop(struct broker *broker, uint32_t node, uint64_t token)
 {
     struct node_mail *mail = &broker->peers[node].mail;
 
-    mail->stops = token_add(mail->stops, &mail->stop_count, &mail->stop_capacity, token);
+    if (!token_add(&mail->stops, &mail->stop_count, &mail->stop_capacity, token))
+        mail_lacks(broker, node);
 }
 
 void mail_drop(struct broker *broker, uint32_t node, uint64_t token)
 {
     struct node_mail *mail = &broker->peers[node].mail;
 
-    mail->drops = token_add(mail->drops, &mail->drop_count, &mail->drop_capacity, token);
+    if (!token_add(&mail->drops, &mail->drop_count, &mail->drop_capacity, token))
+        mail_lacks(broker, node);
 }
 
 void mail_taken(struct broker *broker, uint32_t node, uint64_t token)
 {
     struct node_mail *mail = &broker->peers[node].mail;
 
-    mail->taken =
-        token_add(mail->taken, &mail->taken_count, &mail->taken_capacity, token);
+    if (!token_add(&mail->taken, &mail->taken_count, &mail->taken_capacity, token))
+        mail_lacks(broker, node);
 }
 
 void mail_task(struct broker *broker, uint32_t node, const struct assignment *item)
@@ -46,9 +61,15 @@ void mail_task(struct broker *broker, uint32_t node, const struct assignment *it
     struct node_mail *mail = &broker->peers[node].mail;
 
     if (mail->task_count == mail->task_capacity) {
-        mail->task_capacity = mail->task_capacity ? mail->task_capacity * 2 : 16;
-        mail->tasks = reallocarray(mail->tasks, mail->task_capacity, sizeof *mail->tasks);
-        must(mail->tasks != NULL);
+        size_t capacity = mail->task_capacity ? mail->task_capacity * 2 : 16;
+        struct assignment *tasks = reallocarray(mail->tasks, capacity, sizeof *tasks);
+
+        if (!tasks) {
+            mail_lacks(broker, node);
+            return;
+        }
+        mail->tasks = tasks;
+        mail->task_capacity = capacity;
     }
     mail->tasks[mail->task_count++] = *item;
 }
@@ -129,7 +150,8 @@ static void classes_flush(struct broker *broker, uint32_t node)
             continue;
         if (peer->classes.count >= CLASSES_NOTED_MAX)
             table_fini(&peer->classes); /* a class that comes twice does no harm */
-        if (mail_class(broker, node, task->run, task->stage))
+        if (mail_class(broker, node, task->run, task->stage)
+            && table_reserve(&peer->classes) == RC_OK)
             table_put(&peer->classes, key, 1);
     }
 }

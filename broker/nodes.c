@@ -41,10 +41,13 @@ struct peer *peer_add(struct broker *broker, uint32_t number, const char *name)
 {
     must(number == broker->peer_count);
     if (broker->peer_count == broker->peer_capacity) {
-        broker->peer_capacity = broker->peer_capacity ? broker->peer_capacity * 2 : 8;
-        broker->peers =
-            reallocarray(broker->peers, broker->peer_capacity, sizeof *broker->peers);
-        must(broker->peers != NULL);
+        uint32_t capacity = broker->peer_capacity ? broker->peer_capacity * 2 : 8;
+        struct peer *peers = reallocarray(broker->peers, capacity, sizeof *peers);
+
+        if (!peers)
+            return NULL;
+        broker->peers = peers;
+        broker->peer_capacity = capacity;
     }
 
     struct peer *peer = &broker->peers[broker->peer_count++];
@@ -197,6 +200,8 @@ static void on_join(struct broker *broker, const char *identity,
         }
         number = broker->peer_count;
         peer = peer_add(broker, number, hello.name);
+        if (!peer)
+            return; /* it asks again after a while */
         broker->counters.node_next = broker->peer_count;
         broker->counters_changed = true;
     }

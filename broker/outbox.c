@@ -32,13 +32,22 @@ void outbox_fini(struct outbox *outbox)
     free(outbox->entries);
 }
 
+/* NULL: the outbox has overflowed, and what is in it will not be sent anyway. */
 static struct outbox_entry *entry_add(struct outbox *outbox)
 {
+    if (outbox_has_overflowed(outbox))
+        return NULL;
     if (outbox->count == outbox->capacity) {
-        outbox->capacity = outbox->capacity ? outbox->capacity * 2 : 64;
-        outbox->entries =
-            reallocarray(outbox->entries, outbox->capacity, sizeof *outbox->entries);
-        must(outbox->entries != NULL);
+        size_t capacity = outbox->capacity ? outbox->capacity * 2 : 64;
+        struct outbox_entry *entries =
+            reallocarray(outbox->entries, capacity, sizeof *entries);
+
+        if (!entries) {
+            outbox->bytes.failed = true;
+            return NULL;
+        }
+        outbox->entries = entries;
+        outbox->capacity = capacity;
     }
 
     struct outbox_entry *entry = &outbox->entries[outbox->count++];
@@ -54,6 +63,8 @@ void outbox_add(struct outbox *outbox, const void *identity, size_t identity_siz
     struct outbox_entry *entry = entry_add(outbox);
     size_t before;
 
+    if (!entry)
+        return;
     entry->protocol = header->protocol;
     entry->id = header->id;
     entry->is_reply = is_reply;
@@ -78,6 +89,8 @@ void outbox_event(struct outbox *outbox, const char *topic, const struct buf *bo
 {
     struct outbox_entry *entry = entry_add(outbox);
 
+    if (!entry)
+        return;
     entry->is_event = true;
     entry->header_size = strlen(topic);
     buf_text(&outbox->bytes, topic);
@@ -89,6 +102,7 @@ void outbox_fail(struct outbox *outbox, const struct err *err)
 {
     struct outbox failed;
     scoped_buf body;
+    size_t known = outbox->bytes.size;
 
     outbox_init(&failed, outbox->answers, outbox->tellings, outbox->full);
     failed.dropped = outbox->dropped;
@@ -98,7 +112,8 @@ void outbox_fail(struct outbox *outbox, const struct err *err)
         const struct outbox_entry *entry = &outbox->entries[i];
         struct message_header header = error_header(entry);
 
-        if (entry->is_reply)
+        /* Of the one that did not fit, the identity may be missing. */
+        if (entry->is_reply && entry->identity + entry->identity_size <= known)
             outbox_add(&failed, outbox->bytes.data + entry->identity,
                        entry->identity_size, &header, true, &body);
     }
@@ -137,6 +152,11 @@ static enum rc answer(struct outbox *outbox, void *requests,
 
 void outbox_send(struct outbox *outbox, void *requests, void *events)
 {
+    if (outbox_has_overflowed(
+            outbox)) { /* no room even for errors: requests are repeated */
+        outbox->dropped += outbox->count;
+        outbox->count = 0;
+    }
     for (size_t i = 0; i < outbox->count; i++) {
         const struct outbox_entry *entry = &outbox->entries[i];
         const unsigned char *at = outbox->bytes.data + entry->identity;

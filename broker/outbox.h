@@ -25,8 +25,8 @@ struct outbox {
     uint64_t dropped; /* messages that a peer's full queue refused */
 };
 
-/* Whether something did not fit: the turn must not be committed, and outbox_fail be
- * called. */
+/* Whether something did not fit or there was no memory for it: the turn must not be
+ * committed, and outbox_fail be called. outbox_send would send nothing. */
 bool outbox_has_overflowed(const struct outbox *outbox);
 /* Whether so much waits already that nothing more should be asked for in this turn. */
 bool outbox_is_full(const struct outbox *outbox);

@@ -27,17 +27,21 @@ void plans_fini(struct broker *broker)
     broker->visited_count = broker->visited_capacity = 0;
 }
 
-void plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan)
+enum rc plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan)
 {
     uint32_t slot = 0;
 
+    if (table_reserve(&broker->plan_slots) != RC_OK)
+        return RC_NO_MEMORY;
     while (slot < broker->plan_capacity && broker->plans[slot].arena)
         slot++;
     if (slot == broker->plan_capacity) {
         uint32_t capacity = slot ? slot * 2 : 16;
+        struct run_plan *plans = reallocarray(broker->plans, capacity, sizeof *plans);
 
-        broker->plans = reallocarray(broker->plans, capacity, sizeof *broker->plans);
-        must(broker->plans != NULL);
+        if (!plans)
+            return RC_NO_MEMORY;
+        broker->plans = plans;
         for (uint32_t i = slot; i < capacity; i++)
             broker->plans[i] = (struct run_plan){ 0 };
         broker->plan_capacity = capacity;
@@ -45,6 +49,7 @@ void plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan)
     broker->plans[slot] = *plan;
     *plan = (struct run_plan){ 0 };
     table_put(&broker->plan_slots, run, slot);
+    return RC_OK;
 }
 
 void plan_drop(struct broker *broker, uint64_t run)
@@ -94,16 +99,20 @@ static enum rc plan_load(struct broker *broker, uint64_t run, struct run_plan *p
     return rc;
 }
 
-static void visit(struct broker *broker, uint64_t run)
+/* Notes that the plan is kept for this turn only. */
+static enum rc visit(struct broker *broker, uint64_t run)
 {
     if (broker->visited_count == broker->visited_capacity) {
-        broker->visited_capacity =
-            broker->visited_capacity ? broker->visited_capacity * 2 : 16;
-        broker->visited = reallocarray(broker->visited, broker->visited_capacity,
-                                       sizeof *broker->visited);
-        must(broker->visited != NULL);
+        size_t capacity = broker->visited_capacity ? broker->visited_capacity * 2 : 16;
+        uint64_t *visited = reallocarray(broker->visited, capacity, sizeof *visited);
+
+        if (!visited)
+            return RC_NO_MEMORY;
+        broker->visited = visited;
+        broker->visited_capacity = capacity;
     }
     broker->visited[broker->visited_count++] = run;
+    return RC_OK;
 }
 
 void plans_leave(struct broker *broker)
@@ -124,8 +133,10 @@ struct run_plan *plan_of(struct broker *broker, uint64_t run)
         return &broker->plans[slot];
     if (run == 0 || plan_load(broker, run, &plan, &err) != RC_OK)
         return NULL;
-    plan_keep(broker, run, &plan);
-    visit(broker, run);
+    if (visit(broker, run) != RC_OK || plan_keep(broker, run, &plan) != RC_OK) {
+        plan_free(&plan);
+        return NULL;
+    }
     must(table_find(&broker->plan_slots, run, &slot));
     return &broker->plans[slot];
 }

@@ -70,6 +70,8 @@ static enum rc restore_nodes(struct broker *broker, struct err *err)
 
         struct peer *peer = peer_add(broker, i, record.name);
 
+        if (!peer)
+            return err_set(err, RC_NO_MEMORY, "no memory for node %s", record.name);
         snprintf(peer->version, sizeof peer->version, "%s", record.version);
         core_restore_node(broker->core, i);
         session_begin(&peer->session, record.session);
