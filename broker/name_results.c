@@ -27,7 +27,7 @@ struct naming {
     struct name_scope scope;
     struct arena *arena; /* of the whole result; NULL until it is needed */
     struct touched *touched;
-    size_t touched_count;
+    size_t touched_count, touched_capacity;
     struct buf notes;
 };
 
@@ -44,6 +44,28 @@ static bool is_ours(struct naming *self, enum rc rc, const struct err *err,
     return false;
 }
 
+static enum rc touch_room(struct naming *self, struct err *err)
+{
+    size_t capacity = self->touched_capacity ? 2 * self->touched_capacity : 8;
+    struct touched *larger;
+
+    if (self->touched_count == VERSIONS_MAX)
+        return err_set(err, RC_CONFLICT,
+                       "one execution names more than %d dataset versions", VERSIONS_MAX);
+    if (self->touched_count < self->touched_capacity)
+        return RC_OK;
+    if (!self->arena)
+        self->arena = arena_create(RESULT_ARENA_MAX);
+    larger = self->arena ? arena_array(self->arena, capacity, sizeof *larger) : NULL;
+    if (!larger)
+        return err_set(err, RC_NO_MEMORY, "no memory for the datasets of a result");
+    if (self->touched_count)
+        memcpy(larger, self->touched, self->touched_count * sizeof *larger);
+    self->touched = larger;
+    self->touched_capacity = capacity;
+    return RC_OK;
+}
+
 static enum rc touch(struct naming *self, const struct name_uri *uri,
                      struct touched **touched, struct err *err)
 {
@@ -58,17 +80,9 @@ static enum rc touch(struct naming *self, const struct name_uri *uri,
             return RC_OK;
         }
     }
-    if (!self->arena) {
-        self->arena = arena_create(RESULT_ARENA_MAX);
-        self->touched =
-            self->arena ? arena_array(self->arena, VERSIONS_MAX, sizeof *self->touched)
-                        : NULL;
-    }
-    if (!self->touched)
-        return err_set(err, RC_NO_MEMORY, "no memory for the datasets of a result");
-    if (self->touched_count == VERSIONS_MAX)
-        return err_set(err, RC_CONFLICT,
-                       "one execution names more than %d dataset versions", VERSIONS_MAX);
+    rc = touch_room(self, err);
+    if (rc != RC_OK)
+        return rc;
     found = &self->touched[self->touched_count];
     *found = (struct touched){ .is_new = false };
     rc = name_version_open(self->broker, &self->scope, uri, self->arena, &found->version,

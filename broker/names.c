@@ -8,10 +8,12 @@
 #include <string.h>
 
 enum {
-    LIST_MAX = 1000,     /* datums, aliases, versions in one answer */
-    SCAN_MAX = 20000,    /* datums that one request looks at */
-    RESOLVE_MAX = 10000, /* URIs of one request */
-    CHANGES_MAX = 100    /* tags of one request */
+    LIST_MAX = 1000,        /* datums, aliases, versions in one answer */
+    SCAN_MAX = 20000,       /* datums that one request looks at */
+    RESOLVE_MAX = 10000,    /* URIs of one request */
+    CHANGES_MAX = 100,      /* tags of one request */
+    CHANGE_BYTES = 1 << 20, /* room that one change finds in the store */
+    MEMBER_BYTES = 512      /* the same for each file of a dataset */
 };
 
 static const char *or_empty(const char *text)
@@ -29,6 +31,17 @@ static void field_uint(struct buf *body, const char *key, uint64_t number)
 {
     pack_text(body, key);
     pack_uint(body, number);
+}
+
+/* What is left is for what runs already. */
+static enum rc check_store(struct broker *broker, uint64_t members, struct err *err)
+{
+    if (store_room(broker->store) > CHANGE_BYTES + members * MEMBER_BYTES)
+        return RC_OK;
+    return err_set(
+        err, RC_FULL,
+        "the store is nearly as large as store-max allows: nothing was changed; "
+        "raise store-max (SIGHUP is enough), or lower events-keep");
 }
 
 static struct name_scope scope_of(const struct request *request)
@@ -225,6 +238,26 @@ enum rc query_datums(struct broker *broker, const struct request *request,
                          : err_set(err, RC_FULL, "the answer is too large: ask for less");
 }
 
+struct owner {
+    enum tagged what;
+    uint64_t number;
+    const char *shown; /* datum://ID, or run/N */
+};
+
+static enum rc check_room(struct broker *broker, const struct owner *owner, size_t more,
+                          struct err *err)
+{
+    const char *const *tags;
+    size_t count;
+    enum rc rc = store_tags(broker->store, owner->what, owner->number, broker->scratch,
+                            &tags, &count, err);
+
+    if (rc == RC_OK && count + more > TAGS_MAX)
+        rc = err_set(err, RC_CONFLICT, "%s would have more than %d tags", owner->shown,
+                     TAGS_MAX);
+    return rc;
+}
+
 static enum rc check_tags(const struct request *request, struct err *err)
 {
     if (request->text_count > CHANGES_MAX)
@@ -248,49 +281,69 @@ static enum rc check_alias(const char *name, struct err *err)
 }
 
 static enum rc check_datum(struct broker *broker, const struct request *request,
-                           struct err *err)
+                           const uint8_t id[UUID_BYTES], struct err *err)
 {
     const struct plan_source *file = request->file;
+    struct owner known = { .what = TAGGED_DATUM, .shown = file->name };
     enum rc rc = check_tags(request, err);
 
     if (rc == RC_OK && request->name)
         rc = check_alias(request->name, err);
     if (rc != RC_OK)
         return rc;
-    if (!file)
-        return err_set(err, RC_INVALID, "datum: the field file is missing");
     if (!objects_has(broker->objects, file->digest, NULL))
         return err_set(err, RC_NOT_FOUND, "the bytes of %.200s are not in the store: %s",
                        file->name, file->digest);
-    return RC_OK;
+    rc = store_datum_find(broker->store, id, &known.number, err);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    return check_room(broker, &known, request->text_count, err);
+}
+
+static struct datum datum_of(const struct plan_source *file)
+{
+    struct datum datum = { .digest = file->digest,
+                           .name = file->name,
+                           .md5 = or_empty(file->md5),
+                           .sha1 = or_empty(file->sha1),
+                           .size = file->size,
+                           .stage = "" };
+    char id[UUID_TEXT_SIZE];
+
+    if (file->metadata.kind == VALUE_LIST && file->metadata.list.count > 0)
+        datum.properties = file->metadata.list.items[0];
+    datum_id_derive(file->digest, file->name, id);
+    must(uuid_read(id, datum.id));
+    return datum;
 }
 
 enum rc request_datum(struct broker *broker, const struct request *request,
                       struct buf *body, struct err *err)
 {
     struct name_scope scope = scope_of(request);
-    struct datum datum = { .created_us = broker->now_us, .by = scope.by, .stage = "" };
+    const struct plan_source *file = request->file;
+    struct datum datum;
     char id[UUID_TEXT_SIZE];
     bool is_new = false;
-    const struct plan_source *file = request->file;
-    enum rc rc = check_datum(broker, request, err);
+    enum rc rc;
 
+    if (!file)
+        return err_set(err, RC_INVALID, "datum: the field file is missing");
+    datum = datum_of(file);
+    datum.created_us = broker->now_us;
+    datum.by = scope.by;
+    uuid_write(datum.id, id);
+    rc = check_datum(broker, request, datum.id, err);
+    if (rc == RC_OK)
+        rc = check_store(broker, 0, err);
+    if (rc == RC_OK)
+        rc = store_datum_put(broker->store, &datum, &is_new, err);
     if (rc != RC_OK)
         return rc;
-    datum.digest = file->digest;
-    datum.name = file->name;
-    datum.md5 = or_empty(file->md5);
-    datum.sha1 = or_empty(file->sha1);
-    datum.size = file->size;
-    if (file->metadata.kind == VALUE_LIST && file->metadata.list.count > 0)
-        datum.properties = file->metadata.list.items[0];
-    datum_id_derive(file->digest, file->name, id);
-    must(uuid_read(id, datum.id));
-    rc = store_datum_put(broker->store, &datum, &is_new, err);
 
     const char *uri = datum_uri_of(broker->scratch, &datum);
 
-    if (rc == RC_OK && is_new)
+    if (is_new)
         announce(broker, &(struct announcement){ .kind = "datum",
                                                  .subject = id,
                                                  .name = file->name,
@@ -411,6 +464,8 @@ enum rc request_alias(struct broker *broker, const struct request *request,
         return err_set(err, rc, "project %.128s has no alias \"%.200s\"", scope.project,
                        request->name);
     if (rc == RC_OK)
+        rc = check_store(broker, 0, err);
+    if (rc == RC_OK)
         rc = name_alias_put(broker, &scope, request->name, target, err);
     if (rc != RC_OK)
         return rc;
@@ -420,26 +475,6 @@ enum rc request_alias(struct broker *broker, const struct request *request,
 }
 
 /* ---- Tags */
-
-struct owner {
-    enum tagged what;
-    uint64_t number;
-    const char *shown; /* datum://ID, or run/N */
-};
-
-static enum rc check_room(struct broker *broker, const struct owner *owner, size_t more,
-                          struct err *err)
-{
-    const char *const *tags;
-    size_t count;
-    enum rc rc = store_tags(broker->store, owner->what, owner->number, broker->scratch,
-                            &tags, &count, err);
-
-    if (rc == RC_OK && count + more > TAGS_MAX)
-        rc = err_set(err, RC_CONFLICT, "%s would have more than %d tags", owner->shown,
-                     TAGS_MAX);
-    return rc;
-}
 
 /* The run and the datums that are named. */
 static enum rc find_owners(struct broker *broker, const struct request *request,
@@ -489,6 +524,8 @@ enum rc request_tag(struct broker *broker, const struct request *request,
         rc = err_set(err, RC_INVALID, "tag: at most %d URIs at once", RESOLVE_MAX);
     if (rc == RC_OK)
         rc = find_owners(broker, request, owners, &count, err);
+    if (rc == RC_OK)
+        rc = check_store(broker, request->text_count * count, err);
     for (size_t i = 0; rc == RC_OK && request->yes && i < count; i++)
         rc = check_room(broker, &owners[i], request->text_count, err);
     for (size_t i = 0; rc == RC_OK && i < count; i++)
@@ -634,7 +671,8 @@ enum rc request_dataset(struct broker *broker, const struct request *request,
     if (change.version.files + change.base_files + request->uri_count > DATASET_FILES_MAX)
         return err_set(err, RC_CONFLICT, "%.300s would have more than %d files",
                        request->name, DATASET_FILES_MAX);
-    if (is_new)
+    rc = check_store(broker, change.base_files + request->uri_count, err);
+    if (rc == RC_OK && is_new)
         rc = store_dataset_put(broker->store, &change.version, err);
     if (rc == RC_OK && change.base)
         rc = store_dataset_inherit(broker->store, &change.version, change.base,

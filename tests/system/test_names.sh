@@ -32,6 +32,26 @@ cat >valohai.yaml <<'END'
       - echo 1 > "$VH_OUTPUTS_DIR/t" && chmod 444 "$VH_OUTPUTS_DIR/t"
       - while [ -e "$VH_OUTPUTS_DIR/t" ]; do sleep 0.05; done
       - echo 2 > "$VH_OUTPUTS_DIR/t"
+- step:
+    name: derive
+    image: debian:12
+    command:
+      - echo {parameter-value:n} > "$VH_OUTPUTS_DIR/same.txt"
+      - echo "$PROPERTIES" > "$VH_OUTPUTS_DIR/same.txt.metadata.json"
+      - exit {parameter-value:status}
+    parameters: [{name: n, type: integer, default: 1}, {name: status, default: '0'}]
+    environment-variables: [{name: PROPERTIES}]
+- step:
+    name: flaky
+    image: debian:12
+    command:
+      - echo x >> ../../../../../tries && wc -l < ../../../../../tries > "$VH_OUTPUTS_DIR/f"
+      - echo '{"valohai.alias":"flaky","valohai.tags":["flaky"]}' > "$VH_OUTPUTS_DIR/f.metadata.json"
+      - '[ "$(wc -l < ../../../../../tries)" -gt 1 ]'
+- pipeline:
+    name: again
+    nodes: [{name: flaky, type: execution, step: flaky, on-error: retry}]
+    edges: []
 - pipeline:
     name: flow
     nodes:
@@ -177,6 +197,38 @@ sluice_exits 1 alias set dataset://all/v1 v2
 sluice_exits 2 alias set dataset://all/prod raw
 sluice_exits 2 alias set raw dataset://all/v1
 
+derive() { # N PROPERTIES
+    sed "s|PROPERTIES}|PROPERTIES, default: '$2'}|" valohai.yaml >"$scratch/y"
+    cp valohai.yaml "$scratch/kept" && cp "$scratch/y" valohai.yaml
+    sluice_exits "${3-0}" run --step derive -p n="$1" -p status="${3-0}"
+    cp "$scratch/kept" valohai.yaml
+}
+
+it "begins a version with another one when a task asks for it"
+derive 1 '{"valohai.dataset-versions":[{"uri":"dataset://all/v3","from":"v1","exclude":["nothing"]}]}'
+same 3 "$(value files.# dataset show all/v3)"
+same dataset://all/v1 "$(value datasets.2.from dataset ls all)"
+derive 2 '{"valohai.dataset-versions":[{"uri":"dataset://all/v3","from":"dataset://all/v2"}]}'
+has 'was begun with another version already' "$err"
+same 4 "$(value files.# dataset show all/v3)"
+derive 3 '{"valohai.dataset-versions":[{"uri":"dataset://all/v3","start_fresh":true}]}'
+same 3 "$(value files.# dataset show all/v3)"
+derive 4 '{"valohai.dataset-versions":[{"uri":"dataset://all/v4","from":"none"}]}'
+has 'dataset all of project p has no such version or alias' "$err"
+same 1 "$(value files.# dataset show all/v4)"
+
+it "names what a failed task left, and of several tries what the last one left"
+derive 5 '{"valohai.alias":"broken"}' 1
+same error "$(state_of last)"
+same same.txt "$(value name datum show broken)"
+sluice_exits 0 run again
+same 1 "$(value changes.# alias history flaky)"
+same 1 "$(value datums.# datum ls -t flaky)"
+rm -rf "$scratch/f"
+sluice_exits 0 outputs last/flaky -d "$scratch/f"
+same "$(value digest datum show flaky)" "sha256:$(sha256sum <"$scratch/f/f" | cut -d ' ' -f 1)"
+same 2 "$(cat "$scratch/f/f")"
+
 it "forgets an alias, but not what it was"
 sluice_exits 0 alias rm raw
 sluice_exits 2 datum show raw
@@ -187,12 +239,12 @@ it "remembers all of it after a restart"
 stop_daemons "$project"
 same "$best" "$(id_of best)"
 same 3 "$(value files.# dataset show all/v2)"
-same 2 "$(value aliases.# alias ls)"
+same 4 "$(value aliases.# alias ls)"
 
 it "says what is wrong, and the nearest name"
 sluice_exits 2 run --step use -i model=datum://bset
 has 'did you mean "best"?' "$err"
-sluice_exits 2 run --step use -i model=dataset://all/v3
+sluice_exits 2 run --step use -i model=dataset://all/v9
 has 'dataset all of project p has no such version or alias' "$err"
 sluice_exits 2 run --step use -i model=dataset://al/v1
 has 'did you mean "all"?' "$err"
