@@ -98,6 +98,20 @@ static const struct help helps[] = {
       "  --exclude FILE         but not with the file of this name\n"
       "\n"
       "VERSION may be an alias of one, or \"latest\" where one is looked up.\n" },
+    { "record", "sluice record RUN[/STAGE[/N]]", "show what results were made of",
+      "Of a task: code, command, image, environment, variables, parameters, inputs,\n"
+      "outputs, metadata, end, what it used, who asked, and its place in the chain of\n"
+      "versions. Of several tasks, a list of their versions; --json gives all.\n"
+      "\n" REFERENCE_TEXT },
+    { "verify", "sluice verify [--allow-missing] [RUN]",
+      "check that no record and no file was changed",
+      "Checks the chain of versions, the hashes in each, and every file that they name;\n"
+      "with RUN, only the files and results of that run. Names the first that was\n"
+      "changed.\n"
+      "\n"
+      "  --allow-missing        files that are not in the store are only counted\n"
+      "\n"
+      "Exit status: 0 nothing was changed, 1 something was.\n" },
     { "cancel", "sluice cancel RUN", "end a run", "" },
     { "approve", "sluice approve RUN STAGE", "let a waiting stage go on", "" },
     { "reject", "sluice reject RUN STAGE", "refuse a waiting stage, which ends the run",

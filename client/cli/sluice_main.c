@@ -14,6 +14,7 @@ static const struct verb verbs[] = {
     { "ls", verb_ls },           { "show", verb_show },
     { "explain", verb_explain }, { "logs", verb_logs },
     { "outputs", verb_outputs }, { "metadata", verb_metadata },
+    { "record", verb_record },   { "verify", verb_verify },
     { "cancel", verb_cancel },   { "approve", verb_approve },
     { "reject", verb_approve },  { "watch", verb_watch },
     { "nodes", verb_nodes },     { "status", verb_status },

@@ -43,7 +43,7 @@ _sluice_run() {
 _sluice() {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[1]-} before=
-    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\ncancel\napprove\nreject
+    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\nverify\ncancel\napprove\nreject
 watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
     COMPREPLY=()
     ((COMP_CWORD < 3)) || before=${COMP_WORDS[COMP_CWORD - 2]}
@@ -86,6 +86,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         metadata) _sluice_words '--series' ;;
         watch) _sluice_words '--since' ;;
         stop) _sluice_words '--force' ;;
+        verify) _sluice_words '--allow-missing' ;;
         esac
         _sluice_words $'--json\n--help\n--project\n-C\n--broker'
         return
@@ -109,11 +110,11 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         compopt -o filenames
         ;;
-    show | explain | logs | outputs | metadata)
+    show | explain | logs | outputs | metadata | record)
         _sluice_run
         [[ $cur == */* ]] || compopt -o nospace
         ;;
-    cancel | watch) _sluice_names runs ;;
+    cancel | watch | verify) _sluice_names runs ;;
     approve | reject)
         if [[ $previous == "$verb" ]]; then
             _sluice_names runs

@@ -49,7 +49,7 @@ function __sluice_runs_or_stages
     end
 end
 
-set -l verbs run lint ls show explain logs outputs metadata cancel approve reject watch datum alias tag \
+set -l verbs run lint ls show explain logs outputs metadata record verify cancel approve reject watch datum alias tag \
     dataset nodes status stop help version
 
 complete -c sluice -f
@@ -61,6 +61,8 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'sa
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a logs -d 'print what an execution wrote'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a outputs -d 'list or download output files'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a metadata -d 'print metadata'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a record -d 'show what results were made of'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a verify -d 'check that no record and no file was changed'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a cancel -d 'end a run'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a approve -d 'let a waiting stage go on'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a reject -d 'end a waiting stage'
@@ -112,9 +114,10 @@ complete -c sluice -n '__fish_seen_subcommand_from metadata' -l series -d 'every
 complete -c sluice -n '__fish_seen_subcommand_from watch' -l since -x -d 'begin after this event'
 complete -c sluice -n '__fish_seen_subcommand_from watch' -a '(__sluice_names runs)'
 complete -c sluice -n '__fish_seen_subcommand_from stop' -l force -d 'also when a run is active'
-complete -c sluice -n '__fish_seen_subcommand_from show explain logs outputs metadata' -a '(__sluice_runs)'
+complete -c sluice -n '__fish_seen_subcommand_from show explain logs outputs metadata record' -a '(__sluice_runs)'
 complete -c sluice -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on until the task ends'
 complete -c sluice -n '__fish_seen_subcommand_from outputs' -s d -l directory -x -a '(__fish_complete_directories)' -d 'download into'
-complete -c sluice -n '__fish_seen_subcommand_from cancel' -a '(__sluice_names runs)'
+complete -c sluice -n '__fish_seen_subcommand_from verify' -l allow-missing -d 'files that are gone are only counted'
+complete -c sluice -n '__fish_seen_subcommand_from cancel verify' -a '(__sluice_names runs)'
 complete -c sluice -n '__fish_seen_subcommand_from approve reject' -a '(__sluice_runs_or_stages)'
 complete -c sluice -n '__fish_seen_subcommand_from help' -a "$verbs"

@@ -43,6 +43,8 @@ struct fake {
     struct sluice_run *runs;
     size_t run_count;
     struct sluice_datum datum; /* what names stand for; id NULL: there is none */
+    struct sluice_version version;
+    struct sluice_versions versions;
 };
 static struct fake fake;
 
@@ -128,6 +130,43 @@ int sluice_explain(struct sluice *sluice, uint64_t run, const char *stage, int64
 void sluice_explanation_free(struct sluice_explanation *explanation)
 {
     (void)explanation;
+}
+
+int sluice_versions(struct sluice *sluice, uint64_t since, uint32_t limit,
+                    struct sluice_versions **versions, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)limit;
+    (void)error;
+    if (since + 1 != fake.version.number) {
+        static struct sluice_versions none;
+
+        *versions = &none;
+        return SLUICE_OK;
+    }
+    fake.versions =
+        (struct sluice_versions){ .versions = &fake.version, .count = 1, .last = 1 };
+    *versions = &fake.versions;
+    return SLUICE_OK;
+}
+
+void sluice_versions_free(struct sluice_versions *versions)
+{
+    (void)versions;
+}
+
+int sluice_origin(struct sluice *sluice, uint64_t run, uint32_t stage, void **head,
+                  size_t *head_size, void **resolved, size_t *resolved_size,
+                  struct sluice_error *error)
+{
+    (void)sluice;
+    (void)run;
+    (void)stage;
+    (void)head;
+    (void)head_size;
+    (void)resolved;
+    (void)resolved_size;
+    return fake_fail(error, SLUICE_NOT_FOUND, "no such run");
 }
 
 void sluice_close(struct sluice *sluice)
