@@ -98,7 +98,7 @@ static void attempt_remove(struct core *core, struct attempt *attempt)
 uint64_t stage_available(const struct core *core, const struct stage *stage)
 {
     const struct stage_row *row = &stage->row;
-    uint64_t left = row->tasks - row->next + retry_is_due(core, stage);
+    uint64_t left = row->tasks - row->next - row->ahead + retry_is_due(core, stage);
 
     if ((row->state != STAGE_QUEUED && row->state != STAGE_STARTED)
         || row->pending != PENDING_NONE)

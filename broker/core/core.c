@@ -119,6 +119,12 @@ void core_step(struct core *core, const struct core_input *input, struct changes
     case INPUT_UNRESOLVED:
         stage_unresolved(core, input, changes);
         break;
+    case INPUT_TWIN:
+        stage_twin(core, input);
+        break;
+    case INPUT_AGAIN:
+        stage_again(core, input, changes);
+        break;
     case INPUT_VERDICT:
         stage_verdict(core, input, changes);
         break;

@@ -47,8 +47,9 @@ struct core_options {
 enum pending { /* what a stage waits for besides its tasks */
                PENDING_NONE,
                PENDING_START, /* verdict or approval of node-starting actions */
-               PENDING_END, /* verdict or approval of node-complete or node-error actions
-                             */
+               PENDING_END,  /* verdict or approval of node-complete or node-error actions
+                              */
+               PENDING_TWIN, /* the end of an equal stage that is at work */
                PENDING_COUNT
 };
 
@@ -57,6 +58,10 @@ struct retry { /* a task that was handed out before and waits to be handed out a
     uint32_t attempts; /* so far */
     uint8_t failures, losses;
     int64_t not_before_us;
+};
+
+struct core_range { /* of tasks */
+    uint64_t first, count;
 };
 
 struct demand {         /* what one task of a stage needs of a node */
@@ -97,6 +102,12 @@ struct stage_row {
     int64_t started_us, ended_us;
     struct retry *retries; /* a heap: none is due before the first */
     uint32_t retry_count;
+    uint64_t reused; /* tasks that earlier results satisfied; complete counts them, too */
+    uint64_t ahead;  /* those of them that the cursor next has not reached */
+    /* Their ranges in order, with those that were passed; after a restart NULL unless
+     * some are ahead. Stored by the shell beside the row. */
+    struct core_range *satisfied;
+    size_t satisfied_count;
 };
 
 struct run_row {
@@ -125,9 +136,11 @@ enum input_kind {
     INPUT_SUBMIT,     /* edges, shapes */
     INPUT_CANCEL,     /* run */
     INPUT_APPROVE,    /* run, stage, yes */
-    INPUT_RESOLVED,   /* run, stage, tasks: answer to CHANGE_RESOLVE */
+    INPUT_RESOLVED,   /* run, stage, tasks, reused: answer to CHANGE_RESOLVE */
     INPUT_UNRESOLVED, /* run, stage: answer to CHANGE_RESOLVE */
-    INPUT_VERDICT,    /* run, stage, then: answer to CHANGE_EVALUATE */
+    INPUT_TWIN,     /* run, stage: answer to CHANGE_RESOLVE: an equal stage is at work */
+    INPUT_AGAIN,    /* run, stage: what INPUT_TWIN spoke of has ended: ask again */
+    INPUT_VERDICT,  /* run, stage, then: answer to CHANGE_EVALUATE */
     INPUT_JOIN,     /* node, offer, tokens: a node says hello and which attempts it has */
     INPUT_LEAVE,    /* node: it says goodbye; its attempts are lost */
     INPUT_BEAT,     /* node, deaf_us: it lives; yes: and offers offer.cpu_milli from now
@@ -161,6 +174,8 @@ struct core_input {
     size_t shape_count;
     const struct core_edge *edges;
     size_t edge_count;
+    const struct core_range *reused; /* in order, apart or touching, below tasks */
+    size_t reused_count;
 };
 
 /* ---- Changes
@@ -173,6 +188,7 @@ enum change_kind {
     CHANGE_RUN,      /* run, state, reason: its state changed to this */
     CHANGE_STAGE,    /* run, stage, state, reason: its state changed to this */
     CHANGE_RESOLVE,  /* run, stage: question */
+    CHANGE_REUSED,   /* run, stage, index, count: complete by earlier results */
     CHANGE_EVALUATE, /* run, stage, when: question */
     CHANGE_ASSIGN,   /* run, stage, index, count, token (the first), node, number */
     CHANGE_BEGUN,    /* run, stage, index, token, node, number */
@@ -266,6 +282,7 @@ enum why {               /* the one thing that a stage or task waits for */
            WHY_HELD,    /* nodes with room are held for a request that waited longer */
            WHY_TURN,    /* it is next in line */
            WHY_BACKOFF, /* what is left of it failed and is tried again later */
+           WHY_TWIN,    /* an equal stage that is at work */
            WHY_COUNT
 };
 struct why_view {

@@ -18,6 +18,7 @@ struct stage {
     struct run *run;
     uint32_t index;
     uint32_t retry_capacity;
+    size_t satisfied_at;     /* the first range that next has not reached */
     uint32_t sleep_place;    /* among the sleepers, from 1; 0: it is none */
     uint32_t live_first;     /* slot of its oldest live attempt plus 1; 0: it has none */
     const uint32_t *targets; /* stages that wait for this one; in run->targets */
@@ -156,6 +157,16 @@ void stage_approve(struct core *core, const struct core_input *input,
 void stage_stop(struct core *core, struct stage *stage, struct changes *changes);
 void stage_settle(struct core *core, struct stage *stage, struct changes *changes);
 void stage_unfit(struct core *core, struct stage *stage, struct changes *changes);
+
+/* reuse.c */
+void satisfied_take(struct stage *stage, const struct core_input *input,
+                    struct changes *changes);
+void satisfied_pass(struct stage *stage);
+uint64_t satisfied_until(const struct stage *stage); /* fresh tasks end before it */
+bool satisfied_restore(struct stage *stage, const struct stage_row *row);
+void stage_twin(struct core *core, const struct core_input *input);
+void stage_again(struct core *core, const struct core_input *input,
+                 struct changes *changes);
 
 /* attempt.c */
 /* Above 0 when a task could be handed out now; at most so many may be. */

@@ -326,8 +326,11 @@ static void hand_out(struct core *core, struct stage *stage, uint32_t node,
         retry_remove_first(stage);
         count = 1;
     } else {
-        count = next.gpus ? 1 : count;
+        uint64_t fresh = satisfied_until(stage) - row->next;
+
+        count = next.gpus ? 1 : count < fresh ? count : fresh;
         row->next += count;
+        satisfied_pass(stage);
     }
 
     struct change *change = change_of(changes, CHANGE_ASSIGN, &next);
@@ -416,7 +419,7 @@ void core_why(const struct core *core, uint64_t number, uint32_t index,
     if (!stage || stage_state_is_final(stage->row.state))
         return;
     if (stage->row.state == STAGE_WAITING)
-        view->why = WHY_UPSTREAM;
+        view->why = stage->row.pending == PENDING_TWIN ? WHY_TWIN : WHY_UPSTREAM;
     else if (stage->row.state == STAGE_APPROVAL)
         view->why = WHY_APPROVAL;
     else if (stage->lane)

@@ -12,25 +12,30 @@ void core_restore_counters(struct core *core, uint64_t run_next, uint64_t token_
  * verdict is open only while a person is asked. */
 static bool row_is_sane(const struct stage_row *row, const struct run_row *run)
 {
-    uint64_t next = row->next;
     bool waits_for_approval = row->state == STAGE_APPROVAL;
+    bool waits_for_twin = row->pending == PENDING_TWIN;
+    bool waits = (row->waits > 0 || waits_for_twin) && !stage_state_is_final(row->state);
 
     if ((unsigned)row->state >= STAGE_STATE_COUNT || row->state == STAGE_RESOLVING
-        || (unsigned)row->pending >= PENDING_COUNT || next > row->tasks
-        || waits_for_approval != (row->pending != PENDING_NONE)
-        || (row->state == STAGE_WAITING)
-               != (row->waits > 0 && !stage_state_is_final(row->state)))
+        || (unsigned)row->pending >= PENDING_COUNT || row->next > row->tasks
+        || row->ahead > row->tasks - row->next
+        || (row->pending != PENDING_NONE && !waits_for_twin) != waits_for_approval
+        || (row->state == STAGE_WAITING) != waits || (waits_for_twin && row->waits > 0))
         return false;
     if (row->pending == PENDING_END && !stage_state_is_final(row->outcome))
         return false;
     if (run->state == RUN_STOPPING && row->state != STAGE_STOPPING
         && !stage_state_is_final(row->state))
         return false;
-    if (row->complete > next || row->failed > next || row->stopped > next
-        || row->complete + row->failed + row->stopped > next)
+
+    uint64_t handled = row->next + row->ahead;
+
+    if (row->complete > handled || row->failed > handled || row->stopped > handled
+        || row->complete + row->failed + row->stopped > handled
+        || row->reused > row->complete)
         return false;
     for (uint32_t i = 0; i < row->retry_count; i++)
-        if (row->retries[i].index >= next)
+        if (row->retries[i].index >= row->next)
             return false;
     return true;
 }
@@ -50,7 +55,7 @@ static bool rows_are_sane(const struct run_row *row, const struct stage_row *sta
     return open == row->open && open > 0;
 }
 
-static void stage_restore(struct stage *stage, const struct stage_row *row)
+static bool stage_restore(struct stage *stage, const struct stage_row *row)
 {
     stage->row = *row;
     stage->row.running = 0; /* the attempts come one by one */
@@ -58,6 +63,7 @@ static void stage_restore(struct stage *stage, const struct stage_row *row)
     stage->row.retry_count = 0;
     for (uint32_t i = 0; i < row->retry_count; i++)
         retry_add(stage, &row->retries[i]);
+    return satisfied_restore(stage, row);
 }
 
 enum rc core_restore_run(struct core *core, const struct run_row *row,
@@ -68,14 +74,15 @@ enum rc core_restore_run(struct core *core, const struct run_row *row,
         || !rows_are_sane(row, stages))
         return RC_CORRUPT;
 
-    struct run *run = run_build(core, shapes, row->stages, edges, edge_count);
+    scoped(run) run = run_build(core, shapes, row->stages, edges, edge_count);
 
     if (!run)
         return RC_NO_MEMORY;
     run->row = *row;
     for (uint32_t i = 0; i < row->stages; i++)
-        stage_restore(&run->stages[i], &stages[i]);
-    run_add(core, run);
+        if (!stage_restore(&run->stages[i], &stages[i]))
+            return RC_CORRUPT;
+    run_add(core, steal(&run));
     return RC_OK;
 }
 
@@ -107,9 +114,10 @@ static bool stage_is_whole(const struct stage *stage)
     uint64_t ended = row->complete + row->failed + row->stopped;
 
     if (row->state == STAGE_QUEUED || row->state == STAGE_STARTED)
-        return ended + row->running + row->retry_count == row->next && ended < row->tasks;
+        return ended + row->running + row->retry_count == row->next + row->ahead
+               && ended < row->tasks;
     if (row->state == STAGE_STOPPING)
-        return ended + row->running <= row->next && row->running > 0;
+        return ended + row->running <= row->next + row->ahead && row->running > 0;
     return true;
 }
 
@@ -151,7 +159,8 @@ static void check_waits(const struct run *run)
                 !stage_state_is_final(run->stages[s].row.state);
     for (uint32_t s = 0; s < run->row.stages; s++)
         if (run->stages[s].row.state == STAGE_WAITING)
-            must(run->work[s] == run->stages[s].row.waits && run->work[s] > 0);
+            must(run->work[s] == run->stages[s].row.waits
+                 && (run->work[s] == 0) == (run->stages[s].row.pending == PENDING_TWIN));
 }
 
 static void check_moves(const struct stage *stage)
@@ -161,18 +170,19 @@ static void check_moves(const struct stage *stage)
 
     switch (row->state) {
     case STAGE_WAITING:
-        must(row->waits > 0 && row->next == 0);
-        must(row->pending == PENDING_NONE && !row->is_resolved);
+        must(row->pending == (row->waits > 0 ? PENDING_NONE : PENDING_TWIN));
+        must(row->next == 0 && !row->is_resolved);
         break;
     case STAGE_RESOLVING:
-        must(row->waits == 0 && row->next == 0 && row->pending != PENDING_END);
+        must(row->waits == 0 && row->next + row->ahead == row->complete);
+        must(row->pending == PENDING_NONE || row->pending == PENDING_START);
         break;
     case STAGE_APPROVAL:
         must(row->pending != PENDING_NONE && row->running == 0);
         break;
     case STAGE_QUEUED:
     case STAGE_STARTED:
-        must(ended + row->running + row->retry_count == row->next);
+        must(ended + row->running + row->retry_count == row->next + row->ahead);
         must(row->pending == PENDING_END || ended < row->tasks);
         break;
     case STAGE_STOPPING:
@@ -224,13 +234,15 @@ static void check_stage(const struct core *core, const struct stage *stage)
 {
     const struct stage_row *row = &stage->row;
 
-    must(row->next <= row->tasks);
+    must(row->next + row->ahead <= row->tasks && row->reused <= row->complete);
+    must(satisfied_until(stage) > row->next || row->next == row->tasks);
     must((stage->lane != NULL) == (stage_available(core, stage) > 0));
     for (uint32_t i = 1; i < row->retry_count; i++)
         must(row->retries[(i - 1) / 2].not_before_us <= row->retries[i].not_before_us);
     check_sleep(core, stage);
     check_ring(core, stage);
-    must(row->running + row->complete + row->failed + row->stopped <= row->next);
+    must(row->running + row->complete + row->failed + row->stopped
+         <= row->next + row->ahead);
     check_moves(stage);
     if (row->pending == PENDING_END)
         must(stage_state_is_final(row->outcome) && row->running == 0);

@@ -11,12 +11,18 @@ struct run *run_find(const struct core *core, uint64_t number)
     return table_find(&core->run_slots, number, &slot) ? core->runs[slot] : NULL;
 }
 
+static void stage_fini(struct stage *stage)
+{
+    free(stage->row.retries);
+    free(stage->row.satisfied);
+}
+
 void run_destroy(struct run *run)
 {
     if (!run)
         return;
     for (uint32_t i = 0; run->stages && i < run->row.stages; i++)
-        free(run->stages[i].row.retries);
+        stage_fini(&run->stages[i]);
     free(run->stages);
     lanes_fini(run);
     free(run->targets);

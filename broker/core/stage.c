@@ -196,6 +196,7 @@ void stage_resolved(struct core *core, const struct core_input *input,
         return; /* the run ended while the question was open */
     stage->row.is_resolved = true;
     stage->row.tasks = input->tasks;
+    satisfied_take(stage, input, changes);
     if (stage->shape.actions & WHEN_STARTING) {
         stage->row.pending = PENDING_START;
         ask(stage, CHANGE_EVALUATE, WHEN_STARTING, changes);
@@ -235,7 +236,8 @@ void stage_verdict(struct core *core, const struct core_input *input,
     struct stage *stage = &run->stages[input->stage];
     unsigned ends = (1u << THEN_STOP) | (1u << THEN_ERROR);
 
-    if (stage->row.pending == PENDING_NONE || stage->row.state == STAGE_APPROVAL)
+    if (stage->row.pending == PENDING_NONE || stage->row.pending == PENDING_TWIN
+        || stage->row.state == STAGE_APPROVAL)
         return; /* the run ended while the question was open, or it was answered */
     must(run->row.state == RUN_STARTED);
     if (input->then & ends) {

@@ -33,6 +33,14 @@ static void apply_assign(struct sim *sim, const struct change *change)
     log_tell(sim, TOPIC_ATTEMPT, change, (int)change->count);
 }
 
+static void apply_reused(struct sim *sim, const struct change *change)
+{
+    struct change one = *change;
+
+    for (uint64_t i = 0; i < change->count; i++, one.index++)
+        log_tell(sim, TOPIC_TASK, &one, RESULT_COMPLETE);
+}
+
 static void apply_begun(struct sim *sim, const struct change *change)
 {
     struct put *put = rows_put(sim, PUT_ATTEMPT);
@@ -40,6 +48,24 @@ static void apply_begun(struct sim *sim, const struct change *change)
     if (!core_attempt(sim->broker.core, change->token, &put->attempt))
         sim_fail(sim, "attempt %lu began and is not there", (unsigned long)change->token);
     log_tell(sim, TOPIC_TASK, change, -1);
+}
+
+static uint32_t plan_of(const struct sim *sim, uint64_t run)
+{
+    const struct rows *rows = &sim->rows;
+
+    if (rows->runs[run].row.run == run)
+        return rows->runs[run].plan;
+    for (size_t i = 0; i < rows->put_count; i++)
+        if (rows->puts[i].kind == PUT_RUN && rows->puts[i].run == run)
+            return rows->puts[i].plan;
+    unreachable_because("every run has a plan");
+}
+
+static const struct sim_stage *stage_of_run(const struct sim *sim, uint64_t run,
+                                            uint32_t stage)
+{
+    return &sim->plans[plan_of(sim, run)].stage[stage];
 }
 
 static void apply_end(struct sim *sim, const struct change *change, enum put_kind kind)
@@ -57,6 +83,8 @@ static void apply_end(struct sim *sim, const struct change *change, enum put_kin
     put->claims = sim->broker.claims;
     put->is_by_join = sim->broker.input == INPUT_JOIN;
     log_tell(sim, TOPIC_TASK, change, change->will_retry ? -1 : (int)change->status);
+    if (kind == PUT_ENDED)
+        reuse_made(sim, change, stage_of_run(sim, change->run, change->stage)->work);
 }
 
 static void apply_stage_row(struct sim *sim, const struct change *change)
@@ -69,6 +97,8 @@ static void apply_stage_row(struct sim *sim, const struct change *change)
     put->stage = change->stage;
     put->stage_row = *row;
     put->stage_row.retries = NULL;
+    put->stage_row.satisfied = NULL;
+    put->stage_row.satisfied_count = 0;
     if (row->retry_count == 0)
         return;
     put->stage_row.retries = calloc(row->retry_count, sizeof *row->retries);
@@ -76,23 +106,11 @@ static void apply_stage_row(struct sim *sim, const struct change *change)
     memcpy(put->stage_row.retries, row->retries, row->retry_count * sizeof *row->retries);
 }
 
-static uint32_t plan_of(const struct sim *sim, uint64_t run)
-{
-    const struct rows *rows = &sim->rows;
-
-    if (rows->runs[run].row.run == run)
-        return rows->runs[run].plan;
-    for (size_t i = 0; i < rows->put_count; i++)
-        if (rows->puts[i].kind == PUT_RUN && rows->puts[i].run == run)
-            return rows->puts[i].plan;
-    unreachable_because("every run has a plan");
-}
-
 static void answer(struct sim *sim, const struct change *change)
 {
     struct broker *broker = &sim->broker;
-    const struct sim_stage *stage =
-        &sim->plans[plan_of(sim, change->run)].stage[change->stage];
+    const struct sim_stage *stage = stage_of_run(sim, change->run, change->stage);
+    struct core_range ranges[SIM_TASKS];
     struct core_input input = { .now_us = broker->now_us,
                                 .run = change->run,
                                 .stage = change->stage };
@@ -108,6 +126,8 @@ static void answer(struct sim *sim, const struct change *change)
         if (stage->counts >= 0)
             input.tasks =
                 core_stage(broker->core, change->run, (uint32_t)stage->counts)->complete;
+        if (stage->work > 0)
+            reuse_answer(sim, stage->work, &input, ranges);
     }
     core_step(broker->core, &input, &broker->changes);
 }
@@ -127,6 +147,8 @@ static void apply_change(struct sim *sim, const struct change *change)
         log_tell(sim, TOPIC_RUN, change, (int)change->state);
         break;
     case CHANGE_STAGE:
+        if (stage_state_is_final((enum stage_state)change->state))
+            reuse_ended(sim, change->run, change->stage);
         if (sim->mutation == MUTATION_SKIPPED_STAGE_UNTOLD
             && change->state == STAGE_SKIPPED)
             break;
@@ -135,6 +157,9 @@ static void apply_change(struct sim *sim, const struct change *change)
     case CHANGE_RESOLVE:
     case CHANGE_EVALUATE:
         answer(sim, change);
+        break;
+    case CHANGE_REUSED:
+        apply_reused(sim, change);
         break;
     case CHANGE_ASSIGN:
         apply_assign(sim, change);
@@ -237,6 +262,7 @@ static void rebuild(struct sim *sim)
     broker->numbers = sim->rows.numbers;
     broker->core = rows_restore(sim, broker->now_us);
     core_check(broker->core);
+    reuse_rebuild(sim);
     for (int i = 0; i < SIM_NODES; i++) {
         broker->peers[i].has_joined = false;
         session_begin(&broker->peers[i].session, sim->rows.sessions[i]);
@@ -361,6 +387,8 @@ void broker_wake(struct sim *sim)
         broker_handle(sim, broker->inbox[handled++]);
     inbox_forget(broker, handled);
     if (!broker->is_failing)
+        reuse_ask_again(sim);
+    if (!broker->is_failing)
         broker_step(sim, &(struct core_input){ .kind = INPUT_TICK });
     if (!broker->is_failing)
         log_trim(sim);
@@ -369,6 +397,8 @@ void broker_wake(struct sim *sim)
         return;
     if (broker->inbox_count > 0)
         wake_at(sim, sim->now_us + 1);
+    if (broker->asks_again) /* a commit failed: what was asked then is asked again */
+        wake_at(sim, sim->now_us + SECOND / 2);
 
     int64_t until = core_deadline_us(broker->core);
 
@@ -380,6 +410,7 @@ void broker_wake(struct sim *sim)
 void broker_fini(struct broker *broker)
 {
     core_destroy(broker->core);
+    twins_destroy(broker->twins);
     changes_fini(&broker->changes);
     inbox_forget(broker, broker->inbox_count);
     free(broker->inbox);

@@ -43,6 +43,43 @@ static void check_upstream(struct sim *sim, uint64_t run, uint32_t stage)
                      ul(run), stage, plan->edges[i].source);
 }
 
+/* What the stage's work has given before is not made again, and nothing is made twice at
+ * once. */
+static void check_work(struct sim *sim, const struct known_attempt *attempt)
+{
+    unsigned work = stage_of(sim, attempt->run, attempt->stage)->work;
+
+    if (work == 0)
+        return;
+    if (sim->model.made[work][attempt->index])
+        sim_fail(sim, "run %lu stage %u task %lu makes what is there", ul(attempt->run),
+                 attempt->stage, ul(attempt->index));
+    for (uint64_t run = 1; run <= SIM_RUNS; run++)
+        for (uint32_t i = 0; i < sim->rows.runs[run].row.stages; i++)
+            if ((run != attempt->run || i != attempt->stage)
+                && stage_of(sim, run, i)->work == work
+                && sim->model.tasks[run][i][attempt->index].live != 0)
+                sim_fail(sim, "runs %lu and %lu do the same work at once", ul(run),
+                         ul(attempt->run));
+}
+
+static void commit_reused(struct sim *sim, const struct put *put)
+{
+    for (uint64_t i = 0; i < SIM_TASKS; i++) {
+        struct known_task *task = &sim->model.tasks[put->run][put->stage][i];
+
+        if (!(put->reused >> i & 1))
+            continue;
+        if (!sim->model.made[put->work][i])
+            sim_fail(sim, "run %lu stage %u task %lu uses a result that is not there",
+                     ul(put->run), put->stage, ul(i));
+        if (task->live != 0 || ++task->finals > 1)
+            sim_fail(sim, "run %lu stage %u task %lu has two results", ul(put->run),
+                     put->stage, ul(i));
+        sim->model.reuses++;
+    }
+}
+
 static void commit_attempt(struct sim *sim, const struct attempt_row *row)
 {
     struct known_attempt *attempt = attempt_of(sim, row->token);
@@ -73,6 +110,7 @@ static void commit_attempt(struct sim *sim, const struct attempt_row *row)
         sim_fail(sim, "attempt %lu has number %u after %u others", ul(row->token),
                  row->number, task->losses + task->failures);
     task->live = row->token;
+    check_work(sim, attempt);
 }
 
 static struct known_task *commit_gone(struct sim *sim, const struct put *put,
@@ -174,6 +212,12 @@ void model_commit(struct sim *sim, const struct put *put)
         break;
     case PUT_EVENT:
         commit_event(sim, put);
+        break;
+    case PUT_MADE:
+        sim->model.made[put->work][put->index] = true;
+        break;
+    case PUT_REUSED:
+        commit_reused(sim, put);
         break;
     case PUT_NODE:
     case PUT_TRIM:

@@ -76,6 +76,12 @@ static void apply(struct rows *rows, struct put *put)
     case PUT_NODE:
         rows->sessions[put->node] = put->token;
         break;
+    case PUT_MADE:
+        rows->made[put->work][put->index] = true;
+        break;
+    case PUT_REUSED:
+        run->reused[put->stage] = put->reused;
+        break;
     case PUT_EVENT:
         log_append(rows, put);
         break;
@@ -129,10 +135,13 @@ static void restore_run(struct sim *sim, struct core *core, struct stored_run *r
     struct sim_plan *plan = &sim->plans[run->plan];
     struct stage_shape shapes[SIM_STAGES];
     struct stage_row stages[SIM_STAGES];
+    struct core_range ranges[SIM_STAGES][SIM_TASKS];
 
     for (uint32_t i = 0; i < plan->stages; i++) {
         shapes[i] = plan->stage[i].shape;
         stages[i] = run->stages[i];
+        stages[i].satisfied = ranges[i];
+        stages[i].satisfied_count = reuse_ranges(run->reused[i], ranges[i]);
         if (sim->mutation == MUTATION_QUEUED_MAX_IGNORED)
             shapes[i].queued_max = 0;
         if (sim->mutation == MUTATION_RETRY_FORGOTTEN)
@@ -201,6 +210,8 @@ static void compare_stage(struct sim *sim, uint64_t run, uint32_t stage,
         differ(sim, run, stage, "number of tasks");
     if (a->complete != b->complete || a->failed != b->failed || a->stopped != b->stopped)
         differ(sim, run, stage, "number of ended tasks");
+    if (a->reused != b->reused || a->ahead != b->ahead)
+        differ(sim, run, stage, "number of reused tasks");
     if (a->is_met != b->is_met || a->is_resolved != b->is_resolved
         || a->started_us != b->started_us || a->ended_us != b->ended_us)
         differ(sim, run, stage, "mark");

@@ -2,13 +2,14 @@
  * fault model is in sim_main.c.
  *
  * world.c: time, chance, the queue of events, links, trace. rows.c, event_log.c: the
- * broker's store. broker_side.c, broker_mail.c: the shell around the broker's core.
- * node_side.c, node_agent.c: supervisor, disk and the shell around the agent's core.
- * clients.c, workload.c: what is asked for. subscribers.c: who follows events. faults.c:
- * what goes wrong. model.c, model_events.c: what must hold. */
+ * broker's store. broker_side.c, broker_mail.c, reuse_side.c: the shell around the
+ * broker's core. node_side.c, node_agent.c: supervisor, disk and the shell around the
+ * agent's core. clients.c, workload.c: what is asked for. subscribers.c: who follows
+ * events. faults.c: what goes wrong. model.c, model_events.c: what must hold. */
 #pragma once
 
 #include "broker/core/core.h"
+#include "broker/core/twins.h"
 #include "codecs/wire/event.h"
 #include "codecs/wire/session.h"
 #include "nodes/core/agent_core.h"
@@ -24,6 +25,7 @@ enum {
     SIM_STAGES = 8,
     SIM_EDGES = 20,
     SIM_TASKS = 12,
+    SIM_WORKS = 4,
     SIM_RUNS = 16,
     SIM_SLOTS = 4,
     SIM_MAIL = 4096,
@@ -68,6 +70,8 @@ enum mutation {
     MUTATION_PAUSE_IGNORED,
     MUTATION_HELLO_FORGOTTEN,
     MUTATION_SNAPSHOT_FORGOTTEN,
+    MUTATION_TWIN_IGNORED,
+    MUTATION_LEADERS_FORGOTTEN,
     MUTATION_COUNT
 };
 
@@ -132,6 +136,8 @@ struct sim_stage {
     unsigned fails, stops; /* per mille of its tasks */
     int64_t length_us;
     bool is_endless; /* its tasks end when they are stopped */
+    unsigned work;   /* stages of the same work are equal and use each other's results; 0:
+                        none */
 };
 
 struct sim_plan {
@@ -156,6 +162,8 @@ enum put_kind {
     PUT_NODE,
     PUT_EVENT,
     PUT_TRIM, /* number: how many of the oldest events go */
+    PUT_MADE,
+    PUT_REUSED,
 };
 
 enum topic { TOPIC_RUN, TOPIC_STAGE, TOPIC_ATTEMPT, TOPIC_TASK, TOPIC_NODE, TOPIC_COUNT };
@@ -171,6 +179,7 @@ struct put {
     enum result_status status;
     uint64_t claims; /* the token that the result itself names */
     bool will_retry, is_by_join;
+    unsigned work, reused; /* reused: bits of tasks */
     enum topic topic;
     int state;       /* of what the event is about */
     struct buf body; /* owned by the put until it is applied */
@@ -187,6 +196,7 @@ struct stored_run {
     uint8_t submission[16];
     struct run_row row;
     struct stage_row stages[SIM_STAGES];
+    unsigned reused[SIM_STAGES]; /* bits of tasks */
 };
 
 struct numbers {
@@ -201,7 +211,8 @@ struct rows {
     uint64_t sessions[SIM_NODES];
     struct stored_event *events; /* the kept ones, without a gap */
     size_t event_count, event_capacity;
-    struct put *puts; /* not committed */
+    bool made[SIM_WORKS][SIM_TASKS]; /* tasks of a work that succeeded */
+    struct put *puts;                /* not committed */
     size_t put_count, put_capacity;
 };
 
@@ -252,6 +263,8 @@ struct broker {
     uint64_t submitted;
     uint64_t claims;
     bool is_restored; /* nothing was joined before this life */
+    struct twins *twins;
+    bool asks_again; /* stages that wait for twins, since the core was restored */
 };
 
 /* ---- Nodes ---- */
@@ -363,7 +376,8 @@ struct model {
     size_t event_capacity;
     uint64_t
         acked[SIM_RUNS + 1]; /* by submission's plan: the run that was acknowledged */
-    uint64_t commits, executions, re_executions;
+    uint64_t commits, executions, re_executions, reuses;
+    bool made[SIM_WORKS][SIM_TASKS];
 };
 
 /* ---- All of it ---- */
@@ -452,6 +466,15 @@ void broker_outbox_fail(struct sim *sim);
 
 /* broker_inbox.c */
 void broker_handle(struct sim *sim, const struct letter *letter);
+
+/* reuse_side.c */
+void reuse_answer(struct sim *sim, unsigned work, struct core_input *input,
+                  struct core_range ranges[SIM_TASKS]);
+size_t reuse_ranges(unsigned reused, struct core_range ranges[SIM_TASKS]);
+void reuse_made(struct sim *sim, const struct change *change, unsigned work);
+void reuse_ended(struct sim *sim, uint64_t run, uint32_t stage);
+void reuse_rebuild(struct sim *sim);
+void reuse_ask_again(struct sim *sim);
 
 /* node_side.c */
 void node_start(struct sim *sim, struct node *node);

@@ -68,6 +68,8 @@ static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_PAUSE_IGNORED] = "pause-after-events-ignored",
     [MUTATION_HELLO_FORGOTTEN] = "no-hello-after-reconnect",
     [MUTATION_SNAPSHOT_FORGOTTEN] = "snapshot-forgotten",
+    [MUTATION_TWIN_IGNORED] = "twin-not-awaited",
+    [MUTATION_LEADERS_FORGOTTEN] = "leaders-forgotten-after-restart",
 };
 
 /* The seed that runs, for the handler of abort: an invariant of a core did not hold. */
@@ -100,6 +102,7 @@ static void run_seed(uint64_t seed, enum mutation mutation, bool is_traced,
     sums[1] += sim->model.commits;
     sums[2] += sim->model.executions;
     sums[3] += (uint64_t)sim->now_us / SECOND;
+    sums[4] += sim->model.reuses;
     sim_fini(sim);
     free(sim);
 }
@@ -107,7 +110,7 @@ static void run_seed(uint64_t seed, enum mutation mutation, bool is_traced,
 /* Runs a broken variant in a process of its own; true if it was caught. */
 static bool is_caught(uint64_t seed, enum mutation mutation)
 {
-    uint64_t sums[4] = { 0 };
+    uint64_t sums[5] = { 0 };
     int status = 0;
     pid_t child = fork();
 
@@ -160,14 +163,16 @@ static int usage(void)
 
 static void run_seeds(uint64_t from, uint64_t count, bool is_traced)
 {
-    uint64_t sums[4] = { 0 };
+    uint64_t sums[5] = { 0 };
 
     for (uint64_t i = 0; count == 0 || i < count; i++) {
         run_seed(from + i, MUTATION_NONE, is_traced, sums);
         if ((i + 1) % 1000 == 0 || i + 1 == count) {
-            printf("%lu seeds: %lu steps, %lu commits, %lu executions, %.1f days\n",
+            printf("%lu seeds: %lu steps, %lu commits, %lu executions, %lu reused, "
+                   "%.1f days\n",
                    (unsigned long)(i + 1), (unsigned long)sums[0], (unsigned long)sums[1],
-                   (unsigned long)sums[2], (double)sums[3] / 86400);
+                   (unsigned long)sums[2], (unsigned long)sums[4],
+                   (double)sums[3] / 86400);
             fflush(stdout);
         }
     }

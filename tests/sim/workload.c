@@ -48,6 +48,7 @@ static void make_stage(struct sim *sim, struct sim_plan *plan, uint32_t number)
     stage->stops = chance(sim, 150) ? (unsigned)below(sim, 500) : 0;
     stage->length_us = (int64_t)(1 + below(sim, 1 + below(sim, 15))) * SECOND;
     stage->is_endless = plan->is_endless && chance(sim, 500);
+    stage->work = chance(sim, 400) ? 1 + (unsigned)below(sim, SIM_WORKS - 1) : 0;
 }
 
 static void make_plan(struct sim *sim, struct sim_plan *plan)

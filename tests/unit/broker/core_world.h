@@ -123,6 +123,11 @@ static inline void say(struct buf *out, const struct change *change)
     case CHANGE_RESOLVE:
         say_stage(out, change, "resolve");
         break;
+    case CHANGE_REUSED:
+        say_stage(out, change, "reused");
+        buf_printf(out, " %lu+%lu", (unsigned long)change->index,
+                   (unsigned long)change->count);
+        break;
     case CHANGE_EVALUATE:
         say_stage(out, change, "evaluate");
         buf_printf(out, " %s", whens[change->when]);
