@@ -73,6 +73,26 @@ static void apply_stage(struct broker *broker, const struct change *change)
                          .count = row->tasks,
                          .state = stage_state_name((enum stage_state)change->state),
                          .reason = reason_name(change->reason) });
+    if (stage_state_is_final((enum stage_state)change->state))
+        reuse_ended(broker, change->run, change->stage);
+}
+
+/* One event for a range of tasks whose results come from as many in a row. */
+static void apply_reused(struct broker *broker, const struct change *change)
+{
+    struct origin origin;
+    const char *stage = stage_name(broker, change->run, change->stage);
+
+    reuse_origin(broker, change->run, change->stage, change->index, &origin);
+    announce(broker, &(struct announcement){ .kind = "task",
+                                             .run = change->run,
+                                             .stage = stage,
+                                             .has_index = true,
+                                             .index = change->index,
+                                             .count = change->count,
+                                             .cause = "reused",
+                                             .reason = reuse_reference(broker, &origin),
+                                             .state = "complete" });
 }
 
 static struct task_row task_row_of(struct broker *broker, const struct change *change)
@@ -243,6 +263,8 @@ static void apply_ended(struct broker *broker, const struct change *change)
                                  broker->result_bytes.size, &err),
                 &err);
     apply_artifacts(broker, change);
+    if (state == TASK_COMPLETE)
+        reuse_success(broker, change);
     if (!change->will_retry)
         names_apply(broker, change, stage_name(broker, change->run, change->stage));
     announce_task(broker, change, "attempt", task_state_name(state), true);
@@ -333,6 +355,9 @@ static void apply_change(struct broker *broker, const struct change *change)
         break;
     case CHANGE_EVALUATE:
         answer_evaluate(broker, change->run, change->stage, change->when);
+        break;
+    case CHANGE_REUSED:
+        apply_reused(broker, change);
         break;
     case CHANGE_ASSIGN:
         apply_assign(broker, change);

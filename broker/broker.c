@@ -145,7 +145,8 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
     made->answers = unread_create(settings->limits.answers_max);
     made->tellings = unread_create(settings->limits.answers_max);
     made->digester = digester_create(false);
-    if (!made->answers || !made->tellings || !made->digester)
+    made->reuse = reuse_create();
+    if (!made->answers || !made->tellings || !made->digester || !made->reuse)
         return err_set(err, RC_NO_MEMORY, "no memory for the broker");
     outbox_init(&made->outbox, made->answers, made->tellings, settings->limits.turn_max);
     rc = catch_signals(made, err);
@@ -186,6 +187,7 @@ void broker_destroy(struct broker *broker)
     plans_fini(broker);
     peers_fini(broker);
     labels_fini(&broker->labels);
+    reuse_destroy(broker->reuse);
     outbox_fini(&broker->outbox);
     unread_destroy(broker->answers);
     unread_destroy(broker->tellings);

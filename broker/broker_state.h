@@ -3,7 +3,7 @@
  * One value's way through a turn: inbox.c takes a message apart -> requests.c, queries.c
  * or nodes.c makes core inputs of it -> apply.c turns the core's changes into store
  * writes, events (announce.c), node mail (mail.c) and answers to the core's questions
- * (questions.c) -> turn.c commits, then outbox.c speaks. */
+ * (questions.c, reuse.c) -> turn.c commits, then outbox.c speaks. */
 #pragma once
 
 #include "broker/artifacts/bulk.h"
@@ -13,6 +13,7 @@
 #include "broker/labels.h"
 #include "broker/link/link.h"
 #include "broker/outbox.h"
+#include "broker/reuse.h"
 #include "broker/store/secrets.h"
 #include "broker/store/store.h"
 #include "codecs/plan/resolve.h"
@@ -88,6 +89,7 @@ struct broker {
     int64_t started_us; /* of the input in hand */
     struct submission *submitting;
     struct labels labels;
+    struct reuse *reuse;
     struct peer *peers;
     uint32_t peer_count, peer_capacity;
     struct table plan_slots; /* run -> slot */

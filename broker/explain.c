@@ -44,7 +44,7 @@ static const char *why_name(enum why why)
         [WHY_NOTHING] = "runs", [WHY_UPSTREAM] = "upstream", [WHY_APPROVAL] = "approval",
         [WHY_LIMIT] = "limit",  [WHY_NO_NODE] = "no-node",   [WHY_UNFIT] = "unfit",
         [WHY_AWAY] = "away",    [WHY_BUSY] = "busy",         [WHY_HELD] = "held",
-        [WHY_TURN] = "turn",    [WHY_BACKOFF] = "backoff",
+        [WHY_TURN] = "turn",    [WHY_BACKOFF] = "backoff",   [WHY_TWIN] = "twin",
     };
     return names[why];
 }
@@ -117,6 +117,19 @@ static void say_backoff(struct answer *answer, const struct retry *retry)
         left > 0 ? (double)left / 1e6 : 0, retry->failures, retry->losses);
 }
 
+static void say_twin(struct answer *answer)
+{
+    struct origin leader;
+
+    buf_printf(&answer->text,
+               "stage %s waits to use the result of an equal stage that is at work",
+               name_of(answer, answer->stage));
+    if (!reuse_leader(answer->broker, answer->run, answer->stage, &leader))
+        return;
+    buf_printf(&answer->text, ", %s", reuse_stage_reference(answer->broker, &leader));
+    answer->plan = plan_of(answer->broker, answer->run);
+}
+
 static void say_waiting_for_node(struct answer *answer, const struct why_view *view)
 {
     const struct plan_stage *planned = &answer->plan->plan->stages[answer->stage];
@@ -183,6 +196,9 @@ static void say_stage_waits(struct answer *answer)
                    "lets",
                    (unsigned long)row.running, planned->name);
         buf_text(&answer->help, "raise maximum-queued-executions");
+        break;
+    case WHY_TWIN:
+        say_twin(answer);
         break;
     case WHY_BACKOFF:
         say_backoff(answer, &row.retries[0]);

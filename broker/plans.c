@@ -232,6 +232,7 @@ void run_totals(struct broker *broker, uint64_t run, uint32_t stages, struct are
         totals->complete += row.complete;
         totals->failed += row.failed;
         totals->stopped += stage_stopped(&row);
+        totals->reused += row.reused;
         *running += row.running;
     }
 }

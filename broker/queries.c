@@ -230,7 +230,7 @@ static enum rc run_fields(struct broker *broker, uint64_t run, struct buf *body,
                     err);
     if (rc != RC_OK)
         return rc;
-    pack_map(body, 18);
+    pack_map(body, 19);
     field_uint(body, "run", run);
     field_text(body, "id", head.id);
     field_text(body, "title", head.title);
@@ -252,6 +252,7 @@ static enum rc run_fields(struct broker *broker, uint64_t run, struct buf *body,
     pack_list(body, tag_count);
     for (size_t i = 0; i < tag_count; i++)
         pack_text(body, tags[i]);
+    field_uint(body, "reused", totals.reused);
     return RC_OK;
 }
 
@@ -334,6 +335,22 @@ const char *stage_reason(struct broker *broker, struct run_plan *plan, uint64_t 
     return text ? text : "";
 }
 
+/* Of the first task that uses another's result: "12/train/0". */
+static const char *origin_text(struct broker *broker, uint64_t run, uint32_t stage,
+                               const struct stage_row *row)
+{
+    struct reused_range *ranges;
+    size_t count;
+    struct err err;
+
+    if (row->reused == 0
+        || store_reused(broker->store, run, stage, broker->scratch, &ranges, &count, &err)
+               != RC_OK
+        || count == 0)
+        return "";
+    return reuse_reference(broker, &ranges[0].origin);
+}
+
 static void stage_fields(struct broker *broker, struct run_plan *plan, uint64_t run,
                          uint32_t stage, struct buf *body)
 {
@@ -342,7 +359,7 @@ static void stage_fields(struct broker *broker, struct run_plan *plan, uint64_t 
     uint64_t over = row.complete + row.failed + row.stopped + row.running;
     bool is_open = !stage_state_is_final(row.state);
 
-    pack_map(body, 14);
+    pack_map(body, 16);
     field_text(body, "name", planned->name);
     field_text(body, "step", planned->step);
     field_bool(body, "sweep", planned->kind == STAGE_TASK);
@@ -358,6 +375,8 @@ static void stage_fields(struct broker *broker, struct run_plan *plan, uint64_t 
     field_uint(body, "stopped", stage_stopped(&row));
     field_int(body, "started", row.started_us);
     field_int(body, "ended", row.ended_us);
+    field_uint(body, "reused", row.reused);
+    field_text(body, "origin", origin_text(broker, run, stage, &row));
 }
 
 /* The plan's notes, then one a line that came up while stages were resolved. */
@@ -400,7 +419,8 @@ enum rc query_view(struct broker *broker, const struct request *request, struct 
     pack_text(body, "stages");
     pack_list(body, plan->plan->stage_count);
     for (uint32_t i = 0; i < plan->plan->stage_count; i++)
-        stage_fields(broker, plan, request->run, i, body);
+        stage_fields(broker, plan_of(broker, request->run), request->run, i, body);
+    plan = plan_of(broker, request->run); /* other runs' plans may have moved it */
     pack_text(body, "notes");
     note_fields(broker, plan, request->run, body);
     field_int(body, "priority", (int64_t)plan->plan->priority);
@@ -463,6 +483,8 @@ struct task_writer {
     struct buf *body;
     uint64_t at, end; /* the next index to write, and the one to stop before */
     bool is_over;     /* the stage has ended: what still waits will not start */
+    const struct reused_range *reused; /* those that at has not passed */
+    size_t reused_count;
 };
 
 static void write_task(struct task_writer *writer, uint64_t index,
@@ -474,7 +496,7 @@ static void write_task(struct task_writer *writer, uint64_t index,
     enum task_state state =
         row->state == TASK_QUEUED && writer->is_over ? TASK_STOPPED : row->state;
 
-    pack_list(writer->body, 11);
+    pack_list(writer->body, 12);
     pack_uint(writer->body, index);
     pack_text(writer->body, task_state_name(state));
     pack_uint(writer->body, row->attempts);
@@ -486,13 +508,43 @@ static void write_task(struct task_writer *writer, uint64_t index,
     pack_int(writer->body, row->started_us);
     pack_int(writer->body, row->ended_us);
     pack_uint(writer->body, row->version);
+    pack_text(writer->body, "");
+}
+
+static void write_reused(struct task_writer *writer, const struct reused_range *range)
+{
+    struct origin origin = range->origin;
+
+    origin.index += writer->at - range->first;
+    pack_list(writer->body, 12);
+    pack_uint(writer->body, writer->at);
+    pack_text(writer->body, task_state_name(TASK_COMPLETE));
+    pack_uint(writer->body, 0); /* attempts, token, node */
+    pack_uint(writer->body, 0);
+    pack_text(writer->body, "");
+    pack_text(writer->body, "reused");
+    pack_int(writer->body, 0); /* exit, signal, started, ended */
+    pack_int(writer->body, 0);
+    pack_int(writer->body, 0);
+    pack_int(writer->body, 0);
+    pack_uint(writer->body, 0); /* version */
+    pack_text(writer->body, reuse_reference(writer->broker, &origin));
 }
 
 /* Tasks that were never handed out have no row. */
 static void write_queued(struct task_writer *writer, uint64_t until)
 {
-    for (; writer->at < until; writer->at++)
-        write_task(writer, writer->at, &(struct task_row){ .exit_code = -1 });
+    for (; writer->at < until; writer->at++) {
+        while (writer->reused_count > 0
+               && writer->reused->first + writer->reused->count <= writer->at) {
+            writer->reused++;
+            writer->reused_count--;
+        }
+        if (writer->reused_count > 0 && writer->reused->first <= writer->at)
+            write_reused(writer, writer->reused);
+        else
+            write_task(writer, writer->at, &(struct task_row){ .exit_code = -1 });
+    }
 }
 
 static void visit_task(void *context, uint64_t index, const struct task_row *row)
@@ -521,8 +573,16 @@ enum rc query_tasks(struct broker *broker, const struct request *request,
     struct stage_row row = stage_row_of(broker, request->run, stage, broker->scratch);
     uint64_t first = request->first < row.tasks ? request->first : row.tasks;
     uint64_t end = row.tasks - first < limit ? row.tasks : first + limit;
-    struct task_writer writer = { broker, body, first, end,
-                                  stage_state_is_final(row.state) };
+    struct task_writer writer = {
+        broker, body, first, end, stage_state_is_final(row.state), NULL, 0
+    };
+    struct reused_range *reused;
+
+    if (row.reused > 0
+        && store_reused(broker->store, request->run, stage, broker->scratch, &reused,
+                        &writer.reused_count, err)
+               == RC_OK)
+        writer.reused = reused;
 
     pack_map(body, 2);
     field_uint(body, "total", row.tasks);
@@ -539,12 +599,15 @@ enum rc query_result(struct broker *broker, const struct request *request,
 {
     struct run_plan *plan;
     uint32_t stage;
+    struct origin from;
     scoped_buf bytes = { 0 };
     enum rc rc = stage_by_name(broker, request, &plan, &stage, err);
 
-    if (rc == RC_OK)
-        rc = store_result(broker->store, request->run, stage, request->index,
+    if (rc == RC_OK) {
+        reuse_origin(broker, request->run, stage, request->index, &from);
+        rc = store_result(broker->store, from.run, from.stage, from.index,
                           request->attempt, &bytes, err);
+    }
     if (rc == RC_NOT_FOUND)
         return err_set(err, RC_NOT_FOUND, "task %lu of stage %s has no result yet",
                        (unsigned long)request->index,
@@ -583,6 +646,7 @@ enum rc query_locate(struct broker *broker, const struct request *request,
     uint32_t stage;
     struct task_row row = { 0 };
     struct attempt_row attempt;
+    struct origin from;
     scoped_buf bytes = { 0 };
     enum rc rc = stage_by_name(broker, request, &plan, &stage, err);
 
@@ -595,10 +659,12 @@ enum rc query_locate(struct broker *broker, const struct request *request,
     if (stage_now.is_resolved && request->index >= stage_now.tasks)
         return err_set(err, RC_NOT_FOUND, "stage %s has no task %lu", request->stage,
                        (unsigned long)request->index);
-    rc = store_task(broker->store, request->run, stage, request->index, &row, err);
+    if (reuse_origin(broker, request->run, stage, request->index, &from))
+        stage_now = stage_row_of(broker, from.run, from.stage, broker->scratch);
+    rc = store_task(broker->store, from.run, from.stage, from.index, &row, err);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
-    rc = store_result(broker->store, request->run, stage, request->index, row.attempts,
+    rc = store_result(broker->store, from.run, from.stage, from.index, row.attempts,
                       &bytes, err);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;

@@ -49,8 +49,12 @@ static enum rc read_result(struct reading *reading, uint32_t stage, uint64_t tas
                            struct err *err)
 {
     scoped_buf bytes = { 0 };
-    enum rc rc =
-        store_result(reading->broker->store, reading->run, stage, task, 0, &bytes, err);
+    struct origin from;
+
+    reuse_origin(reading->broker, reading->run, stage, task, &from);
+
+    enum rc rc = store_result(reading->broker->store, from.run, from.stage, from.index, 0,
+                              &bytes, err);
 
     if (rc == RC_NOT_FOUND) {
         *result = NULL;
@@ -116,9 +120,11 @@ static enum rc mask(struct broker *broker, uint64_t run, uint32_t number,
     return store_secrets_put(broker->store, run, number, &secrets, err);
 }
 
-static enum rc resolve(struct broker *broker, uint64_t run, uint32_t stage,
-                       uint64_t *tasks, struct buf *notes, struct err *err)
+static enum rc resolve(struct broker *broker, struct core_input *input, struct buf *notes,
+                       struct err *err)
 {
+    uint64_t run = input->run;
+    uint32_t stage = input->stage;
     scoped(arena) arena = arena_create(QUESTION_ARENA_MAX);
     struct reading reading = { broker, run };
     struct upstream upstream = { .context = &reading,
@@ -136,8 +142,8 @@ static enum rc resolve(struct broker *broker, uint64_t run, uint32_t stage,
     rc = plan_resolve(plan->plan, stage, &upstream, arena, &resolved, notes, err);
     if (rc != RC_OK)
         return rc;
-    *tasks = plan_stage_task_count(resolved);
-    if (*tasks > PLAN_TASKS_MAX)
+    input->tasks = plan_stage_task_count(resolved);
+    if (input->tasks > PLAN_TASKS_MAX)
         return err_set(err, RC_INVALID,
                        "stage %s has more than %d tasks; split the sweep", resolved->name,
                        PLAN_TASKS_MAX);
@@ -149,7 +155,10 @@ static enum rc resolve(struct broker *broker, uint64_t run, uint32_t stage,
     if (!buf_ok(&bytes))
         return err_set(err, RC_INVALID, "stage %s is larger than %d bytes when resolved",
                        resolved->name, RESOLVED_BYTES_MAX);
-    return store_resolved_put(broker->store, run, stage, bytes.data, bytes.size, err);
+    rc = store_resolved_put(broker->store, run, stage, bytes.data, bytes.size, err);
+    if (rc == RC_OK)
+        reuse_settle(broker, resolved, input, notes);
+    return rc;
 }
 
 void answer_resolve(struct broker *broker, uint64_t run, uint32_t stage)
@@ -159,7 +168,7 @@ void answer_resolve(struct broker *broker, uint64_t run, uint32_t stage)
     };
     scoped_buf notes = { 0 };
     struct err err;
-    enum rc rc = resolve(broker, run, stage, &input.tasks, &notes, &err);
+    enum rc rc = resolve(broker, &input, &notes, &err);
 
     if (rc != RC_OK) {
         input.kind = INPUT_UNRESOLVED;

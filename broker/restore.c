@@ -37,6 +37,8 @@ static enum rc restore_run(void *context, uint64_t run, struct err *err)
         return err_set(err, RC_NO_MEMORY, "run %lu", (unsigned long)run);
     for (uint32_t i = 0; rc == RC_OK && i < row.stages; i++)
         rc = store_stage(broker->store, run, i, arena, &stages[i], err);
+    if (rc == RC_OK)
+        rc = reuse_restore(broker, run, plan->plan, stages, row.stages, arena, err);
     if (rc != RC_OK)
         return rc;
     rc = core_restore_run(broker->core, &row, shapes, stages, edges,
@@ -94,6 +96,7 @@ enum rc broker_restore(struct broker *broker, struct err *err)
 
     core_destroy(broker->core);
     plans_fini(broker);
+    reuse_begin_again(broker);
     broker->changes.count = broker->applied = 0;
     broker->counters_changed = false;
     broker->core = core_create(&options);

@@ -229,6 +229,8 @@ static enum rc turn(struct broker *broker, struct err *err)
     advance_clock(broker);
     drain(broker);
     if (broker->batch.rc == RC_OK)
+        reuse_ask_again(broker);
+    if (broker->batch.rc == RC_OK)
         broker_step(broker, &(struct core_input){ .kind = INPUT_TICK });
     if (broker->batch.rc == RC_OK)
         trim_events(broker);
@@ -249,6 +251,8 @@ static int wait_ms(const struct broker *broker)
 
     if (broker->batch.rc != RC_OK)
         return FULL_WAIT_MS;
+    if (reuse_is_due(broker))
+        return 0;
     if (core_active(broker->core) == 0 && idle < until)
         until = idle;
     if (broker->settings.events_keep_s > 0 && broker->trim_at_us < until)

@@ -154,7 +154,7 @@ enum rc store_run_row_put(struct store *store, const struct run_row *row,
     struct key key = key_run(row->run);
     enum rc rc;
 
-    record_begin(&record, 13);
+    record_begin(&record, 14);
     pack_uint(&record, row->state);
     pack_uint(&record, row->outcome);
     pack_uint(&record, row->reason);
@@ -168,6 +168,7 @@ enum rc store_run_row_put(struct store *store, const struct run_row *row,
     pack_uint(&record, totals->complete);
     pack_uint(&record, totals->failed);
     pack_uint(&record, totals->stopped);
+    pack_uint(&record, totals->reused);
     rc = db_put_buf(store, TABLE_RUN_ROWS, &key, &record, err);
     if (rc != RC_OK)
         return rc;
@@ -192,6 +193,7 @@ static void read_row(struct reader *reader, struct run_row *row,
     totals->complete = reader_uint(reader);
     totals->failed = reader_uint(reader);
     totals->stopped = reader_uint(reader);
+    totals->reused = reader_at_end(reader) ? 0 : reader_uint(reader); /* came later */
 }
 
 enum rc store_run_row(struct store *store, uint64_t run, struct run_row *row,

@@ -11,7 +11,7 @@ enum rc store_stage_put(struct store *store, uint64_t run, uint32_t stage,
     scoped_buf record = { 0 };
     struct key key = key_stage(run, stage);
 
-    record_begin(&record, 17);
+    record_begin(&record, 19);
     pack_uint(&record, row->state);
     pack_uint(&record, row->outcome);
     pack_uint(&record, row->pending);
@@ -37,6 +37,8 @@ enum rc store_stage_put(struct store *store, uint64_t run, uint32_t stage,
         pack_uint(&record, row->retries[i].losses);
         pack_int(&record, row->retries[i].not_before_us);
     }
+    pack_uint(&record, row->reused);
+    pack_uint(&record, row->ahead);
     return db_put_buf(store, TABLE_STAGES, &key, &record, err);
 }
 
@@ -84,6 +86,10 @@ static void read_row(struct reader *reader, struct arena *arena, struct stage_ro
     row->started_us = reader_int(reader);
     row->ended_us = reader_int(reader);
     read_retries(reader, arena, row);
+    if (reader_at_end(reader))
+        return; /* written before results were reused */
+    row->reused = reader_uint(reader);
+    row->ahead = reader_uint(reader);
 }
 
 enum rc store_stage(struct store *store, uint64_t run, uint32_t stage,

@@ -63,7 +63,7 @@ struct run_head {                                         /* what never changes 
 };
 
 struct run_totals { /* sums over stages, kept with the row */
-    uint64_t tasks, complete, failed, stopped;
+    uint64_t tasks, complete, failed, stopped, reused;
 };
 
 /* Also enters id and submission into their indexes. */

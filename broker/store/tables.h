@@ -26,6 +26,9 @@ enum table_id {
     TABLE_EVENTS,      /* number -> body */
     TABLE_VERSIONS,    /* number -> record */
     TABLE_SECRETS,     /* run, stage -> names and values, while the run goes on */
+    TABLE_EXECUTIONS,  /* execution key -> task */
+    TABLE_BY_STEP,     /* step's hash, run, stage -> nothing */
+    TABLE_REUSED,      /* run, stage -> ranges */
     /* names.h; keys that are texts end with a zero byte, see names_key.h */
     TABLE_DATUMS,        /* number -> record */
     TABLE_DATUM_IDS,     /* 16 bytes -> number */

@@ -141,6 +141,18 @@ static void add_took(struct buf *buf, int64_t start_us, int64_t end_us)
         buf_printf(buf, " in %s", human_duration(end_us - start_us).text);
 }
 
+void stage_reused(struct buf *buf, const struct sluice_stage *stage)
+{
+    if (stage->reused == 0)
+        return;
+    if (stage->tasks > 1)
+        buf_printf(buf, "%" PRIu64 " of %" PRIu64 " reused, the first from ",
+                   stage->reused, stage->tasks);
+    else
+        buf_text(buf, "reused from ");
+    text_fit(buf, stage->origin, LINE_COLUMNS);
+}
+
 static void stage_words(struct buf *buf, const struct term *term,
                         const struct change *change)
 {
@@ -162,6 +174,10 @@ static void stage_words(struct buf *buf, const struct term *term,
     if (!state_is_final(change->state))
         return;
     add_took(buf, stage->started_us, stage->ended_us);
+    if (stage->reused) {
+        buf_text(buf, ", ");
+        stage_reused(buf, stage);
+    }
     if (*stage->reason) {
         buf_text(buf, ": ");
         text_fit(buf, stage->reason, LINE_COLUMNS);

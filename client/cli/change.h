@@ -41,6 +41,8 @@ NODISCARD bool tracker_update(struct tracker *tracker, const struct sluice_view 
 bool state_is_final(const char *state);
 
 /* "12:30:05 stage train  started\n"; a failed task's last lines follow, indented. */
+/* "reused from 12/train/0", "3 of 4 reused, ..."; nothing if nothing is reused. */
+void stage_reused(struct buf *buf, const struct sluice_stage *stage);
 void change_line(struct buf *buf, const struct term *term, const struct change *change);
 /* The object of docs/cli-json.md, "Changes". */
 void change_json(struct json *json, const struct change *change);

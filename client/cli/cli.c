@@ -168,6 +168,8 @@ int cli_peer(struct cli *cli)
 
     if (cli->has_peer)
         return EXIT_GO_ON;
+    if (cli_project(cli))
+        cli->wish.project = cli->project;
     if (peer_find(&cli->wish, &cli->peer, &err) != RC_OK)
         return cli_fail_err(cli, EXIT_WRONG, &err);
     cli->has_peer = true;

@@ -29,6 +29,8 @@ static const struct help helps[] = {
       "  -d, --detach           do not wait for the end\n"
       "  --priority N           -1000 to 1000; higher goes first (0)\n"
       "  --seed N               seed of random sweeps that have none of their own\n"
+      "  --reuse                use the results of equal earlier executions\n"
+      "  --no-reuse             run everything, whatever file and settings say\n"
       "\n"
       "Exit status: 0 complete, 1 failed, 2 wrong usage or file, 3 no broker, 4 "
       "stopped.\n" },

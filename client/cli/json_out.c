@@ -129,6 +129,7 @@ void json_run(struct json *json, const char *key, const struct sluice_run *run)
     for (size_t i = 0; i < run->tag_count; i++)
         json_text(json, NULL, run->tags[i]);
     json_close(json, ']');
+    json_uint(json, "reused", run->reused);
     json_close(json, '}');
 }
 
@@ -150,6 +151,8 @@ void json_stage(struct json *json, const char *key, const struct sluice_stage *s
     json_time(json, "started", stage->started_us);
     json_time(json, "ended", stage->ended_us);
     json_duration(json, "seconds", stage->started_us, stage->ended_us);
+    json_uint(json, "reused", stage->reused);
+    json_text(json, "origin", stage->origin && *stage->origin ? stage->origin : NULL);
     json_close(json, '}');
 }
 
@@ -170,6 +173,7 @@ void json_task(struct json *json, const char *key, const struct sluice_task *tas
     json_time(json, "started", task->started_us);
     json_time(json, "ended", task->ended_us);
     json_duration(json, "seconds", task->started_us, task->ended_us);
+    json_text(json, "origin", task->origin && *task->origin ? task->origin : NULL);
     json_close(json, '}');
 }
 

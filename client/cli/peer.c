@@ -62,20 +62,36 @@ static void set_timeout(struct settings *settings, const char *text)
             settings_set(settings, &sluice_settings.rows[i], text);
 }
 
+static enum rc load_file(struct settings *settings, const char *path, struct buf *bytes,
+                         struct err *err)
+{
+    enum rc rc = read_file(path, bytes, err);
+
+    if (rc == RC_OK && bytes->size > 0)
+        settings_read(settings, path, bytes->data, bytes->size);
+    return rc;
+}
+
 static enum rc load(const struct peer_wish *wish, char path[PATH_MAX],
                     struct settings **settings, struct err *err)
 {
     scoped(settings) made = settings_create(&sluice_settings);
-    scoped_buf bytes = { 0 };
+    scoped_buf bytes = { 0 }, own_bytes = { 0 };
+    char own[PATH_MAX];
     enum rc rc;
 
     if (!made)
         return err_set(err, RC_NO_MEMORY, "no memory for the settings");
     if (settings_path(path)) {
-        rc = read_file(path, &bytes, err);
+        rc = load_file(made, path, &bytes, err);
         if (rc != RC_OK)
             return rc;
-        settings_read(made, path, bytes.data ? (const void *)bytes.data : "", bytes.size);
+    }
+    if (wish->project
+        && snprintf(own, PATH_MAX, "%s/.sluice/config.yaml", wish->project) < PATH_MAX) {
+        rc = load_file(made, own, &own_bytes, err);
+        if (rc != RC_OK)
+            return rc;
     }
     if (wish->timeout)
         set_timeout(made, wish->timeout);
@@ -148,6 +164,7 @@ enum rc peer_find(const struct peer_wish *wish, struct peer *peer, struct err *e
         return rc;
     values = settings_values(found.settings);
     found.timeout_ms = (uint32_t)values->timeout_ms;
+    found.reuses = values->reuse;
     found.broker = wish->broker;
     if (!found.broker && !context)
         found.broker = variable("SLUICE_BROKER");

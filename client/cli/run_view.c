@@ -66,6 +66,8 @@ static void add_numbers(struct buf *buf, const struct sluice_stage *stage, int64
     buf_printf(buf, "%" PRIu64 "/%" PRIu64, done_of(stage), stage->tasks);
     if (stage->failed)
         buf_printf(buf, "  %" PRIu64 " failed", stage->failed);
+    if (stage->reused)
+        buf_printf(buf, "  %" PRIu64 " reused", stage->reused);
     if (stage->tasks > 1 && elapsed > 0 && done_of(stage))
         buf_printf(buf, "  %.1f/s", (double)done_of(stage) * 1e6 / (double)elapsed);
     buf_printf(buf, "  %s", human_duration(elapsed).text);
@@ -94,6 +96,8 @@ static void add_stage(struct buf *buf, const struct term *term, uint64_t run,
         add_numbers(&numbers, stage, now_us);
     else if (*stage->reason)
         buf_text(&numbers, stage->reason);
+    else
+        stage_reused(&numbers, stage);
 
     size_t room = term->width > used ? term->width - used : 0;
     size_t needed = text_columns(buf_string(&numbers));

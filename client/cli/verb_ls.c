@@ -19,12 +19,15 @@ static void print_table(const struct sluice_runs *runs)
     table_heading(&table, names);
     for (size_t i = 0; i < runs->count; i++) {
         const struct sluice_run *run = &runs->runs[i];
+        scoped_buf reused = { 0 };
 
         table_cell(&table, STYLE_STRONG, "%" PRIu64, run->number);
         table_cell(&table, style_of_state(run->state), "%s", run->state);
         table_cell(&table, STYLE_PLAIN, "%s", run->title);
-        table_cell(&table, STYLE_PLAIN, "%" PRIu64 "/%" PRIu64, run->complete,
-                   run->tasks);
+        if (run->reused)
+            buf_printf(&reused, ", %" PRIu64 " reused", run->reused);
+        table_cell(&table, STYLE_PLAIN, "%" PRIu64 "/%" PRIu64 "%s", run->complete,
+                   run->tasks, buf_string(&reused));
         table_cell(&table, STYLE_PLAIN, "%s", human_time(run->created_us).text);
         table_cell(
             &table, STYLE_PLAIN, "%s",

@@ -2,6 +2,7 @@
  *
  * Everything that can be wrong with what the person wrote is found before a broker is
  * started or anything is stored. */
+#include "client/cli/code_scope.h"
 #include "client/cli/datum.h"
 #include "client/cli/follow.h"
 #include "client/cli/input_names.h"
@@ -26,7 +27,7 @@ enum { ARENA_MAX = 1 << 30, SUBMISSION_BYTES = 16 };
 struct asked {
     const char *step, *title;
     struct texts parameters, inputs;
-    bool detach;
+    bool detach, reuse, no_reuse;
     uint64_t seed;
     int64_t priority;
 };
@@ -40,6 +41,8 @@ struct running {
     struct plan *plan;
     struct snapshot snapshot;
     struct local_files inputs;
+    struct code_part *parts; /* of the code, that stages name */
+    size_t part_count;
 };
 
 /* "name=value" cut in two; the name in arena. */
@@ -99,6 +102,13 @@ static int choose(struct running *self, struct plan_request *request)
                     list.size ? buf_string(&list) : "the file has no step");
 }
 
+static enum plan_reuse reuse_of(const struct running *self)
+{
+    if (self->asked->no_reuse)
+        return REUSE_NEVER;
+    return self->asked->reuse || self->cli->peer.reuses ? REUSE_ALWAYS : REUSE_AS_WRITTEN;
+}
+
 static int compile(struct running *self)
 {
     struct asked *asked = self->asked;
@@ -111,6 +121,7 @@ static int compile(struct running *self)
                                     .inputs = inputs,
                                     .input_count = asked->inputs.count,
                                     .seed = asked->seed,
+                                    .reuse = reuse_of(self),
                                     .project = names_project(self->cli) };
     struct err err;
     int end = parameters && inputs ? choose(self, &request)
@@ -152,6 +163,9 @@ static int gather(struct running *self)
     if (rc == RC_OK)
         rc = snapshot_take(self->cli->project, self->digests, self->arena,
                            &self->snapshot, &err);
+    if (rc == RC_OK)
+        rc = code_scopes_settle(&self->snapshot.tree, PIPELINE_FILE, self->plan,
+                                self->arena, &self->parts, &self->part_count, &err);
     if (rc != RC_OK)
         return cli_fail_err(self->cli, EXIT_WRONG, &err);
     if (self->snapshot.git_failed)
@@ -188,6 +202,14 @@ static int store_code(struct running *self)
     if (sluice_put_bytes(self->cli->sluice, bytes.data, bytes.size, digest,
                          &self->cli->error))
         return cli_fail_last(self->cli);
+    for (size_t i = 0; i < self->part_count; i++) {
+        char own[DIGEST_TEXT_SIZE];
+
+        if (self->parts[i].scope
+            && sluice_put_bytes(self->cli->sluice, self->parts[i].bytes,
+                                self->parts[i].size, own, &self->cli->error))
+            return cli_fail_last(self->cli);
+    }
     snapshot->code.tree = digest;
     self->plan->code = snapshot->code;
     return EXIT_GO_ON;
@@ -250,6 +272,8 @@ static int run_all(struct running *self)
     int end = pipeline_file_read(self->cli, &self->file);
 
     if (end == EXIT_GO_ON)
+        end = cli_peer(self->cli);
+    if (end == EXIT_GO_ON)
         end = compile(self);
     if (end == EXIT_GO_ON)
         end = gather(self);
@@ -294,6 +318,8 @@ int verb_run(int argc, char **argv)
         { "detach", 'd', OPTION_FLAG, &asked.detach },
         { "seed", 0, OPTION_NUMBER, &asked.seed },
         { "priority", 0, OPTION_SIGNED, &asked.priority },
+        { "reuse", 0, OPTION_FLAG, &asked.reuse },
+        { "no-reuse", 0, OPTION_FLAG, &asked.no_reuse },
     };
     int end = cli_begin(&cli, argc, argv, options, COUNT_OF(options), 0, 1);
 
@@ -301,6 +327,8 @@ int verb_run(int argc, char **argv)
         && (asked.priority < PLAN_PRIORITY_MIN || asked.priority > PLAN_PRIORITY_MAX))
         end = cli_fail(&cli, EXIT_WRONG, "--priority goes from %d to %d",
                        (int)PLAN_PRIORITY_MIN, (int)PLAN_PRIORITY_MAX);
+    if (end == EXIT_GO_ON && asked.reuse && asked.no_reuse)
+        end = cli_fail(&cli, EXIT_WRONG, "give --reuse or --no-reuse, not both");
     if (end == EXIT_GO_ON)
         end = run_begin(&cli, &asked);
     texts_fini(&asked.parameters);

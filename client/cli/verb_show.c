@@ -1,4 +1,5 @@
 /* verb_show.c - `sluice show RUN[/STAGE[/N]]`: a run, a stage or a task in full. */
+#include "client/cli/change.h"
 #include "client/cli/human.h"
 #include "client/cli/json_out.h"
 #include "client/cli/load.h"
@@ -58,6 +59,7 @@ static void print_stages(const struct sluice_view *view)
     table_heading(&table, names);
     for (size_t i = 0; i < view->stage_count; i++) {
         const struct sluice_stage *stage = &view->stages[i];
+        scoped_buf reused = { 0 };
 
         table_cell(&table, STYLE_STRONG, "%s", stage->name);
         table_cell(&table, style_of_state(stage->state), "%s", stage->state);
@@ -67,7 +69,10 @@ static void print_stages(const struct sluice_view *view)
                    stage->failed);
         table_cell(&table, STYLE_PLAIN, "%s",
                    took(stage->started_us, stage->ended_us).text);
-        table_cell(&table, STYLE_PLAIN, "%s", stage->reason);
+        if (!*stage->reason)
+            stage_reused(&reused, stage);
+        table_cell(&table, STYLE_PLAIN, "%s",
+                   *stage->reason ? stage->reason : buf_string(&reused));
     }
     table_print(&table, &term, stdout);
 }
@@ -131,6 +136,8 @@ static void add_task_row(struct table *table, const struct sluice_task *task,
         sweep_text(&parameters, plan, values);
     if (*task->cause && strcmp(task->state, "complete") != 0)
         load_reason(&why, task, NULL);
+    if (*task->origin)
+        buf_printf(&why, "reused from %s", task->origin);
     table_cell(table, STYLE_STRONG, "%" PRIu64, task->index);
     table_cell(table, style_of_state(task->state), "%s", task->state);
     table_cell(table, STYLE_PLAIN, "%s", buf_string(&parameters));
@@ -327,6 +334,8 @@ static void detail_print(const struct target *target, const struct detail *detai
                   plan->inputs[i].sources[k].name ? plan->inputs[i].sources[k].name
                                                   : plan->inputs[i].sources[k].uri);
     field("attempts", "%" PRIu32, task->attempts);
+    if (*task->origin)
+        field("reused from", "%s", task->origin);
     if (*task->node)
         field("node", "%s", task->node);
     field("started", "%s", human_time(task->started_us).text);

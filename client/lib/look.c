@@ -26,6 +26,7 @@ static void read_run(struct reader *reader, struct arena *arena, struct sluice_r
         { "failed", FIELD_UINT, &run->failed },
         { "stopped", FIELD_UINT, &run->stopped },
         { "running", FIELD_UINT, &run->running },
+        { "reused", FIELD_UINT, &run->reused },
     };
 
     struct reader again = *reader;
@@ -57,6 +58,8 @@ static void read_stage(struct reader *reader, struct arena *arena,
         { "stopped", FIELD_UINT, &stage->stopped },
         { "started", FIELD_INT, &stage->started_us },
         { "ended", FIELD_INT, &stage->ended_us },
+        { "reused", FIELD_UINT, &stage->reused },
+        { "origin", FIELD_TEXT, &stage->origin },
     };
 
     fields_read(reader, arena, fields, COUNT_OF(fields));
@@ -301,7 +304,8 @@ static void read_task(struct reader *reader, struct arena *arena,
     task->ended_us = reader_int(reader);
     if (extra > 10)
         task->version = reader_uint(reader);
-    for (; extra > 11 && reader_ok(reader); extra--)
+    task->origin = extra > 11 ? reader_text(reader, arena, LOOK_TEXT_MAX) : "";
+    for (; extra > 12 && reader_ok(reader); extra--)
         reader_skip(reader);
 }
 

@@ -127,7 +127,8 @@ struct sluice_run {
     int64_t created_us, ended_us; /* Unix time; ended 0 while it goes on */
     uint32_t stage_count;
     uint64_t tasks, complete, failed, stopped,
-        running; /* sums over stages, of what is known */
+        running;     /* sums over stages, of what is known */
+    uint64_t reused; /* of complete: tasks that use earlier results */
     const char *const *tags;
     size_t tag_count;
 };
@@ -153,6 +154,8 @@ struct sluice_stage {
     bool is_resolved;   /* task count and parameters are settled */
     uint64_t tasks, queued, running, complete, failed, stopped;
     int64_t started_us, ended_us; /* 0: not yet */
+    uint64_t reused;              /* of complete: tasks that use earlier results */
+    const char *origin; /* "RUN/STAGE/N" whose result the first of them uses, or "" */
 };
 struct sluice_view {
     struct sluice_run run;
@@ -185,7 +188,8 @@ struct sluice_task {
                           "" before */
     int32_t exit_code, signal;
     int64_t started_us, ended_us;
-    uint64_t version; /* number of its version; 0: none (yet) */
+    uint64_t version;   /* number of its version; 0: none (yet) */
+    const char *origin; /* "RUN/STAGE/N" whose result it uses (cause "reused"), or "" */
 };
 struct sluice_tasks {
     struct sluice_task *tasks; /* by index; from the first one asked for */

@@ -14,13 +14,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "codecs/digest/digest.h"
 #include "codecs/pack/pack.h"
+#include "codecs/plan/secret.h"
 #include "codecs/plan/task.h"
-
-enum { SECRET_DIGITS = 12 };
 
 struct listing {
     struct arena *arena;
@@ -135,31 +132,17 @@ static void add_passing(struct listing *listing, const struct plan_parameter *pa
                arena_text(listing->arena, buf_string(&text)), &value);
 }
 
-static bool is_secret(const char *name)
-{
-    static const char *const words[] = { "TOKEN", "SECRET", "PASSW", "KEY",
-                                         "CREDENTIAL" };
-
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (strcasestr(name, words[i]))
-            return true;
-    return false;
-}
-
 static void add_variable(struct listing *listing, const struct plan_variable *variable)
 {
     struct buf value = { 0 };
-    char digest[DIGEST_TEXT_SIZE];
     const char *text = variable->value;
 
     if (!text)
         return;
     value.data = (unsigned char *)(uintptr_t)text; /* only read */
     value.size = strlen(text);
-    if (is_secret(variable->name)) {
-        digest_bytes(text, strlen(text), digest);
-        text = arena_printf(listing->arena, "a secret, %.*s", 7 + SECRET_DIGITS, digest);
-    }
+    if (!variable->masked && variable_is_secret(variable->name))
+        text = "a secret";
     add_packed(listing, joined_name(listing, "variable", variable->name, NULL), text,
                &value);
 }

@@ -15,6 +15,12 @@ struct plan_uri {
     const char *uri;
 };
 
+enum plan_reuse { /* whether results of equal earlier executions may be used */
+                  REUSE_AS_WRITTEN, /* reuse-executions, reuse-children */
+                  REUSE_ALWAYS,
+                  REUSE_NEVER
+};
+
 struct plan_request {
     const char *pipeline; /* one of the two is NULL; exact name or a unique prefix */
     const char *step;
@@ -26,6 +32,7 @@ struct plan_request {
     size_t input_count;
     uint64_t seed; /* for random sweeps without a seed of their own */
     const char *project;
+    enum plan_reuse reuse;
 };
 
 /* request.pipeline may also be the exact name of a task blueprint that no pipeline is

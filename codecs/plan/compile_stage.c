@@ -420,6 +420,8 @@ enum rc compile_stage(struct compiler *compiler, size_t index)
         rc = resources_fill(compiler, stage, draft->step);
     if (rc == RC_OK && draft->task)
         rc = task_fill(compiler, stage, draft, index);
+    if (compiler->request->reuse != REUSE_AS_WRITTEN)
+        stage->reuse = compiler->request->reuse == REUSE_ALWAYS;
     if (rc == RC_OK)
         rc = stop_condition_check(compiler, stage, draft);
     return rc;

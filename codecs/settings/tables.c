@@ -218,6 +218,9 @@ static const struct setting sluice_rows[] = {
       .help = "Brokers by name, each with broker and insecure." },
     { "timeout", SETTING_DURATION, SLUICE(timeout_ms), "10s", .min = 100, .max = 3600000,
       .help = "How long to wait for the broker's answer." },
+    { "reuse", SETTING_FLAG, SLUICE(reuse), "false",
+      .help =
+          "Whether runs use the results of equal earlier executions, as with --reuse." },
 };
 
 const struct settings_schema brokerd_settings = { "brokerd",

@@ -34,6 +34,7 @@ struct sluice_values {
     const char *context;
     struct setting_entries contexts; /* of struct context_values */
     uint64_t timeout_ms;
+    bool reuse;
 };
 
 extern const struct settings_schema brokerd_settings, noded_settings, sluice_settings;

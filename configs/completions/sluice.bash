@@ -77,7 +77,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
     esac
     if [[ $cur == -* ]]; then
         case $verb in
-        run) _sluice_words $'--step\n-p\n-i\n--title\n--detach\n--seed\n--priority' ;;
+        run) _sluice_words $'--step\n-p\n-i\n--title\n--detach\n--seed\n--priority\n--reuse\n--no-reuse' ;;
         ls) _sluice_words $'-n\n--limit\n--tag' ;;
         datum) _sluice_words $'-t\n--tag\n--run\n-n\n--limit\n--alias\n--name' ;;
         dataset) _sluice_words $'--from\n--exclude' ;;

@@ -101,6 +101,8 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -s p -l parameter -x -a 
 complete -c sluice -n '__fish_seen_subcommand_from run' -s i -l input -r -d 'set an input'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l title -x -d 'what the run is called'
 complete -c sluice -n '__fish_seen_subcommand_from run' -s d -l detach -d 'do not wait for the end'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l reuse -d 'use equal earlier results'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l no-reuse -d 'run everything'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l seed -x -d 'seed of random sweeps'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l priority -x -d 'higher goes first'
 complete -c sluice -n '__fish_seen_subcommand_from lint' -F

@@ -40,7 +40,8 @@ static enum rc fill(const struct staging *staging, const struct store_port *port
     if (rc == RC_OK)
         rc = folders_make(folder, err);
     if (rc == RC_OK)
-        rc = repository_fill(staging, port, identity->token, folder, identity->code.tree,
+        rc = repository_fill(staging, port, identity->token, folder,
+                             stage->sees_own_code ? stage->code : identity->code.tree,
                              cancelled, err);
     if (rc == RC_OK)
         rc = inputs_stage(staging, port, identity, stage, folder, cancelled, arena,

@@ -132,6 +132,14 @@ static void answer(struct sim *sim, const struct change *change)
     core_step(broker->core, &input, &broker->changes);
 }
 
+static void apply_stage(struct sim *sim, const struct change *change)
+{
+    if (sim->mutation != MUTATION_SKIPPED_STAGE_UNTOLD || change->state != STAGE_SKIPPED)
+        log_tell(sim, TOPIC_STAGE, change, (int)change->state);
+    if (stage_state_is_final((enum stage_state)change->state))
+        reuse_ended(sim, change->run, change->stage);
+}
+
 static void apply_change(struct sim *sim, const struct change *change)
 {
     struct core *core = sim->broker.core;
@@ -147,12 +155,7 @@ static void apply_change(struct sim *sim, const struct change *change)
         log_tell(sim, TOPIC_RUN, change, (int)change->state);
         break;
     case CHANGE_STAGE:
-        if (stage_state_is_final((enum stage_state)change->state))
-            reuse_ended(sim, change->run, change->stage);
-        if (sim->mutation == MUTATION_SKIPPED_STAGE_UNTOLD
-            && change->state == STAGE_SKIPPED)
-            break;
-        log_tell(sim, TOPIC_STAGE, change, (int)change->state);
+        apply_stage(sim, change);
         break;
     case CHANGE_RESOLVE:
     case CHANGE_EVALUATE:

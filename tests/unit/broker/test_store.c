@@ -95,7 +95,7 @@ static void test_a_run_comes_back_with_its_plan_and_its_row(void **state)
 
     put_run(self, 3, head_of_one.id);
     expect_ok(
-        store_run_row_put(self->store, &row, &(struct run_totals){ 1, 2, 3, 4 }, &err),
+        store_run_row_put(self->store, &row, &(struct run_totals){ 1, 2, 3, 4, 0 }, &err),
         &err);
     expect_ok(store_commit(self->store, &err), &err);
     expect_ok(store_run(self->store, 3, arena, &head, &err), &err);

@@ -1,0 +1,427 @@
+/* reuse.c - see reuse.h. */
+#include "broker/reuse.h"
+
+#include "broker/broker_state.h"
+#include "broker/classes.h"
+#include "broker/core/twins.h"
+#include "codecs/digest/digest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HIT_ARENA_MAX = 256 << 20, RANGES_MAX = 1 << 20 };
+
+struct reuse {
+    struct classes *classes;
+    struct twins *twins;
+    struct twin *lost; /* stages that waited for twins before the core was restored */
+    size_t lost_count, lost_capacity;
+};
+
+void reuse_destroy(struct reuse *reuse)
+{
+    if (!reuse)
+        return;
+    classes_destroy(reuse->classes);
+    twins_destroy(reuse->twins);
+    free(reuse->lost);
+    free(reuse);
+}
+
+struct reuse *reuse_create(void)
+{
+    struct reuse *reuse = calloc(1, sizeof *reuse);
+
+    if (!reuse)
+        return NULL;
+    reuse->classes = classes_create();
+    reuse->twins = twins_create();
+    if (reuse->classes && reuse->twins)
+        return reuse;
+    reuse_destroy(reuse);
+    return NULL;
+}
+
+/* ---- Hits ---- */
+
+static bool has_object(struct broker *broker, const char *digest)
+{
+    return !digest || objects_has(broker->objects, digest, NULL);
+}
+
+/* Whether the result is still there, with every file that it names. */
+static bool is_whole(struct broker *broker, const struct origin *origin)
+{
+    scoped(arena) arena = arena_create(HIT_ARENA_MAX);
+    scoped_buf bytes = { 0 };
+    struct task_result *result;
+    struct err err;
+    bool is_here = true;
+
+    if (!arena
+        || store_result(broker->store, origin->run, origin->stage, origin->index, 0,
+                        &bytes, &err)
+               != RC_OK
+        || result_decode(arena, bytes.data, bytes.size, &result, &err) != RC_OK
+        || result_status_of(result->cause, result->exit_code) != RESULT_COMPLETE)
+        return false;
+    for (size_t i = 0; i < result->output_count && is_here; i++)
+        is_here = has_object(broker, result->outputs[i].digest);
+    for (unsigned i = 0; i < STREAM_COUNT && is_here; i++)
+        is_here =
+            result->streams[i].size == 0 || has_object(broker, result->streams[i].digest);
+    return is_here;
+}
+
+struct search { /* for the tasks of one stage */
+    struct broker *broker;
+    struct reused_range *ranges;
+    size_t range_count, range_capacity;
+    uint64_t *keys; /* of the tasks that are left */
+    size_t key_count;
+};
+
+static void search_fini(struct search *search)
+{
+    free(search->ranges);
+    free(search->keys);
+}
+
+static void add_hit(struct search *search, uint64_t index, const struct origin *origin)
+{
+    struct reused_range *last =
+        search->range_count > 0 ? &search->ranges[search->range_count - 1] : NULL;
+
+    if (last && last->first + last->count == index && last->origin.run == origin->run
+        && last->origin.stage == origin->stage
+        && last->origin.index + last->count == origin->index) {
+        last->count++;
+        return;
+    }
+    if (search->range_count == search->range_capacity) {
+        search->range_capacity = search->range_capacity ? search->range_capacity * 2 : 4;
+        search->ranges =
+            reallocarray(search->ranges, search->range_capacity, sizeof *search->ranges);
+        must(search->ranges != NULL);
+    }
+    search->ranges[search->range_count++] =
+        (struct reused_range){ .first = index, .count = 1, .origin = *origin };
+}
+
+static uint64_t short_of(const unsigned char key[KEY_SIZE])
+{
+    uint64_t number;
+
+    memcpy(&number, key, sizeof number);
+    return number | 1; /* never 0 */
+}
+
+/* Tasks that known, which is sorted, already has are left out. */
+static enum rc search_tasks(struct search *search, struct key_class *class,
+                            uint64_t tasks, const struct reused_range *known,
+                            size_t known_count, bool finds, struct err *err)
+{
+    struct origin origin;
+    unsigned char key[KEY_SIZE];
+    size_t at = 0;
+
+    search->keys = calloc(tasks ? tasks : 1, sizeof *search->keys);
+    if (!search->keys)
+        return err_set(err, RC_NO_MEMORY, "the keys of %lu tasks", (unsigned long)tasks);
+    for (uint64_t i = 0; i < tasks; i++) {
+        while (at < known_count && known[at].first + known[at].count <= i)
+            at++;
+        if (at < known_count && known[at].first <= i)
+            continue;
+
+        enum rc rc = key_of_task(class, i, key, err);
+
+        if (rc != RC_OK)
+            return rc;
+        if (finds && search->range_count < RANGES_MAX
+            && store_execution(search->broker->store, key, &origin, err) == RC_OK
+            && is_whole(search->broker, &origin))
+            add_hit(search, i, &origin);
+        else
+            search->keys[search->key_count++] = short_of(key);
+    }
+    return RC_OK;
+}
+
+/* ---- A stage is resolved ---- */
+
+static void note_unsettled(const struct plan_stage *stage, struct buf *notes)
+{
+    const struct plan_input *input = NULL;
+    const struct plan_source *source = key_unsettled(stage, &input);
+
+    if (source)
+        buf_printf(notes,
+                   "stage %s is run anew: what input %s gets from %s is known only when "
+                   "a node has fetched it\n",
+                   stage->name, input->name, source->uri ? source->uri : "its URI");
+    else if (plan_stage_task_count(stage) > REUSE_TASKS_MAX)
+        buf_printf(notes, "stage %s is run anew: it has more than %d tasks\n",
+                   stage->name, REUSE_TASKS_MAX);
+}
+
+static void tell_core(struct broker *broker, const struct search *search,
+                      struct core_input *input)
+{
+    struct core_range *ranges =
+        arena_array(broker->scratch, search->range_count, sizeof *ranges);
+    struct err err;
+
+    if (search->range_count == 0)
+        return;
+    if (!ranges) { /* then it runs */
+        batch_check(broker, RC_NO_MEMORY,
+                    (err_set(&err, RC_NO_MEMORY, "what a stage reuses"), &err));
+        return;
+    }
+    for (size_t i = 0; i < search->range_count; i++)
+        ranges[i] =
+            (struct core_range){ search->ranges[i].first, search->ranges[i].count };
+    batch_check(broker,
+                store_reused_put(broker->store, input->run, input->stage, search->ranges,
+                                 search->range_count, &err),
+                &err);
+    input->reused = ranges;
+    input->reused_count = search->range_count;
+}
+
+void reuse_settle(struct broker *broker, const struct plan_stage *resolved,
+                  struct core_input *input, struct buf *notes)
+{
+    struct reuse *reuse = broker->reuse;
+    struct search search = { .broker = broker };
+    struct twin self = { input->run, input->stage }, leader;
+    const struct stage_row *row = core_stage(broker->core, input->run, input->stage);
+    struct stage_class *found;
+    struct err err;
+
+    if (!resolved->reuse || !row || row->state != STAGE_RESOLVING)
+        return;
+    note_unsettled(resolved, notes);
+    found = classes_get(reuse->classes, broker, input->run, input->stage);
+    if (!found || !found->class
+        || search_tasks(&search, found->class, input->tasks, NULL, 0, true, &err)
+               != RC_OK) {
+        search_fini(&search);
+        return;
+    }
+    if (twins_find(reuse->twins, self, search.keys, search.key_count, &leader)) {
+        input->kind = INPUT_TWIN;
+        twins_wait(reuse->twins, self, leader);
+    } else {
+        if (search.key_count > 0)
+            twins_lead(reuse->twins, self, search.keys, search.key_count);
+        tell_core(broker, &search, input);
+    }
+    search_fini(&search);
+}
+
+void reuse_ended(struct broker *broker, uint64_t run, uint32_t stage)
+{
+    struct twin *waiters;
+    size_t count = twins_end(broker->reuse->twins, (struct twin){ run, stage }, &waiters);
+
+    for (size_t i = 0; i < count; i++)
+        core_step(broker->core,
+                  &(struct core_input){ .kind = INPUT_AGAIN,
+                                        .now_us = broker->now_us,
+                                        .run = waiters[i].run,
+                                        .stage = waiters[i].stage },
+                  &broker->changes);
+    free(waiters);
+}
+
+/* ---- A task succeeded ---- */
+
+void reuse_step_key(const struct plan *plan, const struct plan_stage *stage,
+                    unsigned char step[STEP_KEY_SIZE])
+{
+    scoped(digester) digester = digester_create(false);
+    unsigned char hash[32] = { 0 };
+
+    if (digester) {
+        digester_add(digester, plan->project ? plan->project : "",
+                     plan->project ? strlen(plan->project) : 0);
+        digester_add(digester, "\n", 1);
+        digester_add(digester, stage->step ? stage->step : "",
+                     stage->step ? strlen(stage->step) : 0);
+        digester_end_raw(digester, hash);
+    }
+    memcpy(step, hash, STEP_KEY_SIZE);
+}
+
+static void list_step(struct broker *broker, const struct change *change,
+                      struct stage_class *class)
+{
+    struct run_plan *plan = plan_of(broker, change->run);
+    unsigned char step[STEP_KEY_SIZE];
+    struct err err;
+
+    if (class->is_listed || !plan)
+        return;
+    reuse_step_key(plan->plan, &plan->plan->stages[change->stage], step);
+    batch_check(broker,
+                store_step_put(broker->store, step, change->run, change->stage, &err),
+                &err);
+    class->is_listed = true;
+}
+
+void reuse_success(struct broker *broker, const struct change *change)
+{
+    struct stage_class *found =
+        classes_get(broker->reuse->classes, broker, change->run, change->stage);
+    struct origin origin = { change->run, change->index, change->stage };
+    unsigned char key[KEY_SIZE];
+    struct err err;
+
+    if (!found)
+        return;
+    list_step(broker, change, found);
+    if (found->class && key_of_task(found->class, change->index, key, &err) == RC_OK)
+        batch_check(broker, store_execution_put(broker->store, key, &origin, &err), &err);
+}
+
+/* ---- After a restart, or a commit that failed ---- */
+
+void reuse_begin_again(struct broker *broker)
+{
+    struct reuse *reuse = broker->reuse;
+
+    classes_forget(reuse->classes);
+    twins_destroy(reuse->twins);
+    reuse->twins = twins_create();
+    must(reuse->twins != NULL);
+    reuse->lost_count = 0;
+}
+
+static void lose(struct reuse *reuse, uint64_t run, uint32_t stage)
+{
+    if (reuse->lost_count == reuse->lost_capacity) {
+        reuse->lost_capacity = reuse->lost_capacity ? reuse->lost_capacity * 2 : 16;
+        reuse->lost =
+            reallocarray(reuse->lost, reuse->lost_capacity, sizeof *reuse->lost);
+        must(reuse->lost != NULL);
+    }
+    reuse->lost[reuse->lost_count++] = (struct twin){ run, stage };
+}
+
+static enum rc restore_leader(struct broker *broker, uint64_t run, uint32_t stage,
+                              const struct stage_row *row,
+                              const struct reused_range *known, size_t count,
+                              struct err *err)
+{
+    struct reuse *reuse = broker->reuse;
+    struct stage_class *found = classes_get(reuse->classes, broker, run, stage);
+    struct search search = { .broker = broker };
+    enum rc rc = RC_OK;
+
+    if (found && found->class)
+        rc = search_tasks(&search, found->class, row->tasks, known, count, false, err);
+    if (rc == RC_OK && search.key_count > 0)
+        twins_lead(reuse->twins, (struct twin){ run, stage }, search.keys,
+                   search.key_count);
+    search_fini(&search);
+    return rc;
+}
+
+static enum rc restore_stage(struct broker *broker, uint64_t run, uint32_t stage,
+                             struct stage_row *row, struct arena *arena, struct err *err)
+{
+    struct reused_range *known;
+    size_t count;
+    enum rc rc = store_reused(broker->store, run, stage, arena, &known, &count, err);
+
+    if (rc != RC_OK)
+        return rc;
+    row->satisfied = arena_array(arena, count, sizeof *row->satisfied);
+    if (!row->satisfied)
+        return err_set(err, RC_NO_MEMORY, "run %lu", (unsigned long)run);
+    row->satisfied_count = count;
+    for (size_t i = 0; i < count; i++)
+        row->satisfied[i] = (struct core_range){ known[i].first, known[i].count };
+    return restore_leader(broker, run, stage, row, known, count, err);
+}
+
+enum rc reuse_restore(struct broker *broker, uint64_t run, const struct plan *plan,
+                      struct stage_row *rows, uint32_t count, struct arena *arena,
+                      struct err *err)
+{
+    enum rc rc = RC_OK;
+
+    for (uint32_t i = 0; rc == RC_OK && i < count; i++) {
+        if (rows[i].pending == PENDING_TWIN)
+            lose(broker->reuse, run, i);
+        if (plan->stages[i].reuse && rows[i].is_resolved
+            && !stage_state_is_final(rows[i].state))
+            rc = restore_stage(broker, run, i, &rows[i], arena, err);
+    }
+    return rc;
+}
+
+bool reuse_is_due(const struct broker *broker)
+{
+    return broker->reuse->lost_count > 0;
+}
+
+void reuse_ask_again(struct broker *broker)
+{
+    struct reuse *reuse = broker->reuse;
+    struct twin leader;
+
+    for (size_t i = 0; i < reuse->lost_count && broker->batch.rc == RC_OK; i++)
+        if (!twins_leader(reuse->twins, reuse->lost[i], &leader))
+            broker_step(broker, &(struct core_input){ .kind = INPUT_AGAIN,
+                                                      .run = reuse->lost[i].run,
+                                                      .stage = reuse->lost[i].stage });
+    reuse->lost_count = 0;
+}
+
+/* ---- References ---- */
+
+bool reuse_origin(struct broker *broker, uint64_t run, uint32_t stage, uint64_t index,
+                  struct origin *origin)
+{
+    struct err err;
+
+    if (store_origin(broker->store, run, stage, index, origin, &err) == RC_OK)
+        return true;
+    *origin = (struct origin){ run, index, stage };
+    return false;
+}
+
+bool reuse_leader(const struct broker *broker, uint64_t run, uint32_t stage,
+                  struct origin *leader)
+{
+    struct twin found;
+
+    if (!twins_leader(broker->reuse->twins, (struct twin){ run, stage }, &found))
+        return false;
+    *leader = (struct origin){ .run = found.run, .stage = found.stage };
+    return true;
+}
+
+const char *reuse_stage_reference(struct broker *broker, const struct origin *origin)
+{
+    struct run_plan *plan = plan_of(broker, origin->run);
+    const char *name = plan && origin->stage < plan->plan->stage_count
+                           ? plan->plan->stages[origin->stage].name
+                           : "?";
+    const char *text =
+        arena_printf(broker->scratch, "%lu/%s", (unsigned long)origin->run, name);
+
+    return text ? text : "";
+}
+
+const char *reuse_reference(struct broker *broker, const struct origin *origin)
+{
+    const char *text =
+        arena_printf(broker->scratch, "%s/%lu", reuse_stage_reference(broker, origin),
+                     (unsigned long)origin->index);
+
+    return text ? text : "";
+}
