@@ -117,7 +117,7 @@ static const struct setting brokerd_rows[] = {
       .max = 1000000,
       .help = "Messages that may wait for one client or node that does not read; further "
               "ones are dropped, and asked for again." },
-    { "events-max", SETTING_NUMBER, BROKERD(events_max), "10000", .min = 100,
+    { "events-max", SETTING_NUMBER, BROKERD(events_max), "10000", .min = 2000,
       .max = 1000000,
       .help = "Events that may wait for one subscriber that does not read; further ones "
               "it has to fetch." },

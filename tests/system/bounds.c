@@ -8,12 +8,22 @@
  *   bounds silent URL NAME
  *     A node that joins with room for 4 tasks, and then neither reads nor speaks, until
  *     its standard input ends.
+ *   bounds deaf URL NAME
+ *     The same, but it goes on sending beats, which say that it has heard nothing.
+ *   bounds greedy URL NAME RUN COUNT
+ *     A node without room that wants the class of the first stage of a run COUNT times
+ * and reads none, says "asked" when the broker has taken that, then goes on as a deaf
+ * one. bounds ask URL COUNT A client that asks for the status COUNT times before it reads
+ * an answer, and prints how many came. bounds large URL BYTES A client that sends one
+ * message of so many bytes. Exit 0 if that ends the connection, 1 if it is answered.
  *
  * Exit: 0; 1 something was lost or took too long; 2 wrong usage. */
 #include "client/lib/sluice.h"
 #include "codecs/base/buf.h"
-#include "codecs/wire/message.h"
+#include "codecs/pack/pack.h"
+#include "codecs/wire/session.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,6 +37,8 @@
 enum {
     PATIENCE_MS = 60000,
     DEAF_REQUESTS = 500,
+    BEAT_MS = 100,
+    QUIET_MS = 2000,      /* then no further answer is expected */
     STATUS_MAX_MS = 5000, /* loosely: the machine may be busy */
     CLIENTS_MAX = 100,
 };
@@ -233,26 +245,149 @@ static int crowd_run(struct crowd *crowd, uint64_t small, unsigned clients)
     return 0;
 }
 
-static int silent_run(const char *url, const char *name)
+struct node { /* that does not read */
+    void *context, *socket;
+    uint64_t said; /* messages with a number */
+};
+
+static struct node node_open(const char *url, const char *name, uint32_t cpu_milli)
+{
+    struct node node = { .context = zmq_ctx_new() };
+    scoped_buf body = { 0 };
+
+    node.socket = socket_open(node.context, ZMQ_DEALER, name, url);
+    node_hello_encode(
+        &body, &(struct node_hello){
+                   .name = name, .version = "0", .session = 1, .cpu_milli = cpu_milli });
+    say(node.socket, MESSAGE_JOIN, 0, &body);
+    return node;
+}
+
+static void node_say(struct node *node, enum message_type type, const struct buf *body)
+{
+    scoped_buf header = { 0 };
+
+    node->said += message_is_numbered(type);
+    message_header_encode(&header, &(struct message_header){ .protocol = PROTOCOL_FIRST,
+                                                             .type = type,
+                                                             .id = node->said,
+                                                             .session = 1 });
+    if (zmq_send(node->socket, header.data, header.size, ZMQ_SNDMORE) < 0
+        || zmq_send(node->socket, body->data, body->size, 0) < 0)
+        fail("the broker does not take what a node says", zmq_strerror(zmq_errno()));
+}
+
+/* Until standard input ends, with a beat every BEAT_MS; 0: none. */
+static int node_linger(struct node *node, int beat_ms)
+{
+    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+    scoped_buf beat = { 0 };
+    char byte;
+
+    beat_encode(&beat, &(struct beat){ .has_heard = true });
+    do
+        while (beat_ms > 0 && poll(&input, 1, beat_ms) == 0)
+            node_say(node, MESSAGE_BEAT, &beat);
+    while (read(STDIN_FILENO, &byte, 1) > 0);
+    zmq_close(node->socket);
+    zmq_ctx_term(node->context);
+    return 0;
+}
+
+/* A new client's question is answered after what was said before it. */
+static void await_broker(const char *url)
+{
+    struct sluice *sluice = connect_to(url);
+    struct sluice_info info;
+    struct sluice_error error;
+
+    if (sluice_status(sluice, &info, &error))
+        fail("status", error.text);
+    sluice_close(sluice);
+}
+
+static int greedy_run(const char *url, const char *name, uint64_t run, uint64_t count)
+{
+    struct node node = node_open(url, name, 0);
+    scoped_buf want = { 0 };
+
+    class_encode(&want, &(struct class_message){ .run = run });
+    for (uint64_t i = 0; i < count; i++)
+        node_say(&node, MESSAGE_WANT, &want);
+    await_broker(url);
+    puts("asked");
+    fflush(stdout);
+    return node_linger(&node, BEAT_MS);
+}
+
+static int ask_run(const char *url, uint64_t count)
 {
     void *context = zmq_ctx_new();
-    void *socket = socket_open(context, ZMQ_DEALER, name, url);
+    void *socket = socket_open(context, ZMQ_DEALER, NULL, url);
+    int wait = QUIET_MS;
+    uint64_t answers = 0;
     scoped_buf body = { 0 };
     char byte;
 
-    node_hello_encode(
-        &body, &(struct node_hello){
-                   .name = name, .version = "0", .session = 1, .cpu_milli = 4000 });
-    say(socket, MESSAGE_JOIN, 0, &body);
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        ;
+    pack_map(&body, 0);
+    for (uint64_t i = 1; i <= count; i++)
+        say(socket, MESSAGE_STATUS, i, &body);
+    await_broker(url);
+    zmq_setsockopt(socket, ZMQ_RCVTIMEO, &wait, sizeof wait);
+    while (answers < count && zmq_recv(socket, &byte, 1, 0) >= 0
+           && zmq_recv(socket, &byte, 1, 0) >= 0)
+        answers++;
+    printf("%llu\n", (unsigned long long)answers);
     zmq_close(socket);
     zmq_ctx_term(context);
     return 0;
 }
 
+static int large_run(const char *url, size_t size)
+{
+    void *context = zmq_ctx_new();
+    void *socket = socket_open(context, ZMQ_DEALER, NULL, url);
+    void *monitor = zmq_socket(context, ZMQ_PAIR);
+    scoped_buf body = { .data = calloc(1, size), .size = size };
+    zmq_pollitem_t items[] = { { socket, 0, ZMQ_POLLIN, 0 },
+                               { monitor, 0, ZMQ_POLLIN, 0 } };
+    int linger = 0;
+
+    must(body.data != NULL);
+    zmq_socket_monitor(socket, "inproc://monitor", ZMQ_EVENT_DISCONNECTED);
+    zmq_connect(monitor, "inproc://monitor");
+    zmq_setsockopt(monitor, ZMQ_LINGER, &linger, sizeof linger);
+    say(socket, MESSAGE_VIEW, 1, &body);
+    if (zmq_poll(items, COUNT_OF(items), PATIENCE_MS) <= 0)
+        fail("large", "neither an answer nor the end of the connection came");
+    zmq_close(monitor);
+    zmq_close(socket);
+    zmq_ctx_term(context);
+    return items[1].revents ? 0 : 1;
+}
+
+static int node_run(int argc, char **argv)
+{
+    struct node node;
+
+    if (argc == 4 && strcmp(argv[1], "silent") == 0) {
+        node = node_open(argv[2], argv[3], 4000);
+        return node_linger(&node, 0);
+    }
+    if (argc == 4 && strcmp(argv[1], "deaf") == 0) {
+        node = node_open(argv[2], argv[3], 4000);
+        return node_linger(&node, BEAT_MS);
+    }
+    if (argc == 6 && strcmp(argv[1], "greedy") == 0)
+        return greedy_run(argv[2], argv[3], strtoull(argv[4], NULL, 10),
+                          strtoull(argv[5], NULL, 10));
+    return -1;
+}
+
 int main(int argc, char **argv)
 {
+    int status;
+
     if (argc == 7 && strcmp(argv[1], "crowd") == 0) {
         struct crowd crowd = { .url = argv[2],
                                .context = zmq_ctx_new(),
@@ -263,9 +398,17 @@ int main(int argc, char **argv)
         if (clients >= 1 && clients <= CLIENTS_MAX && crowd.runs_each >= 1)
             return crowd_run(&crowd, strtoull(argv[4], NULL, 10), (unsigned)clients);
     }
-    if (argc == 4 && strcmp(argv[1], "silent") == 0)
-        return silent_run(argv[2], argv[3]);
+    if (argc == 4 && strcmp(argv[1], "ask") == 0)
+        return ask_run(argv[2], strtoull(argv[3], NULL, 10));
+    if (argc == 4 && strcmp(argv[1], "large") == 0)
+        return large_run(argv[2], strtoull(argv[3], NULL, 10));
+    status = node_run(argc, argv);
+    if (status >= 0)
+        return status;
     fprintf(stderr, "usage: bounds crowd URL BIG SMALL CLIENTS RUNS\n"
-                    "       bounds silent URL NAME\n");
+                    "       bounds silent|deaf URL NAME\n"
+                    "       bounds greedy URL NAME RUN COUNT\n"
+                    "       bounds ask URL COUNT\n"
+                    "       bounds large URL BYTES\n");
     return 2;
 }

@@ -90,6 +90,21 @@ wait "$silent"
 kill -TERM "$node_pid"
 ends 0 "$node_pid"
 
+it "a node that goes on sending beats, but reads nothing, is lost just so"
+sluice_exits 0 run --step hello --detach
+waiting=$(last_run)
+"$TOOLS/bounds" deaf "$url" deaf <"$scratch/silent" &
+deaf=$!
+exec 8>"$scratch/silent"
+await_event node/deaf/away
+start_node real --cpus 4 8>&-
+await_event "run/$waiting/run/complete"
+same 2 "$(value tasks.0.attempts show "$waiting/hello")" "attempts of run $waiting"
+exec 8>&-
+wait "$deaf"
+kill -TERM "$node_pid"
+ends 0 "$node_pid"
+
 it "clients that submit as fast as they can, beside ones that do not listen, lose nothing"
 sluice_exits 0 run --step big --detach
 big=$(last_run)
@@ -99,3 +114,20 @@ sed 's/^/  /' "$out"
 same $((big + 4000)) "$(last_run)"
 grew_at_most 256 "$before" "4000 runs and 500 answers of a megabyte that nobody reads"
 echo "  $(memory VmRSS) KiB in the end"
+kill -TERM "$broker_pid"
+ends 0 "$broker_pid"
+
+it "a node that wants more classes than it reads gets no more of them"
+start_broker --node-timeout 1h --answers-max 4MiB --turn-max 1MiB
+SLUICE_BROKER=$url
+before=$(memory VmRSS)
+mkfifo "$scratch/asked"
+"$TOOLS/bounds" greedy "$url" greedy "$big" 500 <"$scratch/silent" >"$scratch/asked" &
+greedy=$!
+exec 8>"$scratch/silent"
+read -r word <"$scratch/asked"
+same asked "$word"
+grew_at_most 64 "$before" "500 classes of a megabyte that a node wants and does not read"
+sluice_exits 0 status
+exec 8>&-
+wait "$greedy"

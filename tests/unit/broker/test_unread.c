@@ -14,7 +14,8 @@ enum {
     ANSWER = 100000,
     ANSWERS = 200,
     PEER_MAX = 1 << 20,
-    TURN_MAX = 1000
+    TURN_MAX = 1000,
+    QUEUE_MAX = 50,
 };
 
 struct fixture {
@@ -189,6 +190,31 @@ static void test_small_answers_are_not_counted(void **state)
     assert_int_equal(read_answers(self, ANSWERS, &bytes), ANSWERS);
 }
 
+static void test_small_answers_wait_as_many_as_the_queue_is_long(void **state)
+{
+    struct fixture *self = *state;
+    struct link_bounds bounds = { .queue_max = QUEUE_MAX,
+                                  .message_max = LINK_MESSAGE_MAX };
+    size_t bytes;
+    int wait = WAIT_MS;
+
+    link_close(self->client);
+    link_close(self->router);
+    must(link_bind_bounded(self->zmq, ZMQ_ROUTER, "inproc://short", bounds, &self->router,
+                           NULL)
+         == RC_OK);
+    must(link_connect_bounded(self->zmq, ZMQ_DEALER, "inproc://short", NULL, bounds,
+                              &self->client, NULL)
+         == RC_OK);
+    zmq_setsockopt(self->client, ZMQ_RCVTIMEO, &wait, sizeof wait);
+    listen_to(self, self->client);
+    for (uint64_t i = 0; i < ANSWERS; i++)
+        answer(self, 10, i);
+    assert_in_range(self->outbox.dropped, 1, ANSWERS - QUEUE_MAX);
+    assert_int_equal(read_answers(self, ANSWERS - (size_t)self->outbox.dropped, &bytes),
+                     ANSWERS - self->outbox.dropped);
+}
+
 static void test_another_client_gets_its_answer_meanwhile(void **state)
 {
     struct fixture *self = *state;
@@ -283,6 +309,9 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_another_client_gets_its_answer_meanwhile,
                                         fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(
+            test_small_answers_wait_as_many_as_the_queue_is_long, fixture_setup,
+            fixture_teardown),
         cmocka_unit_test_setup_teardown(test_what_a_node_is_told_goes_and_is_counted,
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(
