@@ -48,12 +48,11 @@ static int list(struct cli *cli, const struct asked *asked)
     };
     scoped_json json = { 0 };
     uint64_t left = asked->limit;
-    int end = cli_connect(cli, CONNECT_STORE);
+    int end = asked->tags.count > 1
+                  ? cli_fail(cli, EXIT_WRONG, "datum ls takes one --tag")
+              : asked->run ? run_find(cli, asked->run, &query.run)
+                           : cli_connect(cli, CONNECT_STORE);
 
-    if (end == EXIT_GO_ON && asked->tags.count > 1)
-        end = cli_fail(cli, EXIT_WRONG, "datum ls takes one --tag");
-    if (end == EXIT_GO_ON && asked->run)
-        end = run_find(cli, asked->run, &query.run);
     if (end != EXIT_GO_ON)
         return end;
     json_open(&json, NULL, '{');

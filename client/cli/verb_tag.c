@@ -16,10 +16,9 @@ static int change(struct cli *cli, bool is_removing)
                                       .tag_count = cli->word_count - 2,
                                       .remove = is_removing };
     scoped_json json = { 0 };
-    int end = cli_connect(cli, CONNECT_STORE);
+    int end =
+        is_datum ? cli_connect(cli, CONNECT_STORE) : run_find(cli, target, &tagging.run);
 
-    if (end == EXIT_GO_ON && !is_datum)
-        end = run_find(cli, target, &tagging.run);
     if (end != EXIT_GO_ON)
         return end;
     if (sluice_tag(cli->sluice, names_project(cli), names_user().text, &tagging,

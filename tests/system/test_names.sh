@@ -235,7 +235,10 @@ sluice_exits 2 datum show raw
 sluice_exits 2 alias rm raw
 same null "$(value changes.0.target alias history raw)"
 
-it "remembers all of it after a restart"
+it "remembers all of it after a restart, also when the broker was killed at once"
+sluice_exits 0 tag add datum://best late
+kill -9 "$(value pid status)"
+same late "$(value tags.2 datum show best)"
 stop_daemons "$project"
 same "$best" "$(id_of best)"
 same 3 "$(value files.# dataset show all/v2)"
