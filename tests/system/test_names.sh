@@ -259,7 +259,7 @@ sluice_exits 2 run --step use -i 'model=datum://a/b'
 
 it "says which bytes are gone"
 digest=$(value digest datum show best)
-hex=${digest#sha256:}
-rm -f ".sluice/objects/$(echo "$hex" | cut -c 1-2)/$(echo "$hex" | cut -c 3-)"
+stop_daemons "$project"
+chmod -R u+w .sluice/objects && rm -r .sluice/objects
 sluice_exits 2 run --step use
 has "the bytes of deep/größe 1.bin are gone from the store ($digest)" "$err"

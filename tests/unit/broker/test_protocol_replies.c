@@ -369,6 +369,22 @@ static void test_answers_about_names_have_the_fields_of_the_document(void **stat
     assert_answer(self, MESSAGE_DATASETS, query_datasets);
 }
 
+static void test_only_what_is_stored_can_be_made_a_datum(void **state)
+{
+    struct fixture *self = *state;
+    struct plan_source file = { .uri = "", .name = "abc", .digest = digest, .size = 3 };
+    struct request request = { .file = &file };
+    struct object_writer *writer;
+    scoped_buf body = { 0 };
+    struct err err;
+
+    assert_int_equal(request_datum(self->broker, &request, &body, &err), RC_NOT_FOUND);
+    assert_int_equal(object_writer_create(self->broker->objects, &writer, &err), RC_OK);
+    assert_int_equal(object_writer_add(writer, "abc", 3, &err), RC_OK);
+    assert_int_equal(object_writer_commit(writer, digest, NULL, NULL, &err), RC_OK);
+    assert_form(self, ask(self, request_datum, &request, &body), "##### Answer to datum");
+}
+
 static void test_lists_of_names_have_the_fields_of_the_document(void **state)
 {
     struct fixture *self = *state;
@@ -504,6 +520,7 @@ int main(void)
         TEST(test_answers_to_commands_have_the_fields_of_the_document),
         TEST(test_shared_forms_have_the_fields_of_the_document),
         TEST(test_answers_about_names_have_the_fields_of_the_document),
+        TEST(test_only_what_is_stored_can_be_made_a_datum),
         TEST(test_lists_of_names_have_the_fields_of_the_document),
         TEST(test_a_task_is_a_row_of_the_documents_elements),
         TEST(test_events_that_are_forgotten_give_a_snapshot),

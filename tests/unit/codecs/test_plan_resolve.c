@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "codecs/digest/uuid.h"
 #include "codecs/plan/resolve.h"
 
 static const char digest[] =
@@ -305,6 +306,29 @@ static void test_outputs_of_all_tasks_get_names_that_differ(void **state)
     world_teardown(&world);
 }
 
+static void test_a_file_keeps_its_id_whatever_it_is_called_at_the_end(void **state)
+{
+    (void)state;
+    char id[UUID_TEXT_SIZE];
+    struct world world;
+
+    world_setup(&world);
+    world.stages[2].parameters[0].optional = true;
+    world.tasks = 2;
+    world.outputs[0] = "deep/model.bin";
+    edge_add(&world, 0, EDGE_OUTPUT, "*", EDGE_INPUT, "data");
+    assert_int_equal(resolve(&world), RC_OK);
+
+    const struct plan_source *sources = world.resolved->inputs[0].sources;
+
+    datum_id_derive(digest, "deep/model.bin", id);
+    assert_string_equal(sources[0].name, "model.bin");
+    assert_string_equal(sources[0].datum, id);
+    assert_string_equal(sources[1].name, "model-2.bin");
+    assert_string_equal(sources[1].datum, id);
+    world_teardown(&world);
+}
+
 struct place_case {
     const char *glob;
     enum keep_directories keep;
@@ -431,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_parameters_and_variables_are_copied),
         cmocka_unit_test(test_outputs_replace_an_inputs_own_files_or_add_to_them),
         cmocka_unit_test(test_outputs_of_all_tasks_get_names_that_differ),
+        cmocka_unit_test(test_a_file_keeps_its_id_whatever_it_is_called_at_the_end),
         cmocka_unit_test(test_keep_directories_says_what_stays_of_the_path),
         cmocka_unit_test(test_inputs_match_by_name_and_else_by_file),
         cmocka_unit_test(test_an_input_that_got_nothing_cannot_run),

@@ -83,6 +83,25 @@ static void test_an_input_of_the_store_is_placed_read_only(void **state)
     assert_int_equal(world_collect(world).input_count, 0);
 }
 
+static void test_a_named_datum_is_told_by_its_id(void **state)
+{
+    static const char id[] = "12345678-1234-8234-8234-123456789abc";
+    struct world *world = *state;
+    struct plan_input *input = input_one(world, "dataset://images/v1");
+    const char *json;
+
+    input->sources[0].digest = world_object(world, "abc", 3);
+    input->sources[0].name = "a.bin";
+    input->sources[0].datum = id;
+    world_prepare(world);
+    json = world_text(world, "config/inputs.json");
+    assert_non_null(
+        strstr(json, "\"uri\": \"datum://12345678-1234-8234-8234-123456789abc\""));
+    assert_non_null(
+        strstr(json, "\"datum_id\": \"12345678-1234-8234-8234-123456789abc\""));
+    assert_null(strstr(json, "dataset://"));
+}
+
 static void test_a_file_is_read_and_recorded_with_its_hash(void **state)
 {
     struct world *world = *state;
@@ -316,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(test_an_input_of_the_store_is_placed_read_only),
+        world_test(test_a_named_datum_is_told_by_its_id),
         world_test(test_a_file_is_read_and_recorded_with_its_hash),
         world_test(test_files_that_cannot_be_read_are_named),
         world_test(test_the_web_is_asked_once_in_a_run),
