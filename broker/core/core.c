@@ -141,11 +141,9 @@ void core_step(struct core *core, const struct core_input *input, struct changes
             node_cpu(core, input, changes);
         break;
     case INPUT_STARTED:
-        node_beat(core, input->node);
         attempt_started(core, input, changes);
         break;
     case INPUT_FINISHED:
-        node_beat(core, input->node);
         attempt_finished(core, input, changes);
         break;
     case INPUT_TICK:

@@ -185,7 +185,8 @@ static void on_beat(struct sim *sim, int node, const struct letter *letter)
 
     if (beat_decode(letter->body.data, letter->body.size, &beat, &err) != RC_OK)
         sim_fail(sim, "a beat does not decode: %s", err.text);
-    input.deaf_us = session_deaf_us(session, beat.heard, sim->broker.now_us);
+    if (sim->mutation != MUTATION_DEAF_KEPT)
+        input.deaf_us = session_deaf_us(session, beat.heard, sim->broker.now_us);
     broker_step(sim, &input);
     say_empty(sim, node, MESSAGE_BEAT);
 }

@@ -260,6 +260,7 @@ static void rebuild(struct sim *sim)
 {
     struct broker *broker = &sim->broker;
 
+    broker->steady_us = sim->now_us;
     core_destroy(broker->core);
     broker->changes.count = broker->applied = 0;
     broker->numbers = sim->rows.numbers;
@@ -398,6 +399,7 @@ void broker_wake(struct sim *sim)
     broker->puts_left = 0;
     if (!finish_turn(sim))
         return;
+    model_deaf(sim);
     if (broker->inbox_count > 0)
         wake_at(sim, sim->now_us + 1);
     if (broker->asks_again) /* a commit failed: what was asked then is asked again */

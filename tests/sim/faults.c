@@ -33,17 +33,18 @@ void faults_choose(struct sim *sim)
     features->delay_us = below(sim, 3) ? 5000 : 1 + (int64_t)below(sim, 3 * SECOND);
     features->pace_us = SECOND / 4 + (int64_t)below(sim, 8 * SECOND);
     sim->keep_us = below(sim, 2) ? (1 + (int64_t)below(sim, 60)) * SECOND : 0;
+    features->deaf = maybe(sim, 150);
     sim->calm_us = (10 + (int64_t)below(sim, 80)) * SECOND;
     sim_say(
         sim,
         "loss %u twice %u reorder %u partition %u broker %u agent %u node %u stall %u "
-        "clock %u disk %u liar %u repeat %u turn %u cancel %u away %u keep %.0f s wait "
-        "%d",
+        "clock %u disk %u liar %u repeat %u turn %u cancel %u away %u deaf %u keep %.0f "
+        "s wait %d",
         features->loss, features->twice, features->reorder, features->partition,
         features->broker_crash, features->agent_crash, features->node_crash,
         features->stall, features->clock, features->disk, features->liar,
         features->repeat, features->turn_crash, features->cancel, features->away,
-        (double)sim->keep_us / SECOND, features->letters_wait);
+        features->deaf, (double)sim->keep_us / SECOND, features->letters_wait);
 }
 
 static struct node *some_node(struct sim *sim)
@@ -126,6 +127,15 @@ static void fill_disk(struct sim *sim)
             (double)sim->broker.full_until_us / SECOND);
 }
 
+static void deafen(struct sim *sim, struct node *node)
+{
+    if (node->deaf_until_us <= sim->now_us)
+        node->deaf_since_us = sim->now_us;
+    node->deaf_until_us = sim->now_us + SECOND + (int64_t)below(sim, 90 * SECOND);
+    sim_say(sim, "%s is deaf until %.3f", party_name(node->party),
+            (double)node->deaf_until_us / SECOND);
+}
+
 static void strike(struct sim *sim)
 {
     const struct features *features = &sim->features;
@@ -148,6 +158,8 @@ static void strike(struct sim *sim)
     }
     if (chance(sim, features->partition))
         cut(sim);
+    if (chance(sim, features->deaf))
+        deafen(sim, some_node(sim));
     if (chance(sim, features->disk))
         fill_disk(sim);
     for (int i = 0; i < 4; i++)
@@ -184,6 +196,8 @@ void faults_end(struct sim *sim)
     sim->is_calm = true;
     sim->bound_us = sim->now_us + 1200 * (int64_t)SECOND + work_left_us(sim);
     sim->broker.full_until_us = 0;
+    for (int i = 0; i < sim->node_count; i++)
+        sim->nodes[i].deaf_until_us = 0;
     for (int i = 0; i < SIM_PARTIES; i++)
         for (int j = 0; j < SIM_PARTIES; j++)
             sim->links[i][j].cut_until_us = 0;

@@ -96,6 +96,7 @@ static void commit_attempt(struct sim *sim, const struct attempt_row *row)
                                        .node = row->node,
                                        .number = row->number,
                                        .life = LIFE_LIVE,
+                                       .at_us = sim->now_us,
                                        .gpus = row->gpus };
 
     struct known_task *task = task_of(sim, attempt);
@@ -313,6 +314,28 @@ void model_committed(struct sim *sim)
     }
     for (int i = 0; i < sim->node_count; i++)
         check_resources(sim, (uint32_t)i, false);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A node that cannot have heard of an attempt does not keep it, however much it speaks.
+ */
+void model_deaf(struct sim *sim)
+{
+    int64_t longest = 3 * (int64_t)NODE_TIMEOUT_MS * 1000;
+
+    for (size_t i = 1; i < sim->model.attempt_count; i++) {
+        const struct known_attempt *attempt = &sim->model.attempts[i];
+        const struct node *node = &sim->nodes[attempt->node];
+
+        if (attempt->life == LIFE_LIVE && node->deaf_until_us > sim->now_us
+            && node->deaf_since_us <= attempt->at_us
+            && later(attempt->at_us, sim->broker.steady_us) + longest < sim->now_us)
+            sim_fail(sim, "%s is deaf and keeps attempt %zu", party_name(node->party), i);
+    }
 }
 
 void model_submitted(struct sim *sim, uint32_t plan, uint64_t run)

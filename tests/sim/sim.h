@@ -70,6 +70,7 @@ enum mutation {
     MUTATION_PAUSE_IGNORED,
     MUTATION_HELLO_FORGOTTEN,
     MUTATION_SNAPSHOT_FORGOTTEN,
+    MUTATION_DEAF_KEPT,
     MUTATION_TWIN_IGNORED,
     MUTATION_LEADERS_FORGOTTEN,
     MUTATION_COUNT
@@ -120,7 +121,7 @@ struct link {
 
 struct features { /* per mille unless said otherwise; 0: off */
     unsigned loss, twice, reorder, partition, broker_crash, agent_crash, node_crash,
-        stall, clock, disk, liar, repeat, turn_crash, cancel, away;
+        stall, clock, disk, liar, repeat, turn_crash, cancel, away, deaf;
     bool letters_wait; /* for a party that is down */
     int64_t delay_us, pace_us;
 };
@@ -262,7 +263,8 @@ struct broker {
     const uint8_t *submission;
     uint64_t submitted;
     uint64_t claims;
-    bool is_restored; /* nothing was joined before this life */
+    int64_t steady_us; /* since when this core is there */
+    bool is_restored;  /* nothing was joined before this life */
     struct twins *twins;
     bool asks_again; /* stages that wait for twins, since the core was restored */
 };
@@ -293,6 +295,7 @@ struct node {
     bool is_up, has_agent;
     uint64_t life, agent_life;
     int64_t clock_us, stalled_until_us;
+    int64_t deaf_since_us, deaf_until_us; /* speaks, but hears nothing */
     struct process processes[SIM_TABLE];
     size_t process_count;
     struct folder folders[SIM_TABLE];
@@ -357,6 +360,7 @@ struct known_attempt {
     uint64_t gpus;
     bool is_executing, was_executed;
     bool has_begun; /* as the broker knows it */
+    int64_t at_us;  /* when it was assigned */
     unsigned truth; /* bits of result_status that its node came to */
 };
 
@@ -525,6 +529,7 @@ uint64_t strange_token(struct sim *sim, const struct node *node);
 void model_commit(struct sim *sim, const struct put *put);
 void model_committed(struct sim *sim);
 void model_submitted(struct sim *sim, uint32_t plan, uint64_t run);
+void model_deaf(struct sim *sim);
 void model_told(struct sim *sim, const struct outgoing *message);
 void model_begins(struct sim *sim, uint64_t token, uint32_t node);
 void model_ends(struct sim *sim, uint64_t token);

@@ -17,6 +17,7 @@
  *   lose or hold what was sent meanwhile. This is more than TCP allows, so nothing rests
  *   on what TCP promises.
  * - Agents stall for longer than the broker waits for them.
+ * - Nodes become deaf: they go on speaking, and hear nothing.
  * - Clocks are set, by up to an hour either way, while a process is down.
  * - The store is full for a while: the commit fails, or a write in the middle of a turn.
  * - Nodes lie: results and starts of other nodes' attempts and of unknown ones, joins
@@ -68,6 +69,7 @@ static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_PAUSE_IGNORED] = "pause-after-events-ignored",
     [MUTATION_HELLO_FORGOTTEN] = "no-hello-after-reconnect",
     [MUTATION_SNAPSHOT_FORGOTTEN] = "snapshot-forgotten",
+    [MUTATION_DEAF_KEPT] = "deaf-node-kept",
     [MUTATION_TWIN_IGNORED] = "twin-not-awaited",
     [MUTATION_LEADERS_FORGOTTEN] = "leaders-forgotten-after-restart",
 };

@@ -236,6 +236,10 @@ static void deliver(struct sim *sim, const struct event *event)
 
     struct node *node = &sim->nodes[to - PARTY_NODE];
 
+    if (node->deaf_until_us > sim->now_us) {
+        letter_destroy(letter);
+        return;
+    }
     if (node->stalled_until_us > sim->now_us) {
         sim_push(sim, node->stalled_until_us, EVENT_LETTER, to)->letter = letter;
         return;

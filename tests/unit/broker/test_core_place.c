@@ -356,6 +356,7 @@ static void test_a_request_of_higher_priority_takes_a_held_node_over(void **stat
     uint64_t big = sweep(world, (struct demand){ .cpu_milli = 2000 }, 9, 1);
 
     tick_forget(world);
+    move(world, (struct core_input){ .kind = INPUT_BEAT, .node = 1 });
     world->now_us += CORE_PATIENCE_US;
     tick_forget(world);
     end_task(world, 1, 2);
