@@ -23,13 +23,14 @@ struct broker_settings {
     const char *advertise; /* host to tell others instead of the bound one, or NULL */
     struct broker_limits limits;
     uint64_t node_timeout_ms;
+    uint64_t retry_wait_ms, retry_wait_max_ms; /* before a task is tried again */
     uint64_t events_keep_s; /* events older than this are forgotten; 0: none is */
     uint64_t idle_exit_ms;  /* ends itself when nothing happens for so long; 0: never */
     int ready_fd; /* gets one line, "ready" and the endpoint of requests, when the sockets
                      are bound, then is closed; -1: none */
     /* Called on SIGHUP: changes answers_max, turn_max, store_max, node_timeout_ms,
-     * events_keep_s and advertise as they shall be from now on. NULL: SIGHUP does
-     * nothing. */
+     * retry_wait_ms, retry_wait_max_ms, events_keep_s and advertise as they shall be from
+     * now on. NULL: SIGHUP does nothing. */
     void (*reload)(void *context, struct broker_settings *settings);
     void *reload_context;
 };

@@ -166,6 +166,8 @@ static void use(const struct settings *settings, struct broker_settings *broker)
     const struct brokerd_values *values = settings_values(settings);
 
     broker->node_timeout_ms = values->node_timeout_ms;
+    broker->retry_wait_ms = values->retry_wait_ms;
+    broker->retry_wait_max_ms = values->retry_wait_max_ms;
     broker->events_keep_s = (values->events_keep_ms + 999) / 1000;
     broker->limits.answers_max = values->answers_max;
     broker->limits.turn_max = values->turn_max;

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { RETRY_FIRST_US = 1000000, RETRY_MAX_US = 60000000, RESTORE_ARENA_MAX = 1 << 30 };
+enum { RESTORE_ARENA_MAX = 1 << 30 };
 
 static enum rc corrupt(uint64_t run, struct err *err)
 {
@@ -85,8 +85,8 @@ struct core_options core_options_of(const struct broker_settings *settings)
 {
     return (struct core_options){ .node_timeout_us = settings->node_timeout_ms * 1000,
                                   .stages_max = settings->limits.stages_max,
-                                  .retry_first_us = RETRY_FIRST_US,
-                                  .retry_max_us = RETRY_MAX_US };
+                                  .retry_first_us = settings->retry_wait_ms * 1000,
+                                  .retry_max_us = settings->retry_wait_max_ms * 1000 };
 }
 
 enum rc broker_restore(struct broker *broker, struct err *err)

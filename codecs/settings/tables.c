@@ -92,6 +92,12 @@ static const struct setting brokerd_rows[] = {
     { "node-timeout", SETTING_DURATION, BROKERD(node_timeout_ms), "10s", .min = 100,
       .max = 3600000, .is_reloadable = true,
       .help = "A node that is silent for so long is lost, and others get its tasks." },
+    { "retry-wait", SETTING_DURATION, BROKERD(retry_wait_ms), "1s", .min = 0,
+      .max = 3600000, .is_reloadable = true,
+      .help = "How long a task that failed waits before it is tried again; doubled with "
+              "each further failure." },
+    { "retry-wait-max", SETTING_DURATION, BROKERD(retry_wait_max_ms), "1m", .min = 0,
+      .max = 86400000, .is_reloadable = true, .help = "The longest such wait." },
     { "events-keep", SETTING_DURATION, BROKERD(events_keep_ms), "0", .min = 0,
       .max = 315360000000, .is_reloadable = true,
       .help = "How long events are kept; 0 is for ever." },

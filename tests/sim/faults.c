@@ -32,6 +32,8 @@ void faults_choose(struct sim *sim)
     features->letters_wait = below(sim, 2);
     features->delay_us = below(sim, 3) ? 5000 : 1 + (int64_t)below(sim, 3 * SECOND);
     features->pace_us = SECOND / 4 + (int64_t)below(sim, 8 * SECOND);
+    sim->retry_first_us = below(sim, 3) * SECOND;
+    sim->retry_max_us = (1 + below(sim, 16)) * SECOND;
     sim->keep_us = below(sim, 2) ? (1 + (int64_t)below(sim, 60)) * SECOND : 0;
     features->deaf = maybe(sim, 150);
     sim->calm_us = (10 + (int64_t)below(sim, 80)) * SECOND;

@@ -157,8 +157,8 @@ struct core *rows_restore(struct sim *sim, int64_t now_us)
 {
     struct core_options options = { .node_timeout_us = NODE_TIMEOUT_MS * 1000,
                                     .stages_max = SIM_STAGES * SIM_RUNS / 4,
-                                    .retry_first_us = SECOND,
-                                    .retry_max_us = 8 * SECOND };
+                                    .retry_first_us = sim->retry_first_us,
+                                    .retry_max_us = sim->retry_max_us };
     struct core *core = core_create(&options);
     struct rows *rows = &sim->rows;
 

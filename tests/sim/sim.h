@@ -404,6 +404,7 @@ struct sim {
     struct node nodes[SIM_NODES];
     struct client clients[SIM_CLIENTS];
     struct subscriber subscribers[SIM_SUBSCRIBERS];
+    uint64_t retry_first_us, retry_max_us; /* settings of the broker */
     int64_t keep_us; /* events that are older are forgotten; 0: none is */
     struct model model;
     char lines[64][200]; /* the last ones of the trace */
