@@ -1,6 +1,7 @@
 /* broker_side.c - the shell around the broker's core: what broker/turn.c, apply.c,
  * questions.c and restore.c do, with rows in memory, and crashes between any two steps.
  */
+#include "tests/sim/memory.h"
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
@@ -140,6 +141,13 @@ static void apply_stage(struct sim *sim, const struct change *change)
         reuse_ended(sim, change->run, change->stage);
 }
 
+/* A broken core keeps what it has of a run. */
+static void forget_run(const struct sim *sim)
+{
+    if (sim->mutation == MUTATION_RUN_NOT_FREED)
+        must(counted_calloc(1, 4096) != NULL);
+}
+
 static void apply_change(struct sim *sim, const struct change *change)
 {
     struct core *core = sim->broker.core;
@@ -192,7 +200,9 @@ static void apply_change(struct sim *sim, const struct change *change)
     case CHANGE_TAKEN:
     case CHANGE_STOP:
     case CHANGE_DROP:
+        break;
     case CHANGE_RUN_GONE:
+        forget_run(sim);
         break;
     case CHANGE_KIND_COUNT:
         unreachable_because("the core makes no such change");
@@ -262,6 +272,11 @@ static void rebuild(struct sim *sim)
 
     broker->steady_us = sim->now_us;
     core_destroy(broker->core);
+    twins_destroy(broker->twins);
+    broker->core = NULL;
+    broker->twins = NULL;
+    model_no_memory(sim);
+    broker->most = (struct population){ 0 };
     broker->changes.count = broker->applied = 0;
     broker->numbers = sim->rows.numbers;
     broker->core = rows_restore(sim, broker->now_us);
@@ -362,6 +377,7 @@ static bool finish_turn(struct sim *sim)
     broker->changes.count = broker->applied = 0;
     core_check(broker->core);
     rows_compare(sim);
+    model_memory(sim);
     if (chance(sim, crash)) {
         /* Committed, and some of it said. */
         broker_outbox_send(sim, below(sim, broker->outbox_count + 1));

@@ -73,6 +73,7 @@ enum mutation {
     MUTATION_DEAF_KEPT,
     MUTATION_TWIN_IGNORED,
     MUTATION_LEADERS_FORGOTTEN,
+    MUTATION_RUN_NOT_FREED,
     MUTATION_COUNT
 };
 
@@ -240,8 +241,13 @@ struct outgoing {
     struct buf body;
 };
 
+struct population {
+    size_t runs, stages, attempts, retries;
+};
+
 struct broker {
     bool is_up;
+    struct population most; /* of this core, so far */
     uint64_t life;
     struct core *core;
     struct changes changes;
@@ -546,3 +552,7 @@ void model_heard(struct sim *sim, struct subscriber *subscriber, const void *bod
 void model_pictured(struct sim *sim, struct subscriber *subscriber, uint64_t last,
                     struct reader *snapshot);
 bool model_all_heard(const struct sim *sim);
+
+/* model_memory.c */
+void model_memory(struct sim *sim);    /* after a commit */
+void model_no_memory(struct sim *sim); /* when there is no core */

@@ -72,6 +72,7 @@ static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_DEAF_KEPT] = "deaf-node-kept",
     [MUTATION_TWIN_IGNORED] = "twin-not-awaited",
     [MUTATION_LEADERS_FORGOTTEN] = "leaders-forgotten-after-restart",
+    [MUTATION_RUN_NOT_FREED] = "ended-run-not-freed",
 };
 
 /* The seed that runs, for the handler of abort: an invariant of a core did not hold. */
