@@ -2,8 +2,7 @@
  * the real cursor decides; queue, questions and what is done with events are simulated.
  *
  * Each is fast or slow, with a short queue that skips what does not fit; goes away and
- * comes back; is restarted with the number, and the picture, that it kept. Some begin
- * with the present instead of with the first event. */
+ * comes back; is restarted with the number, and the picture, that it kept. */
 #include "tests/sim/sim.h"
 
 #include <string.h>
