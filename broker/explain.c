@@ -3,6 +3,7 @@
  * Puts together what the core says of waiting (core_why), the plan, the stored rows and
  * the results of attempts. The body is documented in docs/protocol.md ("explain"). */
 #include "broker/broker_state.h"
+#include "broker/explain_key.h"
 
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct answer {
     struct buf text, help;
     struct buf nodes, attempts; /* packed texts */
     size_t node_count, attempt_count;
+    struct key_story story;
 };
 
 static const char *name_of(const struct answer *answer, uint32_t stage)
@@ -343,6 +345,7 @@ static void say_stage(struct answer *answer);
 static void say_task(struct answer *answer)
 {
     struct stage_row stage = row_of(answer, answer->stage);
+    struct origin origin;
     const struct retry *retry = retry_of(&stage, answer->index);
     struct task_row row;
     struct err err;
@@ -350,6 +353,13 @@ static void say_task(struct answer *answer)
                               answer->index, &row, &err)
                    == RC_OK;
 
+    if (reuse_origin(answer->broker, answer->run, answer->stage, answer->index,
+                     &origin)) {
+        answer->why = task_state_name(TASK_COMPLETE);
+        buf_printf(&answer->text, "task %lu of stage %s is complete",
+                   (unsigned long)answer->index, name_of(answer, answer->stage));
+        return;
+    }
     if (has_row)
         list_attempts(answer, &row);
     if (has_row && (row.state == TASK_ASSIGNED || row.state == TASK_STARTED)) {
@@ -489,7 +499,7 @@ static enum rc say_run(struct answer *answer, struct err *err)
 
 static void write_answer(struct answer *answer, struct buf *body)
 {
-    pack_map(body, 5);
+    pack_map(body, 5 + KEY_STORY_FIELDS);
     pack_text(body, "why");
     pack_text(body, answer->why);
     pack_text(body, "text");
@@ -502,6 +512,42 @@ static void write_answer(struct answer *answer, struct buf *body)
     pack_text(body, "attempts");
     pack_list(body, answer->attempt_count);
     buf_add(body, answer->attempts.data, answer->attempts.size);
+    key_story_write(&answer->story, body);
+}
+
+/* Of a stage: its first task that was not satisfied by an earlier one; 0 if all were. */
+static uint64_t first_own(const struct answer *answer, const struct stage_row *row)
+{
+    struct reused_range *ranges;
+    size_t count;
+    uint64_t index = 0;
+    struct err err;
+
+    if (row->reused == 0 || row->reused == row->tasks
+        || store_reused(answer->broker->store, answer->run, answer->stage,
+                        answer->broker->scratch, &ranges, &count, &err)
+               != RC_OK)
+        return 0;
+    for (size_t i = 0; i < count && ranges[i].first == index; i++)
+        index += ranges[i].count;
+    return index;
+}
+
+/* What its execution key has to say, once the stage's values are settled. */
+static void say_key(struct answer *answer, bool is_task)
+{
+    struct stage_row row = row_of(answer, answer->stage);
+    uint64_t index = is_task ? answer->index : first_own(answer, &row);
+
+    if (!row.is_resolved || index >= row.tasks)
+        return;
+    key_story_tell(answer->broker, answer->run, answer->stage, index,
+                   answer->broker->scratch, &answer->story);
+    if (!is_task && row.reused > 0 && row.tasks > 1)
+        buf_printf(&answer->text, "; %lu of %lu tasks are reused",
+                   (unsigned long)row.reused, (unsigned long)row.tasks);
+    if (strcmp(answer->why, "complete") == 0 || strcmp(answer->why, "runs") == 0)
+        key_story_say(&answer->story, &answer->text);
 }
 
 static enum rc explain(struct answer *answer, const struct request *request,
@@ -541,6 +587,8 @@ enum rc query_explain(struct broker *broker, const struct request *request,
     };
     enum rc rc = explain(&answer, request, err);
 
+    if (rc == RC_OK && request->stage)
+        say_key(&answer, request->task);
     if (rc == RC_OK)
         write_answer(&answer, body);
     buf_fini(&answer.text);

@@ -42,9 +42,12 @@ static const struct help helps[] = {
       "  --tag TAG              only those that have the tag\n" },
     { "show", "sluice show RUN[/STAGE[/N]]", "show a run, a stage or a task",
       REFERENCE_TEXT },
-    { "explain", "sluice explain RUN[/STAGE[/N]]", "say why something waits or failed",
+    { "explain", "sluice explain RUN[/STAGE[/N]]",
+      "say why something waits, failed or was run",
       "Says in one sentence what a run, a stage or a task waits for, why it is tried\n"
-      "again, or why it failed, and what would help.\n"
+      "again, or why it failed, and what would help. Of what was run: the nearest\n"
+      "earlier success, and what differs from it; of what was not: whose result it "
+      "uses.\n"
       "\n" REFERENCE_TEXT },
     { "logs", "sluice logs [-f] [OPTION]... RUN/STAGE[/N]", "print what a task wrote",
       "  -f, --follow           go on until the task ends\n"

@@ -205,9 +205,8 @@ static int store_code(struct running *self)
     for (size_t i = 0; i < self->part_count; i++) {
         char own[DIGEST_TEXT_SIZE];
 
-        if (self->parts[i].scope
-            && sluice_put_bytes(self->cli->sluice, self->parts[i].bytes,
-                                self->parts[i].size, own, &self->cli->error))
+        if (sluice_put_bytes(self->cli->sluice, self->parts[i].bytes, self->parts[i].size,
+                             own, &self->cli->error))
             return cli_fail_last(self->cli);
     }
     snapshot->code.tree = digest;

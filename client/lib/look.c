@@ -234,6 +234,62 @@ struct explanation_box {
     struct arena *arena;
 };
 
+static void read_differences(struct reader *reader, struct arena *arena,
+                             struct sluice_explanation *explanation)
+{
+    size_t count = reader_list(reader);
+    struct sluice_difference *differences =
+        arena_array(arena, count, sizeof *differences);
+
+    if (!differences)
+        reader_fail(reader);
+    for (size_t i = 0; i < count && reader_ok(reader); i++) {
+        size_t extra = reader_list(reader);
+
+        if (extra < 3)
+            reader_fail(reader);
+        differences[i].name = reader_text(reader, arena, LOOK_TEXT_MAX);
+        differences[i].before = reader_text_or_null(reader, arena, LOOK_TEXT_MAX);
+        differences[i].after = reader_text_or_null(reader, arena, LOOK_TEXT_MAX);
+        for (; extra > 3 && reader_ok(reader); extra--)
+            reader_skip(reader);
+    }
+    explanation->differences = differences;
+    explanation->difference_count = count;
+}
+
+/* Brokers that reuse nothing tell none of it. */
+static bool read_key_story(const struct reply *reply, struct arena *arena,
+                           struct sluice_explanation *explanation)
+{
+    const struct field fields[] = {
+        { "origin", FIELD_TEXT, &explanation->origin },
+        { "nearest", FIELD_TEXT, &explanation->nearest },
+        { "differ", FIELD_UINT, &explanation->differ },
+        { "environment_differs", FIELD_BOOL, &explanation->environment_differs },
+        { "unsettled", FIELD_TEXT, &explanation->unsettled },
+    };
+    struct reader reader;
+
+    explanation->code_before = explanation->code_after = "";
+    reader_init(&reader, reply->body, reply->size);
+    fields_read(&reader, arena, fields, COUNT_OF(fields));
+    if (!reader_ok(&reader))
+        return false;
+    reader = reply_field(reply, "differences");
+    if (!reader_ok(&reader))
+        return true;
+    read_differences(&reader, arena, explanation);
+    if (!reader_ok(&reader))
+        return false;
+    reader = reply_field(reply, "code");
+    if (reader_list(&reader) >= 2) {
+        explanation->code_before = reader_text(&reader, arena, LOOK_TEXT_MAX);
+        explanation->code_after = reader_text(&reader, arena, LOOK_TEXT_MAX);
+    }
+    return reader_ok(&reader);
+}
+
 static bool read_explanation(const struct reply *reply, struct arena *arena,
                              struct sluice_explanation *explanation)
 {
@@ -252,7 +308,7 @@ static bool read_explanation(const struct reply *reply, struct arena *arena,
         return false;
     reader = reply_field(reply, "attempts");
     explanation->attempts = fields_texts(&reader, arena, &explanation->attempt_count);
-    return reader_ok(&reader);
+    return reader_ok(&reader) && read_key_story(reply, arena, explanation);
 }
 
 int sluice_explain(struct sluice *sluice, uint64_t run, const char *stage, int64_t index,

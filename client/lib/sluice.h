@@ -207,6 +207,10 @@ int sluice_result(struct sluice *sluice, uint64_t run, const char *stage, uint64
                   uint32_t attempt, void **result, size_t *size,
                   struct sluice_error *error);
 
+struct sluice_difference {      /* of two execution keys */
+    const char *name;           /* of the field: code, parameter:lr, ... */
+    const char *before, *after; /* NULL: it has no such field */
+};
 struct sluice_explanation {
     const char *why;          /* one word: docs/protocol.md, "explain" */
     const char *text;         /* one sentence */
@@ -215,6 +219,14 @@ struct sluice_explanation {
     size_t node_count;
     const char *const *attempts; /* the last ones that ended, a line each */
     size_t attempt_count;
+    const char *origin;  /* RUN/STAGE/N whose result the task uses, or "" */
+    const char *nearest; /* RUN/STAGE/N of the nearest earlier success, or "" */
+    struct sluice_difference *differences; /* from that one to this one */
+    size_t difference_count;
+    uint64_t differ; /* how many there are, also those that are not given */
+    const char *code_before, *code_after; /* digests of trees, when code differs; or "" */
+    bool environment_differs;             /* of the nodes; it does not count */
+    const char *unsettled; /* input that is known only when it was fetched, or "" */
 };
 /* Why a run, a stage (NULL: the run) or a task (index below 0: the stage) waits, goes on
  * or ended so. */

@@ -57,7 +57,7 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a run -d 'run a 
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a lint -d 'check files'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a ls -d 'list runs'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a show -d 'show a run, a stage or an execution'
-complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'say why something waits or failed'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'say why something waits, failed or was run'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a logs -d 'print what an execution wrote'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a outputs -d 'list or download output files'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a metadata -d 'print metadata'

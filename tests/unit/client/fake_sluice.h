@@ -110,13 +110,23 @@ int sluice_explain(struct sluice *sluice, uint64_t run, const char *stage, int64
 {
     static const char *const attempts[] = { "attempt 1: exit code 3" };
     static const char *const nodes[] = { "n1: 0 of 2 CPU free" };
+    static struct sluice_difference difference = { "parameter:lr", "0.1\n2\n", NULL };
     static struct sluice_explanation given = { .why = "busy",
                                                .text = "it waits",
                                                .help = "wait",
                                                .nodes = nodes,
                                                .node_count = 1,
                                                .attempts = attempts,
-                                               .attempt_count = 1 };
+                                               .attempt_count = 1,
+                                               .origin = "",
+                                               .nearest = "2/first/0",
+                                               .differences = &difference,
+                                               .difference_count = 1,
+                                               .differ = 3,
+                                               .code_before = "",
+                                               .code_after = "",
+                                               .environment_differs = true,
+                                               .unsettled = "" };
 
     (void)sluice;
     (void)run;

@@ -446,6 +446,11 @@ static void test_an_explanation_is_a_sentence_with_what_it_rests_on(void **state
     assert_string_equal(fixture->printed, "it waits\n"
                                           "  attempt 1: exit code 3\n"
                                           "  node n1: 0 of 2 CPU free\n"
+                                          "  parameter:lr             0.1 \u23ce 2 -> "
+                                          "(none)\n"
+                                          "  ... and 2 more fields\n"
+                                          "  (the nodes' environments differ, too; that "
+                                          "does not count)\n"
                                           "what would help: wait\n");
     RUN(fixture, verb_explain, "explain", "--json", "1");
     assert_string_equal(
@@ -453,7 +458,11 @@ static void test_an_explanation_is_a_sentence_with_what_it_rests_on(void **state
         "{\"run\": 1, \"stage\": null, \"task\": null, \"why\": \"busy\", "
         "\"text\": \"it waits\", \"help\": \"wait\", "
         "\"nodes\": [\"n1: 0 of 2 CPU free\"], "
-        "\"attempts\": [\"attempt 1: exit code 3\"]}\n");
+        "\"attempts\": [\"attempt 1: exit code 3\"], \"origin\": null, "
+        "\"nearest\": \"2/first/0\", \"differ\": 3, "
+        "\"differences\": [{\"field\": \"parameter:lr\", \"before\": \"0.1\\n2\\n\", "
+        "\"after\": null}], \"files\": null, \"environment_differs\": true, "
+        "\"unsettled\": null}\n");
 }
 
 static void test_completion_lists_names_and_never_complains(void **state)

@@ -1,0 +1,19 @@
+/* tree_changes.h - which files differ between two trees of the store. */
+#pragma once
+
+#include "client/cli/cli.h"
+#include "codecs/plan/tree.h"
+
+struct tree_change {
+    const char *path;
+    char how; /* '+' new, '-' gone, '~' other content, mode or target */
+};
+
+/* Of two trees whose entries are sorted; in arena. False: no memory. Pure. */
+NODISCARD bool tree_changes(const struct tree *before, const struct tree *after,
+                            struct arena *arena, struct tree_change **changes,
+                            size_t *count);
+/* Fetches the two by their digests. False when one is not in the store or no tree. */
+NODISCARD bool tree_changes_fetch(struct cli *cli, const char *before, const char *after,
+                                  struct arena *arena, struct tree_change **changes,
+                                  size_t *count);
