@@ -6,6 +6,7 @@
  * measures. */
 #include "bench/limits.h"
 #include "bench/measure.h"
+#include "bench/transfer.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -151,15 +152,24 @@ static void bench_process(const struct bench *bench)
                  bench->as_json);
 }
 
+static void run_transfer(const struct bench *bench)
+{
+    bench_transfer(bench->folder, bench->repeats, bench->as_json);
+}
+
+static void run_files(const struct bench *bench)
+{
+    bench_files(bench->folder, bench->repeats, bench->as_json);
+}
+
 struct workload {
     const char *name;
     void (*run)(const struct bench *bench);
 };
 
 static const struct workload workloads[] = {
-    { "start", bench_start },
-    { "cli", bench_cli },
-    { "process", bench_process },
+    { "start", bench_start },     { "cli", bench_cli },   { "process", bench_process },
+    { "transfer", run_transfer }, { "files", run_files },
 };
 
 static void run_workload(struct bench *bench, const struct workload *workload)
@@ -176,7 +186,8 @@ static void run_named(struct bench *bench, const char *name)
             run_workload(bench, &workloads[i]);
             return;
         }
-    fail("there is no workload \"%s\"; there are start, cli and process", name);
+    fail("there is no workload \"%s\"; there are start, cli, process, transfer and files",
+         name);
 }
 
 int main(int argc, char **argv)

@@ -9,5 +9,12 @@ double limit_spawn_ms(void); /* /bin/true: started and waited for */
 /* 4 KiB written to a new file of the folder and synced. */
 double limit_sync_ms(const char *folder);
 
+/* The file read and hashed with SHA-256 on one core. */
+double limit_sha_ms(const char *path);
+/* The file over TCP on loopback into a file of the folder, which is synced. */
+double limit_copy_ms(const char *path, const char *folder);
+/* What is in one folder into another, through two tars and a pipe. */
+double limit_tar_ms(const char *from, const char *to);
+
 /* count times /bin/true, slots at once. */
 double limit_spawn_loop_ms(size_t count, size_t slots);

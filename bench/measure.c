@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -56,6 +57,32 @@ double run_ms(const char *directory, const char *const arguments[])
         fail("%s %s failed (wait status %d)", arguments[0],
              arguments[1] ? arguments[1] : "", status);
     return now_ms() - start;
+}
+
+void run_text(const char *const arguments[], char *text, size_t size)
+{
+    posix_spawn_file_actions_t actions;
+    int ends[2], status, code;
+    size_t used = 0;
+    ssize_t got;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        fail("cannot make a pipe: %s", strerror(errno));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+    code = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *)arguments,
+                       environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (code != 0)
+        fail("cannot start %s: %s", arguments[0], strerror(code));
+    while (used < size - 1 && (got = read(ends[0], text + used, size - 1 - used)) > 0)
+        used += (size_t)got;
+    text[used] = '\0';
+    close(ends[0]);
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        fail("%s failed (wait status %d)", arguments[0], status);
 }
 
 static int by_size(const void *a, const void *b)

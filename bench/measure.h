@@ -12,10 +12,14 @@ double now_ms(void); /* monotonic */
  * benchmark when the program cannot be started or fails. directory NULL: this one. */
 double run_ms(const char *directory, const char *const arguments[]);
 
+/* Runs a program; what it prints goes into text, as far as there is room. Ends the
+ * benchmark when it fails. */
+void run_text(const char *const arguments[], char *text, size_t size);
+
 double median(double *values, size_t count); /* sorts them */
 
 struct metric {
-    const char *workload, *name, *unit; /* unit "ms" or "/s" */
+    const char *workload, *name, *unit; /* unit "ms", "/s" or "MB/s" */
     double ours, limit, target;         /* target 0: none; the limit is of this machine */
 };
 void metric_print(const struct metric *metric, bool as_json);
