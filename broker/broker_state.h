@@ -175,6 +175,13 @@ void batch_check(struct broker *broker, enum rc rc, const struct err *err);
 uint64_t version_add(struct broker *broker, const struct change *change,
                      const struct task_row *row, bool has_result);
 request_handler query_versions, query_origin;
+/* Links a version of another store, whose bytes there were record. Gives its number. */
+struct version;
+uint64_t version_import(struct broker *broker, uint64_t run,
+                        const struct version *version, struct bytes record);
+
+/* export.c, import.c */
+request_handler query_records, request_import;
 
 /* announce.c */
 void announce(struct broker *broker, const struct announcement *announcement);

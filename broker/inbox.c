@@ -16,6 +16,7 @@ static request_handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_NODES] = query_nodes,         [MESSAGE_EVENTS] = query_events,
     [MESSAGE_SHUTDOWN] = request_shutdown, [MESSAGE_EXPLAIN] = query_explain,
     [MESSAGE_VERSIONS] = query_versions,   [MESSAGE_ORIGIN] = query_origin,
+    [MESSAGE_RECORDS] = query_records,     [MESSAGE_IMPORT] = request_import,
     [MESSAGE_RESOLVE] = query_resolve,     [MESSAGE_DATUMS] = query_datums,
     [MESSAGE_DATUM] = request_datum,       [MESSAGE_ALIASES] = query_aliases,
     [MESSAGE_ALIAS] = request_alias,       [MESSAGE_TAG] = request_tag,

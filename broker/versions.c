@@ -123,6 +123,20 @@ uint64_t version_add(struct broker *broker, const struct change *change,
     return number;
 }
 
+uint64_t version_import(struct broker *broker, uint64_t run,
+                        const struct version *version, struct bytes record)
+{
+    struct version linked = *version;
+    uint64_t number = 0;
+    struct err err;
+
+    linked.run = run;
+    if (linked.origin.size == 0) /* else it came from further away, and keeps that */
+        linked.origin = record;
+    batch_check(broker, append(broker, &linked, &number, &err), &err);
+    return number;
+}
+
 static void bytes_field(struct buf *body, const char *key, const struct buf *bytes)
 {
     pack_text(body, key);

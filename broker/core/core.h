@@ -301,6 +301,8 @@ void core_why(const struct core *core, uint64_t run, uint32_t stage,
  * core is only good for core_destroy then. Which attempts are being stopped follows from
  * their stages, so an attempt's row is stored when it is assigned and when it begins. */
 void core_restore_counters(struct core *core, uint64_t run_next, uint64_t token_next);
+/* At any time: the next run's number goes to one that never enters the core. */
+uint64_t core_run_take(struct core *core);
 NODISCARD enum rc core_restore_run(struct core *core, const struct run_row *row,
                                    const struct stage_shape *shapes,
                                    const struct stage_row *stages,

@@ -8,6 +8,12 @@ void core_restore_counters(struct core *core, uint64_t run_next, uint64_t token_
     core->token_next = token_next;
 }
 
+uint64_t core_run_take(struct core *core)
+{
+    must(core->run_next > 0 && core->run_next < UINT64_MAX);
+    return core->run_next++;
+}
+
 /* The moments between two commits leave nothing behind: no stage is being resolved, and a
  * verdict is open only while a person is asked. */
 static bool row_is_sane(const struct stage_row *row, const struct run_row *run)

@@ -1,4 +1,5 @@
 /* runs.c - runs, their indexes, and the counters. */
+#include "broker/store/bundle.h"
 #include "broker/store/tables.h"
 
 #include <string.h>
@@ -331,5 +332,39 @@ enum rc store_active_runs(struct store *store,
         if (rc != RC_OK)
             return rc;
     }
+    return rc;
+}
+
+enum rc store_head_decode(struct bytes value, struct arena *arena, struct run_head *head,
+                          struct err *err)
+{
+    MDB_val data = { value.size, (void *)(uintptr_t)value.data };
+    struct run_head read;
+    struct reader reader;
+    enum rc rc = record_open(&reader, TABLE_RUNS, &data, err);
+
+    if (rc != RC_OK)
+        return rc;
+    read_head(&reader, arena, &read);
+    rc = record_close(&reader, TABLE_RUNS, err);
+    if (rc == RC_OK)
+        *head = read;
+    return rc;
+}
+
+enum rc store_run_row_decode(struct bytes value, struct run_row *row,
+                             struct run_totals *totals, struct err *err)
+{
+    MDB_val data = { value.size, (void *)(uintptr_t)value.data };
+    struct run_row read = { 0 };
+    struct reader reader;
+    enum rc rc = record_open(&reader, TABLE_RUN_ROWS, &data, err);
+
+    if (rc != RC_OK)
+        return rc;
+    read_row(&reader, &read, totals);
+    rc = record_close(&reader, TABLE_RUN_ROWS, err);
+    if (rc == RC_OK)
+        *row = read;
     return rc;
 }

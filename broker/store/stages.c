@@ -1,4 +1,5 @@
 /* stages.c - rows, resolved forms and notes of stages. */
+#include "broker/store/bundle.h"
 #include "broker/store/tables.h"
 
 #include <string.h>
@@ -149,4 +150,21 @@ enum rc store_note(struct store *store, uint64_t run, uint32_t stage, struct buf
     enum rc rc = db_get(store, TABLE_NOTES, &key, out, err);
 
     return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc store_stage_decode(struct bytes value, struct arena *arena, struct stage_row *row,
+                           struct err *err)
+{
+    MDB_val data = { value.size, (void *)(uintptr_t)value.data };
+    struct stage_row read = { 0 };
+    struct reader reader;
+    enum rc rc = record_open(&reader, TABLE_STAGES, &data, err);
+
+    if (rc != RC_OK)
+        return rc;
+    read_row(&reader, arena, &read);
+    rc = record_close(&reader, TABLE_STAGES, err);
+    if (rc == RC_OK)
+        *row = read;
+    return rc;
 }

@@ -1,4 +1,5 @@
 /* tasks.c - rows and results of tasks, and live attempts. */
+#include "broker/store/bundle.h"
 #include "broker/store/tables.h"
 
 #include <string.h>
@@ -216,4 +217,11 @@ enum rc store_attempts(struct store *store,
     }
     view_end(&view);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc store_task_decode(struct bytes value, struct task_row *row, struct err *err)
+{
+    MDB_val data = { value.size, (void *)(uintptr_t)value.data };
+
+    return read_task(&data, row, err);
 }

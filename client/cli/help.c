@@ -117,6 +117,16 @@ static const struct help helps[] = {
       "  --allow-missing        files that are not in the store are only counted\n"
       "\n"
       "Exit status: 0 nothing was changed, 1 something was.\n" },
+    { "export", "sluice export [-o FILE] RUN", "write a run with all its files into one",
+      "The run has to have ended. The file is a tar that `sluice import` reads on "
+      "another\n"
+      "machine; FILE is run-<id>.sluice if not given.\n"
+      "\n"
+      "  -o, --output FILE      write to FILE\n" },
+    { "import", "sluice import FILE", "take in a run that was exported elsewhere",
+      "The whole file is checked before anything is stored; a run that is here already "
+      "is\n"
+      "refused.\n" },
     { "cancel", "sluice cancel RUN", "end a run", "" },
     { "approve", "sluice approve RUN STAGE", "let a waiting stage go on", "" },
     { "reject", "sluice reject RUN STAGE", "refuse a waiting stage, which ends the run",

@@ -71,6 +71,7 @@ static void write_version(struct json *json, const struct sluice_version *stored
     version_hash(digester, stored->record, stored->record_size, hash);
     json_open(json, "version", '{');
     json_uint(json, "number", stored->number);
+    json_text(json, "node", version->node);
     write_hash(json, "hash", hash);
     write_hash(json, "previous", version->previous);
     write_hash(json, "class", version->class_hash);

@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
     { "explain", verb_explain }, { "logs", verb_logs },
     { "outputs", verb_outputs }, { "metadata", verb_metadata },
     { "record", verb_record },   { "verify", verb_verify },
+    { "export", verb_export },   { "import", verb_import },
     { "cancel", verb_cancel },   { "approve", verb_approve },
     { "reject", verb_approve },  { "watch", verb_watch },
     { "nodes", verb_nodes },     { "status", verb_status },

@@ -13,6 +13,8 @@ int verb_metadata(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_record(int argc, char **argv);
 int verb_verify(int argc, char **argv);
+int verb_export(int argc, char **argv);
+int verb_import(int argc, char **argv);
 int verb_cancel(int argc, char **argv);
 int verb_approve(int argc, char **argv); /* also reject: argv[0] tells */
 int verb_watch(int argc, char **argv);

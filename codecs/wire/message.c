@@ -24,6 +24,8 @@ static const char *const names[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_EXPLAIN] = "explain",
     [MESSAGE_VERSIONS] = "versions",
     [MESSAGE_ORIGIN] = "origin",
+    [MESSAGE_RECORDS] = "records",
+    [MESSAGE_IMPORT] = "import",
     [MESSAGE_RESOLVE] = "resolve",
     [MESSAGE_DATUMS] = "datums",
     [MESSAGE_DATUM] = "datum",
@@ -153,6 +155,14 @@ enum rc message_error_decode(const void *bytes, size_t size, struct err *err)
     return err_set(err, rc == RC_OK ? RC_IO : rc, "%.*s", shown, text.data);
 }
 
+static void encode_bytes(struct buf *buf, const char *key, const struct bytes *bytes)
+{
+    if (bytes->size == 0)
+        return;
+    pack_text(buf, key);
+    pack_bytes(buf, bytes->data, bytes->size);
+}
+
 void request_encode(struct buf *buf, const struct request *request)
 {
     const struct {
@@ -169,7 +179,8 @@ void request_encode(struct buf *buf, const struct request *request)
     count += (size_t)request->yes + request->force + request->task
              + (request->stage != NULL) + (request->text != NULL)
              + (request->submission != NULL) + (request->plan.size > 0)
-             + (request->speaks.highest > 0) + request_names_count(request);
+             + (request->records.size > 0) + (request->speaks.highest > 0)
+             + request_names_count(request);
     pack_map(buf, count);
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         if (numbers[i].number != 0) {
@@ -200,10 +211,8 @@ void request_encode(struct buf *buf, const struct request *request)
         pack_text(buf, "submission");
         pack_bytes(buf, request->submission, 16);
     }
-    if (request->plan.size > 0) {
-        pack_text(buf, "plan");
-        pack_bytes(buf, request->plan.data, request->plan.size);
-    }
+    encode_bytes(buf, "plan", &request->plan);
+    encode_bytes(buf, "records", &request->records);
     if (request->speaks.highest > 0) {
         pack_text(buf, "speaks");
         protocol_range_pack(buf, request->speaks);
@@ -240,6 +249,8 @@ static void request_field(struct reader *reader, struct arena *arena, struct byt
         request->text = reader_text(reader, arena, PLAN_NAME_MAX);
     else if (bytes_are(key, "plan"))
         request->plan = reader_bytes(reader);
+    else if (bytes_are(key, "records"))
+        request->records = reader_bytes(reader);
     else if (bytes_are(key, "speaks"))
         request->speaks = protocol_range_read(reader);
     else if (bytes_are(key, "submission")) {

@@ -34,6 +34,8 @@ enum message_type {
     MESSAGE_EXPLAIN,
     MESSAGE_VERSIONS,
     MESSAGE_ORIGIN,
+    MESSAGE_RECORDS,
+    MESSAGE_IMPORT,
     MESSAGE_RESOLVE,
     MESSAGE_DATUMS,
     MESSAGE_DATUM,
@@ -97,7 +99,7 @@ struct request {
     bool yes, force, task;        /* task: index is meant */
     const char *stage, *text;     /* in the arena; NULL if absent */
     const uint8_t *submission;    /* 16 bytes, borrowed; NULL if absent */
-    struct bytes plan;            /* borrowed; size 0 if absent */
+    struct bytes plan, records;   /* borrowed; size 0 if absent */
     struct protocol_range speaks; /* 0 if absent */
     /* What the requests about names need; texts are NULL if absent. */
     const char *project, *user, *name, *target, *tag, *after;

@@ -43,7 +43,7 @@ _sluice_run() {
 _sluice() {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[1]-} before=
-    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\nverify\ncancel\napprove\nreject
+    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\nverify\nexport\nimport\ncancel\napprove\nreject
 watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
     COMPREPLY=()
     ((COMP_CWORD < 3)) || before=${COMP_WORDS[COMP_CWORD - 2]}
@@ -87,6 +87,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         watch) _sluice_words '--since' ;;
         stop) _sluice_words '--force' ;;
         verify) _sluice_words '--allow-missing' ;;
+        export) _sluice_words $'--output\n-o' ;;
         esac
         _sluice_words $'--json\n--help\n--project\n-C\n--broker'
         return
@@ -106,7 +107,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
     esac
     case $verb in
     run) _sluice_names pipelines ;;
-    lint)
+    lint | import)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         compopt -o filenames
         ;;
@@ -114,7 +115,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         _sluice_run
         [[ $cur == */* ]] || compopt -o nospace
         ;;
-    cancel | watch | verify) _sluice_names runs ;;
+    cancel | watch | verify | export) _sluice_names runs ;;
     approve | reject)
         if [[ $previous == "$verb" ]]; then
             _sluice_names runs

@@ -49,7 +49,7 @@ function __sluice_runs_or_stages
     end
 end
 
-set -l verbs run lint ls show explain logs outputs metadata record verify cancel approve reject watch datum alias tag \
+set -l verbs run lint ls show explain logs outputs metadata record verify export import cancel approve reject watch datum alias tag \
     dataset nodes status stop help version
 
 complete -c sluice -f
@@ -63,6 +63,8 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a outputs -d 'li
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a metadata -d 'print metadata'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a record -d 'show what results were made of'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a verify -d 'check that no record and no file was changed'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a export -d 'write a run with all its files into one'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a import -d 'take in a run that was exported elsewhere'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a cancel -d 'end a run'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a approve -d 'let a waiting stage go on'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a reject -d 'end a waiting stage'
@@ -120,6 +122,8 @@ complete -c sluice -n '__fish_seen_subcommand_from show explain logs outputs met
 complete -c sluice -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on until the task ends'
 complete -c sluice -n '__fish_seen_subcommand_from outputs' -s d -l directory -x -a '(__fish_complete_directories)' -d 'download into'
 complete -c sluice -n '__fish_seen_subcommand_from verify' -l allow-missing -d 'files that are gone are only counted'
-complete -c sluice -n '__fish_seen_subcommand_from cancel verify' -a '(__sluice_names runs)'
+complete -c sluice -n '__fish_seen_subcommand_from export' -s o -l output -r -F -d 'write to this file'
+complete -c sluice -n '__fish_seen_subcommand_from import' -F
+complete -c sluice -n '__fish_seen_subcommand_from cancel verify export' -a '(__sluice_names runs)'
 complete -c sluice -n '__fish_seen_subcommand_from approve reject' -a '(__sluice_runs_or_stages)'
 complete -c sluice -n '__fish_seen_subcommand_from help' -a "$verbs"

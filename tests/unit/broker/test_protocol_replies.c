@@ -292,6 +292,11 @@ static void test_answers_have_the_fields_of_the_document(void **state)
     assert_answer(self, MESSAGE_EXPLAIN, query_explain);
     assert_answer(self, MESSAGE_VERSIONS, query_versions);
     assert_answer(self, MESSAGE_ORIGIN, query_origin);
+    core_flush(self->broker->core, &self->broker->changes);
+    apply_changes(self->broker);
+    core_forget(self->broker->core, &self->broker->changes);
+    apply_changes(self->broker);
+    assert_answer(self, MESSAGE_RECORDS, query_records);
 }
 
 static void test_answers_to_commands_have_the_fields_of_the_document(void **state)

@@ -302,6 +302,7 @@ static void test_requests_have_the_fields_of_the_document(void **state)
         .text = "t",
         .submission = submission,
         .plan = { "p", 1 },
+        .records = { "r", 1 },
         .speaks = { 1, 2 },
         .project = "p",
         .user = "u",

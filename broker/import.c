@@ -1,0 +1,353 @@
+/* import.c - a run of another store becomes one of this one, in one commit.
+ *
+ * Everything is decoded and checked, and every hash given anew, before the first row is
+ * written: what is refused has changed nothing. The run never enters the core; it has
+ * ended. Nothing here may trust a row: later readers do. */
+#include "broker/broker_state.h"
+#include "broker/store/bundle.h"
+#include "broker/store/versions.h"
+#include "codecs/plan/tree.h"
+#include "codecs/version/version.h"
+
+#include <string.h>
+
+enum { IMPORT_ARENA_MAX = 1 << 30 };
+
+struct import {
+    struct broker *broker;
+    struct arena *arena;
+    struct bundle bundle;
+    struct run_head head;
+    struct run_row row;
+    struct plan *plan;
+    struct stage_row *stages;
+    struct plan_stage **resolved; /* NULL: not resolved */
+    struct version *versions;     /* of BUNDLE_VERSIONS, in its order */
+    uint8_t head_hash[DIGEST_SIZE], plan_hash[DIGEST_SIZE];
+};
+
+static enum rc wrong(struct err *err, const char *what)
+{
+    return err_set(err, RC_INVALID, "import: %s; nothing was changed", what);
+}
+
+static uint64_t number_at(struct bytes key, size_t at, size_t size)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < size; i++)
+        number = number << 8 | (unsigned char)key.data[at + i];
+    return number;
+}
+
+static const struct bundle_row *only(const struct import *import, enum bundle_table table)
+{
+    return &import->bundle.rows[import->bundle.first[table]];
+}
+
+static enum rc open_run(struct import *import, struct err *err)
+{
+    struct run_totals totals;
+    struct bytes plan = only(import, BUNDLE_PLAN)->value;
+    struct bytes head = only(import, BUNDLE_HEAD)->value;
+
+    if (store_head_decode(head, import->arena, &import->head, err) != RC_OK
+        || strlen(import->head.id) != 36)
+        return wrong(err, "the run's record does not decode");
+    if (store_run_row_decode(only(import, BUNDLE_ROW)->value, &import->row, &totals, err)
+            != RC_OK
+        || !run_state_is_final(import->row.state))
+        return wrong(err, "the run's row does not decode, or the run has not ended");
+    if (plan_decode(import->arena, plan.data, plan.size, &import->plan, err) != RC_OK
+        || import->plan->stage_count != import->row.stages)
+        return wrong(err, "the plan does not decode");
+    version_hash(import->broker->digester, head.data, head.size, import->head_hash);
+    version_hash(import->broker->digester, plan.data, plan.size, import->plan_hash);
+    return RC_OK;
+}
+
+static enum rc is_new(struct import *import, struct err *err)
+{
+    uint64_t run;
+    enum rc rc = store_run_by_id(import->broker->store, import->head.id, &run, err);
+
+    if (rc == RC_NOT_FOUND)
+        rc = store_run_by_submission(import->broker->store, import->head.submission, &run,
+                                     err);
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    return rc == RC_OK
+               ? err_set(err, RC_CONFLICT, "run %s is here already: it is run %lu",
+                         import->head.id, (unsigned long)run)
+               : rc;
+}
+
+/* What other parts of the broker hold true of the row of a stage that has ended. */
+static bool stage_holds(const struct stage_row *row)
+{
+    return stage_state_is_final(row->state) && row->running == 0
+           && row->tasks <= PLAN_TASKS_MAX && row->complete <= row->tasks
+           && row->failed <= row->tasks && row->stopped <= row->tasks
+           && row->complete + row->failed + row->stopped <= row->tasks;
+}
+
+static enum rc open_stage(struct import *import, uint32_t stage, struct err *err)
+{
+    const unsigned char key[4] = { (unsigned char)(stage >> 24),
+                                   (unsigned char)(stage >> 16),
+                                   (unsigned char)(stage >> 8), (unsigned char)stage };
+    struct stage_row *row = &import->stages[stage];
+    const struct bundle_row *found =
+        bundle_find(&import->bundle, BUNDLE_STAGES, key, sizeof key);
+    const struct bundle_row *resolved =
+        bundle_find(&import->bundle, BUNDLE_RESOLVED, key, sizeof key);
+
+    if (!found || store_stage_decode(found->value, import->arena, row, err) != RC_OK
+        || !stage_holds(row))
+        return wrong(err, "a stage's row is missing, or holds what cannot be");
+    if (resolved
+        && plan_stage_decode(import->arena, resolved->value.data, resolved->value.size,
+                             &import->resolved[stage], err)
+               != RC_OK)
+        return wrong(err, "a resolved stage does not decode");
+    if (row->is_resolved != (resolved != NULL)
+        || (resolved && plan_stage_task_count(import->resolved[stage]) != row->tasks))
+        return wrong(err, "a stage and its number of tasks contradict each other");
+    return RC_OK;
+}
+
+static size_t count_of(const struct import *import, enum bundle_table table)
+{
+    return import->bundle.first[table + 1] - import->bundle.first[table];
+}
+
+static enum rc open_stages(struct import *import, struct err *err)
+{
+    size_t count = import->plan->stage_count;
+    enum rc rc = RC_OK;
+
+    import->stages = arena_array(import->arena, count, sizeof *import->stages);
+    import->resolved = arena_array(import->arena, count, sizeof(struct plan_stage *));
+    if (!import->stages || !import->resolved)
+        return err_set(err, RC_NO_MEMORY, "no memory for the stages of a run");
+    for (size_t i = 0; rc == RC_OK && i < count; i++)
+        rc = open_stage(import, (uint32_t)i, err);
+    if (rc == RC_OK && count_of(import, BUNDLE_STAGES) != count)
+        rc = wrong(err, "there are more stages than the plan has");
+    return rc;
+}
+
+/* Whether the key begins with the stage and number of a task that there is. */
+static bool is_task(const struct import *import, struct bytes key)
+{
+    uint64_t stage = number_at(key, 0, 4);
+
+    return stage < import->plan->stage_count
+           && number_at(key, 4, 8) < import->stages[stage].tasks;
+}
+
+static enum rc check_rows(struct import *import, struct err *err)
+{
+    const struct bundle *bundle = &import->bundle;
+    struct task_result *result;
+    struct task_row task;
+
+    for (size_t i = bundle->first[BUNDLE_RESOLVED]; i < bundle->first[BUNDLE_TASKS]; i++)
+        if (number_at(bundle->rows[i].key, 0, 4) >= import->plan->stage_count)
+            return wrong(err, "a record is of a stage that the plan lacks");
+    for (size_t i = bundle->first[BUNDLE_TASKS]; i < bundle->first[BUNDLE_RESULTS]; i++)
+        if (!is_task(import, bundle->rows[i].key)
+            || store_task_decode(bundle->rows[i].value, &task, err) != RC_OK)
+            return wrong(err, "the row of a task does not decode");
+    for (size_t i = bundle->first[BUNDLE_RESULTS]; i < bundle->first[BUNDLE_VERSIONS];
+         i++) {
+        scoped(arena) arena = arena_create(IMPORT_ARENA_MAX);
+        struct bytes bytes = bundle->rows[i].value;
+
+        if (!arena)
+            return err_set(err, RC_NO_MEMORY, "no memory for a result");
+        if (!is_task(import, bundle->rows[i].key)
+            || result_decode(arena, bytes.data, bytes.size, &result, err) != RC_OK)
+            return wrong(err, "a result does not decode");
+    }
+    return RC_OK;
+}
+
+static void task_key(unsigned char key[16], const struct version *version)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        key[i] = (unsigned char)(version->stage >> (24 - 8 * i));
+        key[12 + i] = (unsigned char)(version->attempt >> (24 - 8 * i));
+    }
+    for (unsigned i = 0; i < 8; i++)
+        key[4 + i] = (unsigned char)(version->index >> (56 - 8 * i));
+}
+
+/* The hashes that the record has are those of what came with it. */
+static bool hashes_hold(struct import *import, const struct version *version)
+{
+    struct digester *digester = import->broker->digester;
+    uint8_t resolved[DIGEST_SIZE], hash[DIGEST_SIZE] = { 0 };
+    unsigned char key[16];
+
+    task_key(key, version);
+
+    const struct bundle_row *stage =
+        bundle_find(&import->bundle, BUNDLE_RESOLVED, key, 4);
+    const struct bundle_row *result =
+        bundle_find(&import->bundle, BUNDLE_RESULTS, key, sizeof key);
+
+    if (!stage || !bundle_find(&import->bundle, BUNDLE_TASKS, key, 12))
+        return false;
+    if (!hash_is_zero(version->result_hash) && result)
+        version_hash(digester, result->value.data, result->value.size, hash);
+    if (memcmp(hash, version->result_hash, DIGEST_SIZE) != 0)
+        return false;
+    version_hash(digester, stage->value.data, stage->value.size, resolved);
+    version_class_hash(digester, import->head_hash, import->plan_hash, resolved, hash);
+    return memcmp(hash, version->class_hash, DIGEST_SIZE) == 0;
+}
+
+/* Each is of the task whose row names its number; rows come in the same order. */
+static enum rc check_versions(struct import *import, struct err *err)
+{
+    const struct bundle *bundle = &import->bundle;
+    size_t count = count_of(import, BUNDLE_VERSIONS), next = 0;
+
+    import->versions = arena_array(import->arena, count, sizeof *import->versions);
+    if (!import->versions)
+        return err_set(err, RC_NO_MEMORY, "no memory for versions");
+    for (size_t i = bundle->first[BUNDLE_TASKS]; i < bundle->first[BUNDLE_RESULTS]; i++) {
+        struct version *version = &import->versions[next];
+        struct bytes key = bundle->rows[i].key;
+        struct task_row task;
+
+        if (store_task_decode(bundle->rows[i].value, &task, err) != RC_OK)
+            return wrong(err, "the row of a task does not decode");
+        if (task.version == 0)
+            continue;
+        if (next == count)
+            return wrong(err, "a version is missing");
+
+        const struct bundle_row *row =
+            &bundle->rows[bundle->first[BUNDLE_VERSIONS] + next];
+
+        if (version_decode(import->arena, row->value.data, row->value.size, version, err)
+                != RC_OK
+            || row->value.size > VERSION_BYTES_MAX
+            || number_at(row->key, 0, 8) != task.version
+            || version->stage != number_at(key, 0, 4)
+            || version->index != number_at(key, 4, 8) || !hashes_hold(import, version))
+            return wrong(err, "a version and what it has the hashes of differ");
+        next++;
+    }
+    return next == count ? RC_OK : wrong(err, "there are versions of no task");
+}
+
+static void add_artifacts(struct import *import, uint64_t run)
+{
+    const struct bundle *bundle = &import->bundle;
+
+    for (size_t i = bundle->first[BUNDLE_RESULTS]; i < bundle->first[BUNDLE_VERSIONS];
+         i++) {
+        scoped(arena) arena = arena_create(IMPORT_ARENA_MAX);
+        const struct bundle_row *row = &bundle->rows[i];
+        struct task_result *result;
+        struct err err;
+
+        if (!arena
+            || result_decode(arena, row->value.data, row->value.size, &result, &err)
+                   != RC_OK)
+            continue;
+        for (size_t k = 0; k < result->output_count; k++) {
+            const struct plan_source *output = &result->outputs[k];
+            struct artifact_record record = { .digest = output->digest,
+                                              .name = output->name,
+                                              .size = output->size,
+                                              .run = run,
+                                              .stage =
+                                                  (uint32_t)number_at(row->key, 0, 4),
+                                              .index = number_at(row->key, 4, 8),
+                                              .created_us = import->broker->now_us };
+
+            batch_check(import->broker,
+                        store_artifact_put(import->broker->store, &record, &err), &err);
+        }
+    }
+}
+
+/* Tasks with their versions, which end this store's chain; a node of elsewhere has no
+ * number here. */
+static void add_tasks(struct import *import, uint64_t run)
+{
+    const struct bundle *bundle = &import->bundle;
+    struct broker *broker = import->broker;
+    size_t next = 0;
+
+    for (size_t i = bundle->first[BUNDLE_TASKS]; i < bundle->first[BUNDLE_RESULTS]; i++) {
+        struct bytes key = bundle->rows[i].key;
+        struct task_row task;
+        struct err err;
+
+        must(store_task_decode(bundle->rows[i].value, &task, &err) == RC_OK);
+        if (task.version > 0) {
+            const struct bundle_row *row =
+                &bundle->rows[bundle->first[BUNDLE_VERSIONS] + next];
+
+            task.version =
+                version_import(broker, run, &import->versions[next++], row->value);
+        }
+        task.node = UINT32_MAX;
+        task.token = 0;
+        batch_check(broker,
+                    store_task_put(broker->store, run, (uint32_t)number_at(key, 0, 4),
+                                   number_at(key, 4, 8), &task, &err),
+                    &err);
+    }
+}
+
+static uint64_t write_all(struct import *import)
+{
+    struct broker *broker = import->broker;
+    uint64_t run = core_run_take(broker->core);
+    struct err err;
+
+    broker->counters.run_next = run + 1;
+    broker->counters_changed = true;
+    batch_check(
+        broker,
+        store_bundle_write(broker->store, run, &import->bundle, &import->head, &err),
+        &err);
+    add_tasks(import, run);
+    add_artifacts(import, run);
+    announce(broker,
+             &(struct announcement){ .kind = "run", .run = run, .state = "imported" });
+    return run;
+}
+
+enum rc request_import(struct broker *broker, const struct request *request,
+                       struct buf *body, struct err *err)
+{
+    scoped(arena) arena = arena_create(IMPORT_ARENA_MAX);
+    struct import import = { .broker = broker, .arena = arena };
+    enum rc rc = arena ? bundle_decode(arena, request->records.data,
+                                       request->records.size, &import.bundle, err)
+                       : err_set(err, RC_NO_MEMORY, "no memory for an import");
+
+    if (rc == RC_OK)
+        rc = open_run(&import, err);
+    if (rc == RC_OK)
+        rc = is_new(&import, err);
+    if (rc == RC_OK)
+        rc = open_stages(&import, err);
+    if (rc == RC_OK)
+        rc = check_rows(&import, err);
+    if (rc == RC_OK)
+        rc = check_versions(&import, err);
+    if (rc != RC_OK)
+        return rc;
+    pack_map(body, 1);
+    pack_text(body, "run");
+    pack_uint(body, write_all(&import));
+    return RC_OK;
+}
