@@ -183,6 +183,9 @@ uint64_t version_import(struct broker *broker, uint64_t run,
 /* export.c, import.c */
 request_handler query_records, request_import;
 
+/* outcomes.c */
+request_handler query_outcomes;
+
 /* announce.c */
 void announce(struct broker *broker, const struct announcement *announcement);
 

@@ -21,6 +21,7 @@ static request_handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_DATUM] = request_datum,       [MESSAGE_ALIASES] = query_aliases,
     [MESSAGE_ALIAS] = request_alias,       [MESSAGE_TAG] = request_tag,
     [MESSAGE_DATASETS] = query_datasets,   [MESSAGE_DATASET] = request_dataset,
+    [MESSAGE_OUTCOMES] = query_outcomes,
 };
 
 /* Answers stand under the protocol of what they answer, so that it is one of the

@@ -46,6 +46,46 @@ int load_result(struct cli *cli, uint64_t run, const char *stage, uint64_t task,
     return rc == RC_OK ? EXIT_GO_ON : cli_fail_err(cli, EXIT_FAILED, &err);
 }
 
+/* Decodes one of them, into an arena of its own if there is no common one. */
+static int visit_outcome(struct cli *cli, const struct sluice_outcome *outcome,
+                         struct arena *common, result_visit *visit, void *context)
+{
+    scoped(arena) own = common ? NULL : arena_create(LOAD_ARENA_MAX);
+    struct task_result *result;
+    struct err err = { .text = "out of memory" };
+
+    if ((!common && !own)
+        || result_decode(common ? common : own, outcome->result, outcome->size, &result,
+                         &err)
+               != RC_OK)
+        return cli_fail_err(cli, EXIT_FAILED, &err);
+    return visit(context, outcome->index, result);
+}
+
+int load_results(struct cli *cli, uint64_t run, const char *stage, uint64_t first,
+                 uint64_t last, struct arena *arena, result_visit *visit, void *context)
+{
+    int end = EXIT_GO_ON;
+
+    while (first < last && end == EXIT_GO_ON) {
+        uint32_t limit = last - first < UINT32_MAX ? (uint32_t)(last - first) : 0;
+        struct sluice_outcomes *page;
+        uint64_t next;
+        size_t at = 0;
+
+        if (sluice_outcomes(cli->sluice, run, stage, first, limit, &page, &cli->error))
+            return cli_fail_last(cli);
+        next = page->next > first ? page->next : last; /* a broker that gives nothing */
+        for (; first < next && first < last && end == EXIT_GO_ON; first++)
+            if (at < page->count && page->outcomes[at].index == first)
+                end = visit_outcome(cli, &page->outcomes[at++], arena, visit, context);
+            else
+                end = visit(context, first, NULL);
+        sluice_outcomes_free(page);
+    }
+    return end;
+}
+
 void load_reason(struct buf *buf, const struct sluice_task *task,
                  const struct task_result *result)
 {

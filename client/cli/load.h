@@ -13,6 +13,14 @@ int load_stage(struct cli *cli, uint64_t run, const char *name, struct arena *ar
 int load_result(struct cli *cli, uint64_t run, const char *stage, uint64_t task,
                 uint32_t attempt, struct arena *arena, struct task_result **result);
 
+/* Calls visit for each task from first up to (not with) last, in order, with its last
+ * result, or NULL while there is none. What a result refers to lives in the arena, or,
+ * where that is NULL, until visit returns. Ends at the first visit that does not return
+ * EXIT_GO_ON, with what it returned. */
+typedef int result_visit(void *context, uint64_t task, const struct task_result *result);
+int load_results(struct cli *cli, uint64_t run, const char *stage, uint64_t first,
+                 uint64_t last, struct arena *arena, result_visit *visit, void *context);
+
 /* Appends why an attempt ended otherwise than well, in one line: "exit code 3", "killed
  * by signal 9 (Killed)", "time-limit: ...". result may be NULL. */
 void load_reason(struct buf *buf, const struct sluice_task *task,

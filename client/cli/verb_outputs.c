@@ -43,27 +43,32 @@ static bool add_output(struct outputs *outputs, uint64_t task, size_t order,
     return true;
 }
 
+struct collecting {
+    struct cli *cli;
+    struct outputs *outputs;
+};
+
+static int add_outputs(void *context, uint64_t task, const struct task_result *result)
+{
+    struct collecting *self = context;
+
+    for (size_t i = 0; result && i < result->output_count; i++)
+        if (self->outputs->count >= OUTPUTS_MAX
+            || !add_output(self->outputs, task, i, &result->outputs[i]))
+            return cli_fail(self->cli, EXIT_FAILED,
+                            "more outputs than fit in memory; name one task");
+    return EXIT_GO_ON;
+}
+
 static int collect(struct cli *cli, const struct target *target, struct arena *arena,
                    struct outputs *outputs)
 {
+    struct collecting self = { cli, outputs };
     uint64_t first = target->has_task ? target->task : 0;
     uint64_t last = target->has_task ? target->task + 1 : target->stage->tasks;
 
-    for (uint64_t task = first; task < last; task++) {
-        struct task_result *result;
-        int end =
-            load_result(cli, target->run, target->stage->name, task, 0, arena, &result);
-
-        if (end != EXIT_GO_ON)
-            return end;
-        for (size_t i = 0; result && i < result->output_count; i++)
-            if (outputs->count >= OUTPUTS_MAX
-                || !add_output(outputs, task, i, &result->outputs[i]))
-                return cli_fail(cli, EXIT_FAILED,
-                                "more outputs than fit in memory; name "
-                                "one task");
-    }
-    return EXIT_GO_ON;
+    return load_results(cli, target->run, target->stage->name, first, last, arena,
+                        add_outputs, &self);
 }
 
 static int by_path(const void *a, const void *b)

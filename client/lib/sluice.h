@@ -207,10 +207,28 @@ int sluice_result(struct sluice *sluice, uint64_t run, const char *stage, uint64
                   uint32_t attempt, void **result, size_t *size,
                   struct sluice_error *error);
 
+struct sluice_outcome {
+    uint64_t index;     /* of the task */
+    const void *result; /* as of sluice_result */
+    size_t size;
+};
+struct sluice_outcomes {
+    struct sluice_outcome *outcomes; /* by index; tasks without a result are left out */
+    size_t count;
+    uint64_t next; /* the first task that was not looked at, to ask on from */
+};
+/* The results of many tasks in one answer, from the task first on: as many of the limit
+ * (at most 10,000, 0: so many) as fit into it. */
+int sluice_outcomes(struct sluice *sluice, uint64_t run, const char *stage,
+                    uint64_t first, uint32_t limit, struct sluice_outcomes **outcomes,
+                    struct sluice_error *error);
+void sluice_outcomes_free(struct sluice_outcomes *outcomes);
+
 struct sluice_difference {      /* of two execution keys */
     const char *name;           /* of the field: code, parameter:lr, ... */
     const char *before, *after; /* NULL: it has no such field */
 };
+
 struct sluice_explanation {
     const char *why;          /* one word: docs/protocol.md, "explain" */
     const char *text;         /* one sentence */

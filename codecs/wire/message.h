@@ -44,6 +44,7 @@ enum message_type {
     MESSAGE_TAG,
     MESSAGE_DATASETS,
     MESSAGE_DATASET,
+    MESSAGE_OUTCOMES,
     /* broker to client */
     MESSAGE_OK,
     MESSAGE_ERROR,

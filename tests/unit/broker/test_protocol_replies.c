@@ -297,6 +297,7 @@ static void test_answers_have_the_fields_of_the_document(void **state)
     core_forget(self->broker->core, &self->broker->changes);
     apply_changes(self->broker);
     assert_answer(self, MESSAGE_RECORDS, query_records);
+    assert_answer(self, MESSAGE_OUTCOMES, query_outcomes);
 }
 
 static void test_answers_to_commands_have_the_fields_of_the_document(void **state)
@@ -413,6 +414,31 @@ static void test_lists_of_names_have_the_fields_of_the_document(void **state)
     assert_form(self, reader, "##### Alias");
 }
 
+static void test_outcomes_are_the_results_one_by_one(void **state)
+{
+    struct fixture *self = *state;
+    scoped_buf many = { 0 }, one = { 0 }, none = { 0 };
+    struct reader list = ask(self, query_outcomes, &(struct request){ 0 }, &many);
+    struct reader next = field_of(list, "next");
+    struct reader result =
+        field_of(ask(self, query_result, &(struct request){ 0 }, &one), "result");
+    struct bytes expected = reader_bytes(&result), given;
+
+    assert_int_equal(reader_uint(&next), 1);
+    list = field_of(list, "results");
+    assert_int_equal(reader_list(&list), 1);
+    assert_int_equal(reader_list(&list), 2);
+    assert_int_equal(reader_uint(&list), 0);
+    given = reader_bytes(&list);
+    assert_int_equal(given.size, expected.size);
+    assert_memory_equal(given.data, expected.data, given.size);
+    list = ask(self, query_outcomes, &(struct request){ .first = UINT64_MAX }, &none);
+    next = field_of(list, "next");
+    assert_int_equal(reader_uint(&next), 1);
+    list = field_of(list, "results");
+    assert_int_equal(reader_list(&list), 0);
+}
+
 static void test_a_task_is_a_row_of_the_documents_elements(void **state)
 {
     struct fixture *self = *state;
@@ -527,6 +553,7 @@ int main(void)
         TEST(test_answers_about_names_have_the_fields_of_the_document),
         TEST(test_only_what_is_stored_can_be_made_a_datum),
         TEST(test_lists_of_names_have_the_fields_of_the_document),
+        TEST(test_outcomes_are_the_results_one_by_one),
         TEST(test_a_task_is_a_row_of_the_documents_elements),
         TEST(test_events_that_are_forgotten_give_a_snapshot),
         TEST(test_every_event_has_fields_and_a_topic_of_the_document),
