@@ -18,7 +18,7 @@
 
 enum {
     RECORD = 48, /* key, offset, size, the first 4 bytes of the SHA-256 of those, 0 */
-    RECORD_CHECKED = PACK_KEY + 8,
+    RECORD_CHECKED = DIGEST_SIZE + 8,
     OPEN_MAX = 32, /* packs that are open for reading */
     PACKS_MAX = 1 << 20,
     NONE = -1,
@@ -65,19 +65,19 @@ static uint32_t number_get(const unsigned char *at)
 static void record_check(const unsigned char *record, unsigned char check[4])
 {
     char digest[DIGEST_TEXT_SIZE];
-    unsigned char key[PACK_KEY];
+    unsigned char key[DIGEST_SIZE];
 
     digest_bytes(record, RECORD_CHECKED, digest);
-    pack_key(digest, key);
+    digest_raw(digest, key);
     memcpy(check, key, 4);
 }
 
 static void record_write(unsigned char record[RECORD], const struct packed *packed)
 {
     memset(record, 0, RECORD);
-    memcpy(record, packed->key, PACK_KEY);
-    number_put(record + PACK_KEY, packed->offset);
-    number_put(record + PACK_KEY + 4, packed->size);
+    memcpy(record, packed->key, DIGEST_SIZE);
+    number_put(record + DIGEST_SIZE, packed->offset);
+    number_put(record + DIGEST_SIZE + 4, packed->size);
     record_check(record, record + RECORD_CHECKED);
 }
 
@@ -88,9 +88,9 @@ static bool record_read(const unsigned char record[RECORD], struct packed *packe
     record_check(record, check);
     if (memcmp(check, record + RECORD_CHECKED, sizeof check) != 0)
         return false;
-    memcpy(packed->key, record, PACK_KEY);
-    packed->offset = number_get(record + PACK_KEY);
-    packed->size = number_get(record + PACK_KEY + 4);
+    memcpy(packed->key, record, DIGEST_SIZE);
+    packed->offset = number_get(record + DIGEST_SIZE);
+    packed->size = number_get(record + DIGEST_SIZE + 4);
     return packed->size <= OBJECT_SMALL_MAX || packed->size == PACK_REMOVED;
 }
 
@@ -264,9 +264,9 @@ void packs_destroy(struct packs *packs)
 /* With the lock. NULL: it is not there. */
 static const struct packed *find(const struct packs *self, const char *digest)
 {
-    unsigned char key[PACK_KEY];
+    unsigned char key[DIGEST_SIZE];
 
-    pack_key(digest, key);
+    digest_raw(digest, key);
 
     const struct packed *found = pack_table_find(&self->table, key);
 
@@ -312,7 +312,7 @@ static enum rc bytes_read(struct packs *self, const struct packed *packed, void 
     if (size < 0)
         return failed(self, err, errno, "read a pack in");
     digest_bytes(room, (size_t)size, got);
-    pack_digest(packed->key, wanted);
+    digest_text(packed->key, wanted);
     if (strcmp(got, wanted) == 0)
         return RC_OK;
     return err_set(err, RC_CORRUPT, "object %s in %s/packs/%06u.pack is damaged", wanted,
@@ -455,7 +455,7 @@ static enum rc add(struct packs *self, const struct object_small *items, size_t 
         unsigned char record[RECORD];
 
         must(items[i].size <= OBJECT_SMALL_MAX);
-        pack_key(items[i].digest, packed.key);
+        digest_raw(items[i].digest, packed.key);
         record_write(record, &packed);
         buf_add(&data, items[i].bytes, items[i].size);
         buf_add(&index, record, RECORD);
@@ -517,7 +517,7 @@ static enum rc pack_empty(struct packs *self, uint32_t at, struct err *err)
 
         if (packed.pack != at || packed.size == PACK_REMOVED)
             continue;
-        pack_digest(packed.key, digest);
+        digest_text(packed.key, digest);
         rc = bytes_read(self, &packed, room, err);
         if (rc == RC_OK)
             rc = add(self, &(struct object_small){ digest, room, packed.size }, 1, false,
@@ -584,7 +584,7 @@ enum rc packs_each(struct packs *packs,
         if (packed->size == PACK_REMOVED)
             continue;
         seen.used_ns = packs->items[packed->pack].used_ns;
-        pack_digest(packed->key, seen.digest);
+        digest_text(packed->key, seen.digest);
         rc = take(context, &seen);
     }
     pthread_mutex_unlock(&packs->lock);

@@ -30,7 +30,9 @@ bool object_name(const char *digest, char name[OBJECT_NAME_SIZE])
         return false;
 
     const char *hex = digest + strlen("sha256:");
-    snprintf(name, OBJECT_NAME_SIZE, "%.2s/%s", hex, hex + 2);
+    memcpy(name, hex, 2);
+    name[2] = '/';
+    memcpy(name + 3, hex + 2, OBJECT_NAME_SIZE - 3);
     return true;
 }
 

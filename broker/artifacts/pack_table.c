@@ -1,7 +1,6 @@
 /* pack_table.c - an array of items, and slots with open addressing over it. */
 #include "broker/artifacts/pack_table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,27 +13,6 @@ void pack_table_fini(struct pack_table *table)
     *table = (struct pack_table){ 0 };
 }
 
-static unsigned hex_value(char digit)
-{
-    return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
-void pack_key(const char *digest, unsigned char key[PACK_KEY])
-{
-    const char *hex = digest + strlen("sha256:");
-
-    for (size_t i = 0; i < PACK_KEY; i++)
-        key[i] = (unsigned char)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
-}
-
-void pack_digest(const unsigned char key[PACK_KEY], char digest[DIGEST_TEXT_SIZE])
-{
-    size_t at = (size_t)snprintf(digest, DIGEST_TEXT_SIZE, "sha256:");
-
-    for (size_t i = 0; i < PACK_KEY; i++, at += 2)
-        snprintf(digest + at, DIGEST_TEXT_SIZE - at, "%02x", key[i]);
-}
-
 /* The slot of the key, or the free one where it would be. There is always a free one. */
 static uint32_t *slot_of(const struct pack_table *table, const unsigned char *key)
 {
@@ -44,13 +22,13 @@ static uint32_t *slot_of(const struct pack_table *table, const unsigned char *ke
     for (size_t at = (size_t)start;; at++) {
         uint32_t *slot = &table->slots[at & (table->slot_count - 1)];
 
-        if (*slot == 0 || memcmp(table->items[*slot - 1].key, key, PACK_KEY) == 0)
+        if (*slot == 0 || memcmp(table->items[*slot - 1].key, key, DIGEST_SIZE) == 0)
             return slot;
     }
 }
 
 struct packed *pack_table_find(const struct pack_table *table,
-                               const unsigned char key[PACK_KEY])
+                               const unsigned char key[DIGEST_SIZE])
 {
     const uint32_t *slot = table->count > 0 ? slot_of(table, key) : NULL;
 

@@ -6,11 +6,10 @@
 
 #include "codecs/digest/digest.h"
 
-enum { PACK_KEY = 32 };
 #define PACK_REMOVED UINT32_MAX
 
 struct packed {
-    unsigned char key[PACK_KEY];
+    unsigned char key[DIGEST_SIZE];
     uint32_t pack;   /* which one, as its owner counts */
     uint32_t offset; /* of its bytes in the pack */
     uint32_t size;   /* PACK_REMOVED: not there any more */
@@ -23,10 +22,8 @@ struct pack_table {
 };
 
 void pack_table_fini(struct pack_table *table); /* a zeroed struct is fine */
-void pack_key(const char *digest, unsigned char key[PACK_KEY]);
-void pack_digest(const unsigned char key[PACK_KEY], char digest[DIGEST_TEXT_SIZE]);
 /* NULL: never there. It may be removed. Valid until the next put. */
 struct packed *pack_table_find(const struct pack_table *table,
-                               const unsigned char key[PACK_KEY]);
+                               const unsigned char key[DIGEST_SIZE]);
 /* Adds or replaces. false: out of memory. */
 bool pack_table_put(struct pack_table *table, const struct packed *packed);

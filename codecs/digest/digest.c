@@ -118,6 +118,19 @@ void digest_keyed(const void *key, size_t key_size, const void *bytes, size_t si
     must(HMAC(EVP_sha256(), key, (int)key_size, bytes, size, mac, NULL) != NULL);
 }
 
+static unsigned hex_value(char digit)
+{
+    return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+void digest_raw(const char *text, uint8_t sha256[DIGEST_SIZE])
+{
+    const char *at = text + strlen("sha256:");
+
+    for (size_t i = 0; i < DIGEST_SIZE; i++, at += 2)
+        sha256[i] = (uint8_t)(hex_value(at[0]) << 4 | hex_value(at[1]));
+}
+
 void digest_bytes(const void *bytes, size_t size, char text[DIGEST_TEXT_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];

@@ -33,6 +33,8 @@ void digester_end_raw(struct digester *digester, unsigned char sha256[32]);
 
 /* The 32 bytes as text with "sha256:". */
 void digest_text(const uint8_t sha256[DIGEST_SIZE], char text[DIGEST_TEXT_SIZE]);
+/* The 32 bytes of a text that is a digest (digest_is_valid). */
+void digest_raw(const char *text, uint8_t sha256[DIGEST_SIZE]);
 /* HMAC-SHA256 (RFC 2104). */
 void digest_keyed(const void *key, size_t key_size, const void *bytes, size_t size,
                   uint8_t mac[DIGEST_SIZE]);

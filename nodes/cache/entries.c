@@ -2,7 +2,6 @@
  */
 #include "nodes/cache/entries.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,28 +60,13 @@ void cache_entries_destroy(struct cache_entries *entries)
     free(entries);
 }
 
-static unsigned hex_value(char digit)
-{
-    return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
-static void key_of(const char *digest, unsigned char key[32])
-{
-    const char *hex = digest + strlen("sha256:");
-
-    for (size_t i = 0; i < 32; i++)
-        key[i] = (unsigned char)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
-}
-
 void cache_entry_digest(const struct cache_entry *entry, char digest[DIGEST_TEXT_SIZE])
 {
-    size_t at = (size_t)snprintf(digest, DIGEST_TEXT_SIZE, "sha256:");
-
-    for (size_t i = 0; i < 32; i++, at += 2)
-        snprintf(digest + at, DIGEST_TEXT_SIZE - at, "%02x", entry->key[i]);
+    digest_text(entry->key, digest);
 }
 
-static size_t bucket_of(const struct cache_entries *self, const unsigned char key[32])
+static size_t bucket_of(const struct cache_entries *self,
+                        const unsigned char key[DIGEST_SIZE])
 {
     uint64_t start;
 
@@ -116,9 +100,9 @@ static void buckets_grow(struct cache_entries *self)
 
 struct cache_entry *cache_entry_get(struct cache_entries *entries, const char *digest)
 {
-    unsigned char key[32];
+    unsigned char key[DIGEST_SIZE];
 
-    key_of(digest, key);
+    digest_raw(digest, key);
 
     struct cache_entry **at = &entries->buckets[bucket_of(entries, key)];
 

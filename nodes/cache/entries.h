@@ -7,8 +7,8 @@
 #include "codecs/digest/digest.h"
 
 struct cache_entry {
-    unsigned char key[32]; /* the digest */
-    uint64_t size;         /* as counted */
+    unsigned char key[DIGEST_SIZE]; /* the digest */
+    uint64_t size;                  /* as counted */
     uint32_t pins;
     bool is_counted;                   /* it is there, and its size is in the sum */
     bool is_busy;                      /* some thread looks at, fetches or removes it */

@@ -101,6 +101,20 @@ static void test_only_sha256_and_lower_case_hex_is_a_valid_name(void **state)
     assert_false(digest_is_valid(text, strlen(text)));
 }
 
+static void test_a_digest_is_the_same_as_text_and_as_bytes(void **state)
+{
+    char text[DIGEST_TEXT_SIZE], again[DIGEST_TEXT_SIZE];
+    uint8_t raw[DIGEST_SIZE];
+
+    (void)state;
+    digest_bytes("abc", 3, text);
+    digest_raw(text, raw);
+    assert_int_equal(raw[0], 0xba);
+    assert_int_equal(raw[31], 0xad);
+    digest_text(raw, again);
+    assert_string_equal(again, text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_without_legacy_the_old_hashes_stay_empty),
         cmocka_unit_test(test_a_file_is_hashed_from_its_start_wherever_it_stands),
         cmocka_unit_test(test_a_file_that_cannot_be_read_is_an_error),
+        cmocka_unit_test(test_a_digest_is_the_same_as_text_and_as_bytes),
         cmocka_unit_test(test_only_sha256_and_lower_case_hex_is_a_valid_name),
     };
 
