@@ -33,7 +33,7 @@ static void cursor_write(const struct bundle_cursor *cursor, struct buf *body)
 {
     scoped_buf text = { 0 };
 
-    if (cursor->table < BUNDLE_TABLE_COUNT) {
+    if (cursor->table < BUNDLE_END) {
         buf_printf(&text, "%02x", cursor->table);
         for (size_t i = 0; i < cursor->key_size; i++)
             buf_printf(&text, "%02x", cursor->key[i]);

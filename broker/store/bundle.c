@@ -1,9 +1,12 @@
 /* bundle.c - see bundle.h. */
 #include "broker/store/bundle.h"
 
+#include "broker/store/executions.h"
 #include "broker/store/tables.h"
 
 #include <string.h>
+
+enum { REUSED_ARENA_MAX = 1 << 28 };
 
 /* Versions are found by the rows of their tasks. */
 static const enum table_id tables[BUNDLE_TABLE_COUNT] = {
@@ -83,6 +86,90 @@ static enum rc read_table(struct page *page, uint64_t run, struct bundle_cursor 
     return rc == RC_OK ? RC_NOT_FOUND : rc;
 }
 
+/* A task that used an earlier result, as if it had been its own. */
+static enum rc add_reused(struct page *page, const struct key *task,
+                          const struct origin *origin, struct err *err)
+{
+    scoped_buf result = { 0 };
+    struct key key = *task;
+    struct task_row row;
+    enum rc rc =
+        store_task(page->store, origin->run, origin->stage, origin->index, &row, err);
+
+    if (rc == RC_OK)
+        rc = store_result(page->store, origin->run, origin->stage, origin->index,
+                          row.attempts, &result, err);
+    if (rc == RC_NOT_FOUND)
+        return RC_OK; /* it is gone, and so this task has none */
+    if (rc != RC_OK)
+        return rc;
+
+    scoped_buf record = { 0 };
+
+    row.version = row.token = 0;
+    task_row_encode(&record, &row);
+    bundle_row_encode(page->rows, BUNDLE_TASKS, key.bytes + 8, key.size - 8, record.data,
+                      record.size);
+    for (unsigned i = 0; i < 4; i++)
+        key.bytes[key.size++] = (unsigned char)(row.attempts >> (24 - 8 * i));
+    bundle_row_encode(page->rows, BUNDLE_RESULTS, key.bytes + 8, key.size - 8,
+                      result.data, result.size);
+    page->count += 2;
+    return RC_OK;
+}
+
+/* Of one stage, from task `from` on. RC_NOT_FOUND at its end; *from is where to go on. */
+static enum rc read_reused(struct page *page, uint64_t run, uint32_t stage,
+                           uint64_t *from, size_t size_max, struct err *err)
+{
+    scoped(arena) arena = arena_create(REUSED_ARENA_MAX);
+    struct reused_range *ranges;
+    size_t count;
+    enum rc rc = arena
+                     ? store_reused(page->store, run, stage, arena, &ranges, &count, err)
+                     : err_set(err, RC_NO_MEMORY, "no memory for a stage");
+
+    for (size_t i = 0; rc == RC_OK && i < count; i++)
+        for (uint64_t n = 0; rc == RC_OK && n < ranges[i].count; n++) {
+            struct origin origin = ranges[i].origin;
+            struct key key = key_task(run, stage, ranges[i].first + n);
+
+            if (ranges[i].first + n < *from)
+                continue;
+            *from = ranges[i].first + n;
+            if (page->rows->size >= size_max)
+                return RC_OK;
+            origin.index += n;
+            rc = add_reused(page, &key, &origin, err);
+        }
+    return rc == RC_OK ? RC_NOT_FOUND : rc;
+}
+
+/* RC_NOT_FOUND at the end of the run. */
+static enum rc read_all_reused(struct page *page, uint64_t run,
+                               struct bundle_cursor *cursor, size_t size_max,
+                               struct err *err)
+{
+    struct run_row row;
+    struct run_totals totals;
+    uint32_t stage = (uint32_t)key_number(cursor->key, cursor->key_size ? 4 : 0);
+    uint64_t from = key_number(cursor->key + 4, cursor->key_size ? 8 : 0);
+    enum rc rc = store_run_row(page->store, run, &row, &totals, err);
+
+    if (rc != RC_OK)
+        return rc;
+    for (rc = RC_NOT_FOUND; rc == RC_NOT_FOUND && stage < row.stages; stage++, from = 0) {
+        rc = read_reused(page, run, stage, &from, size_max, err);
+        if (rc == RC_OK) {
+            struct key key = key_task(run, stage, from);
+
+            cursor->key_size = key.size - 8;
+            memcpy(cursor->key, key.bytes + 8, cursor->key_size);
+        }
+    }
+    return rc;
+}
+
 enum rc store_bundle_read(struct store *store, uint64_t run, struct bundle_cursor *cursor,
                           size_t size_max, struct buf *rows, size_t *count,
                           struct err *err)
@@ -100,6 +187,11 @@ enum rc store_bundle_read(struct store *store, uint64_t run, struct bundle_curso
             cursor->table++;
             cursor->key_size = 0;
         }
+    }
+    if (rc == RC_NOT_FOUND) {
+        rc = read_all_reused(&page, run, cursor, size_max, err);
+        if (rc == RC_NOT_FOUND)
+            cursor->table = BUNDLE_END;
     }
     *count = page.count;
     return rc == RC_NOT_FOUND ? RC_OK : rc;

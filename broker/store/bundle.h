@@ -5,13 +5,17 @@
 #include "codecs/version/bundle.h"
 
 struct bundle_cursor { /* where the next page begins; zeroed: at the first row */
-    uint32_t table;    /* BUNDLE_TABLE_COUNT: at the end */
+    uint32_t table;    /* BUNDLE_TABLE_COUNT: tasks that use the results of others */
     unsigned char key[BUNDLE_KEY_MAX];
     size_t key_size;
 };
 
+enum { BUNDLE_END = BUNDLE_TABLE_COUNT + 1 }; /* of the cursor's table */
+
 /* Adds rows of the run from the cursor on (bundle_row_encode) until rows has size_max
- * bytes, and moves the cursor. */
+ * bytes, and moves the cursor. A task that used the result of another run's comes last,
+ * with that one's row and result as its own, and without a version: so the bundle has all
+ * results of the run, though not in the order of a bundle. */
 NODISCARD enum rc store_bundle_read(struct store *store, uint64_t run,
                                     struct bundle_cursor *cursor, size_t size_max,
                                     struct buf *rows, size_t *count, struct err *err);

@@ -104,5 +104,7 @@ NODISCARD enum rc record_open(struct reader *reader, enum table_id table,
                               const MDB_val *data, struct err *err);
 NODISCARD enum rc record_close(const struct reader *reader, enum table_id table,
                                struct err *err);
+/* The record of a task, whole. */
+void task_row_encode(struct buf *record, const struct task_row *row);
 /* Begins a record of count fields behind the version. */
 void record_begin(struct buf *record, size_t count);

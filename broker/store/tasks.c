@@ -15,23 +15,28 @@ const char *task_state_name(enum task_state state)
     return (unsigned)state < TASK_STATE_COUNT ? names[state] : "unknown";
 }
 
+void task_row_encode(struct buf *record, const struct task_row *row)
+{
+    record_begin(record, 10);
+    pack_uint(record, row->state);
+    pack_uint(record, row->attempts);
+    pack_uint(record, row->node);
+    pack_uint(record, row->token);
+    pack_uint(record, row->cause);
+    pack_int(record, row->exit_code);
+    pack_int(record, row->signal);
+    pack_int(record, row->started_us);
+    pack_int(record, row->ended_us);
+    pack_uint(record, row->version);
+}
+
 enum rc store_task_put(struct store *store, uint64_t run, uint32_t stage, uint64_t index,
                        const struct task_row *row, struct err *err)
 {
     scoped_buf record = { 0 };
     struct key key = key_task(run, stage, index);
 
-    record_begin(&record, 10);
-    pack_uint(&record, row->state);
-    pack_uint(&record, row->attempts);
-    pack_uint(&record, row->node);
-    pack_uint(&record, row->token);
-    pack_uint(&record, row->cause);
-    pack_int(&record, row->exit_code);
-    pack_int(&record, row->signal);
-    pack_int(&record, row->started_us);
-    pack_int(&record, row->ended_us);
-    pack_uint(&record, row->version);
+    task_row_encode(&record, row);
     return db_put_buf(store, TABLE_TASKS, &key, &record, err);
 }
 

@@ -189,6 +189,12 @@ int verb_import(int argc, char **argv)
     import.path = cli.words[0];
     end = check_file(&import);
     if (end == EXIT_GO_ON)
+        end = cli_peer(&cli);
+    if (end == EXIT_GO_ON && !cli_has_store(&cli) && !cli_project(&cli))
+        end = cli_fail(&cli, EXIT_WRONG,
+                       "there is no project in this folder or above: go to one, or name "
+                       "a broker with --broker");
+    if (end == EXIT_GO_ON)
         end = cli_connect(&cli, CONNECT_START);
     if (end == EXIT_GO_ON)
         end = check_broker(&import);

@@ -54,9 +54,9 @@ int sluice_run_records(struct sluice *sluice, uint64_t run, void **records, size
         if (rc == RC_OK)
             rc = add_page(&reply, &rows, &count, after, err);
     } while (rc == RC_OK && *after && buf_ok(&rows));
-    if (rc == RC_OK)
-        bundle_encode(&whole, &rows, count);
-    if (rc == RC_OK && (!buf_ok(&rows) || !buf_ok(&whole)))
+    if (rc == RC_OK && buf_ok(&rows))
+        rc = bundle_sort(&whole, &rows, count, err);
+    if (rc == RC_OK && !buf_ok(&rows))
         rc = err_set(err, RC_FULL,
                      "the records of run %lu are larger than %d MiB, which is as much as "
                      "can be imported",

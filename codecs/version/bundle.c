@@ -1,6 +1,7 @@
 /* bundle.c - see bundle.h. */
 #include "codecs/version/bundle.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { BUNDLE_FORMAT = 1 };
@@ -65,6 +66,44 @@ static bool read_row(struct reader *reader, struct bundle_row *row)
         return false;
     row->table = (enum bundle_table)table;
     return true;
+}
+
+static int row_order(const void *a, const void *b)
+{
+    const struct bundle_row *x = a, *y = b;
+    int order = (x->table > y->table) - (x->table < y->table);
+
+    if (order == 0 && x->table != BUNDLE_VERSIONS)
+        order = key_order(x->key, y->key);
+    return order ? order : (x->key.data > y->key.data) - (x->key.data < y->key.data);
+}
+
+enum rc bundle_sort(struct buf *buf, const struct buf *rows, size_t count,
+                    struct err *err)
+{
+    struct bundle_row *list = reallocarray(NULL, count ? count : 1, sizeof *list);
+    scoped_buf sorted = { 0 };
+    struct reader reader;
+
+    if (!list)
+        return err_set(err, RC_NO_MEMORY, "no memory for %zu records", count);
+    buf_init(&sorted, BUNDLE_BYTES_MAX);
+    reader_init(&reader, rows->data, rows->size);
+    for (size_t i = 0; i < count; i++)
+        if (!read_row(&reader, &list[i])) {
+            free(list);
+            return err_set(err, RC_INVALID, "records: byte %zu does not decode",
+                           reader.at);
+        }
+    qsort(list, count, sizeof *list, row_order);
+    for (size_t i = 0; i < count; i++)
+        bundle_row_encode(&sorted, list[i].table, list[i].key.data, list[i].key.size,
+                          list[i].value.data, list[i].value.size);
+    free(list);
+    bundle_encode(buf, &sorted, count);
+    return buf_ok(buf) && buf_ok(&sorted)
+               ? RC_OK
+               : err_set(err, RC_NO_MEMORY, "the records are too large");
 }
 
 /* Each row stands behind the one before; versions are in the order of their tasks. */

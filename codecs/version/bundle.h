@@ -41,6 +41,9 @@ void bundle_row_encode(struct buf *rows, enum bundle_table table, const void *ke
                        size_t key_size, const void *value, size_t value_size);
 /* count rows that bundle_row_encode wrote, as a whole. */
 void bundle_encode(struct buf *buf, const struct buf *rows, size_t count);
+/* The same from rows in any order but that of versions. RC_INVALID, RC_NO_MEMORY. */
+NODISCARD enum rc bundle_sort(struct buf *buf, const struct buf *rows, size_t count,
+                              struct err *err);
 /* RC_INVALID with the byte; RC_NO_MEMORY. */
 NODISCARD enum rc bundle_decode(struct arena *arena, const void *bytes, size_t size,
                                 struct bundle *bundle, struct err *err);

@@ -161,3 +161,23 @@ refused "$scratch/more.tar" "more follows"
 refused "$scratch/order.tar" "should be"
 refused "$scratch/packed.tar"
 sluice_exits 0 import "$scratch/two.tar"
+
+it "carries the results of other runs that were used"
+cd "$scratch/p" || exit 1
+sluice_exits 0 run all --reuse
+reused=$(value runs.0.number ls -n 1)
+same 4 "$(value run.reused show "$reused")"
+sluice_exits 0 export "$reused" -o "$scratch/reused.tar"
+mkdir "$scratch/s" && cd "$scratch/s" || exit 1
+cp "$scratch/p/valohai.yaml" .
+sluice_exits 0 import "$scratch/reused.tar"
+same model "$("$SLUICE" outputs 1/first -d "$scratch/reused" >/dev/null && cat "$scratch/reused/model.bin")"
+same "$(cd "$scratch/p" && stdout_of 1/sweep/2)" "$(stdout_of 1/sweep/2)"
+sluice_exits 0 show 1/sweep
+sluice_exits 0 record 1/sweep/2
+sluice_exits 0 verify
+
+it "needs a project to take a run in"
+mkdir "$scratch/none" && cd "$scratch/none" || exit 1
+sluice_exits 2 import "$scratch/reused.tar"
+has "no project" "$err"
