@@ -108,6 +108,26 @@ static const struct help helps[] = {
       "outputs, metadata, end, what it used, who asked, and its place in the chain of\n"
       "versions. Of several tasks, a list of their versions; --json gives all.\n"
       "\n" REFERENCE_TEXT },
+    { "compare", "sluice compare [OPTION]... [RUN[/STAGE[/N]] | FIRST-LAST]...",
+      "put runs or tasks beside each other",
+      "A table of the parameters that differ and of the latest metrics: a row for each\n"
+      "run, or for each task where a stage is named. Without a run, of all that the\n"
+      "filters let pass. FIRST..LAST is a range, too.\n"
+      "\n"
+      "  -a, --all              all parameters, not only those that differ\n"
+      "  -m, --metric NAME,...  only these metrics, in this order\n"
+      "  -s, --sort NAME        by this column; --sort -NAME: the greatest first. Also\n"
+      "                         run, task, stage, state, seconds\n"
+      "  -w, --where EXPRESSION only rows that meet it, as in 'accuracy > 0.9'\n"
+      "  --state STATE,...      only rows in these states\n"
+      "  --pipeline NAME        only runs of this pipeline\n"
+      "  --step NAME            the tasks of this step, a row for each\n"
+      "  -n, --last N           only the newest N runs\n"
+      "  --csv, --md            print CSV or a Markdown table\n"
+      "\n"
+      "In names, metadata.NAME and parameter.NAME tell which is meant; where a run has\n"
+      "several stages, they are STAGE.NAME, of which the end is enough.\n"
+      "\n" REFERENCE_TEXT },
     { "verify", "sluice verify [--allow-missing] [RUN]",
       "check that no record and no file was changed",
       "Checks the chain of versions, the hashes in each, and every file that they name;\n"

@@ -119,7 +119,7 @@ static int match_stage(struct cli *cli, const char *rest, struct target *target)
 
 int run_find(struct cli *cli, const char *text, uint64_t *run)
 {
-    int end = cli_connect(cli, CONNECT_STORE);
+    int end = cli->sluice ? EXIT_GO_ON : cli_connect(cli, CONNECT_STORE);
 
     if (end != EXIT_GO_ON)
         return end;
@@ -139,13 +139,18 @@ int target_open(struct cli *cli, const char *text, enum target_depth depth,
                         : depth == TARGET_STAGE ? "RUN/STAGE[/N], as in last/train"
                                                 : "RUN[/STAGE[/N]], as in last/train");
 
-    int end = run_find(cli, reference.run, &target->run);
+    uint64_t run;
+    int end = run_find(cli, reference.run, &run);
 
-    if (end != EXIT_GO_ON)
-        return end;
-    if (sluice_view(cli->sluice, target->run, &target->view, &cli->error))
+    return end == EXIT_GO_ON ? target_of_run(cli, run, reference.rest, target) : end;
+}
+
+int target_of_run(struct cli *cli, uint64_t run, const char *rest, struct target *target)
+{
+    target->run = run;
+    if (sluice_view(cli->sluice, run, &target->view, &cli->error))
         return cli_fail_last(cli);
-    return reference.rest ? match_stage(cli, reference.rest, target) : EXIT_GO_ON;
+    return rest ? match_stage(cli, rest, target) : EXIT_GO_ON;
 }
 
 void target_fini(struct target *target)

@@ -36,11 +36,14 @@ struct target {
 enum target_depth { TARGET_RUN, TARGET_RUN_OR_STAGE, TARGET_STAGE };
 int target_open(struct cli *cli, const char *text, enum target_depth depth,
                 struct target *target);
+/* The same of a run whose number is known, over the connection that there is; rest is
+ * "STAGE[/N]" or NULL. */
+int target_of_run(struct cli *cli, uint64_t run, const char *rest, struct target *target);
 void target_fini(struct target *target);
 #define scoped_target __attribute__((cleanup(target_fini))) struct target
 /* For verbs that need one task: takes the only one if none was named. */
 int target_need_task(struct cli *cli, struct target *target);
-/* The number of a run: connects and asks. */
+/* The number of a run: connects, unless there is a connection, and asks. */
 int run_find(struct cli *cli, const char *text, uint64_t *run);
 /* The tasks [first, first + limit) of the target's stage; only the named one if there
  * is one. sluice_tasks_free them. */

@@ -38,7 +38,7 @@ void live_clear(struct live *live, FILE *to); /* takes the block off the screen 
 void live_leave(struct live *live);           /* what is there stays there */
 
 /* Aligned columns: add column_count cells a row, then print. */
-enum { TABLE_COLUMNS_MAX = 12 };
+enum { TABLE_COLUMNS_MAX = 64 };
 struct table {
     size_t column_count;
     bool right[TABLE_COLUMNS_MAX]; /* numbers are aligned to the right */
