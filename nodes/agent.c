@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { TIMEOUT_DEFAULT_MS = 10000, CLOCK_JUMP_US = 1000000 };
+enum { TIMEOUT_DEFAULT_MS = 10000, CLOCK_JUMP_US = 1000000, GIVING_QUEUE_MAX = 64 };
 
 int64_t agent_clock_us(void)
 {
@@ -105,6 +105,42 @@ static unsigned workers_count(const struct agent *agent)
     return count < agent->settings.workers_max ? count : agent->settings.workers_max;
 }
 
+static void tick_streams(void *context, struct stream_server *server)
+{
+    struct agent *agent = context;
+
+    announcer_step(agent->announcer, server);
+}
+
+/* Other nodes may get the files of the cache here, if the settings say so. */
+static enum rc open_giving(struct agent *agent, struct err *err)
+{
+    static const struct bulk_limits limits = { .queue_max = GIVING_QUEUE_MAX,
+                                               .is_read_only = true };
+    const struct agent_settings *settings = &agent->settings;
+
+    if (settings->bulk_listen) {
+        enum rc rc =
+            bulk_server_create(agent->context, settings->bulk_listen,
+                               cache_objects(agent->cache), &limits, &agent->giving, err);
+
+        if (rc != RC_OK)
+            return rc;
+        snprintf(agent->own_endpoint, ENDPOINT_MAX, "%s",
+                 bulk_server_endpoint(agent->giving));
+        if (settings->bulk_advertise)
+            link_with_host(bulk_server_endpoint(agent->giving), settings->bulk_advertise,
+                           agent->own_endpoint);
+    }
+    agent->announcer = announcer_create(agent->cache, agent->own_endpoint);
+    agent->peers = (struct peer_options){ .own_endpoint = agent->own_endpoint,
+                                          .connected_max = settings->peers_max,
+                                          .timeout_ms = PEER_TIMEOUT_MS,
+                                          .is_insecure = settings->insecure };
+    return agent->announcer ? RC_OK
+                            : err_set(err, RC_NO_MEMORY, "no memory for the agent");
+}
+
 static enum rc open_remote(struct agent *agent, struct err *err)
 {
     enum rc rc;
@@ -120,8 +156,10 @@ static enum rc open_remote(struct agent *agent, struct err *err)
     if (rc == RC_OK)
         rc = watch_connection(agent, err);
     if (rc == RC_OK)
-        rc = workers_create(&agent->staging, agent->context, workers_count(agent),
-                            &agent->workers, err);
+        rc = open_giving(agent, err);
+    if (rc == RC_OK)
+        rc = workers_create(&agent->staging, agent->context, &agent->peers,
+                            workers_count(agent), &agent->workers, err);
     if (rc == RC_OK && agent->settings.bulk)
         rc = agent_use_bulk(agent, agent->settings.bulk, err);
     return rc;
@@ -130,6 +168,7 @@ static enum rc open_remote(struct agent *agent, struct err *err)
 /* Once; threads hold the endpoint, so for another one another agent has to begin. */
 enum rc agent_use_bulk(struct agent *agent, const char *endpoint, struct err *err)
 {
+    static const struct stream_calls calls = { read_stream, tick_streams };
     enum rc rc;
 
     if (strcmp(agent->bulk, endpoint) == 0)
@@ -139,8 +178,8 @@ enum rc agent_use_bulk(struct agent *agent, const char *endpoint, struct err *er
                        "the broker moves files at %s now and not at %s; beginning anew",
                        endpoint, agent->bulk);
     snprintf(agent->bulk, sizeof agent->bulk, "%s", endpoint);
-    rc = stream_server_create(agent->context, agent->bulk, agent->settings.name,
-                              read_stream, agent, &agent->streams, err);
+    rc = stream_server_create(agent->context, agent->bulk, agent->settings.name, &calls,
+                              agent, &agent->streams, err);
     if (rc == RC_OK)
         workers_connect(agent->workers, agent->bulk);
     return rc;
@@ -278,6 +317,7 @@ static void agent_destroy(struct agent *agent)
     for (uint32_t i = 0; i < agent->hand_count; i++)
         agent->hands[i]->job.cancelled = true;
     stream_server_destroy(agent->streams);
+    bulk_server_destroy(agent->giving);
     /* Whoever waits for the broker's answer stops waiting; the next agent begins again.
      */
     if (agent->context)
@@ -296,6 +336,7 @@ static void agent_destroy(struct agent *agent)
     classes_fini(agent);
     facts_destroy(agent->staging.facts);
     cache_destroy(agent->cache);
+    announcer_destroy(agent->announcer);
     free(agent->started);
     free(agent->reports);
     if (agent->signal_fd >= 0)

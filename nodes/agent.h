@@ -23,13 +23,16 @@ struct agent_settings {
     const char **labels;                /* environments that the node serves */
     size_t label_count;
     bool takes_any_label;
-    uint32_t classes_max; /* kept, besides those in use */
-    uint32_t workers_max; /* threads */
-    uint32_t queue_max;   /* messages between the broker and here, each way */
-    uint64_t results_max; /* bytes of one message, unless one result alone is larger */
-    uint64_t cache_size;  /* bytes; 0: no limit */
-    uint64_t drain_timeout_ms; /* how long attempts may go on after SIGTERM */
-    uint64_t stop_grace_ms;    /* from SIGTERM to SIGKILL */
+    uint32_t classes_max;    /* kept, besides those in use */
+    uint32_t workers_max;    /* threads */
+    uint32_t queue_max;      /* messages between the broker and here, each way */
+    uint64_t results_max;    /* bytes of one message, unless one result alone is larger */
+    uint64_t cache_size;     /* bytes; 0: no limit */
+    const char *bulk_listen; /* where other nodes get files; NULL: nowhere */
+    const char *bulk_advertise; /* host by which they reach it; NULL: the one bound */
+    uint32_t peers_max;         /* other nodes that a worker is connected with at once */
+    uint64_t drain_timeout_ms;  /* how long attempts may go on after SIGTERM */
+    uint64_t stop_grace_ms;     /* from SIGTERM to SIGKILL */
     uint64_t idle_exit_ms; /* ends when it heard no broker for so long and runs nothing;
                               0: never */
     int channel_fd;        /* to the supervisor */

@@ -166,6 +166,7 @@ static void on_welcome(struct agent *agent, const struct link_frame *body,
     agent->protocol = protocol;
     use_told_bulk(agent, bulk);
     agent->is_joined = true;
+    announcer_begin(agent->announcer);
     agent->next_beat_us = agent->now_us;
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_WELCOME });
 }

@@ -12,7 +12,9 @@
 #include "broker/link/link.h"
 #include "codecs/wire/session.h"
 #include "nodes/agent.h"
+#include "nodes/announcer.h"
 #include "nodes/core/agent_core.h"
+#include "nodes/peers.h"
 #include "nodes/staging/follow.h"
 #include "nodes/supervisor/channel.h"
 #include "nodes/workers.h"
@@ -51,6 +53,10 @@ struct agent {
     struct follower *follower;
     struct workers *workers;
     struct stream_server *streams;
+    struct bulk_server *giving; /* of the cache's files to other nodes, or NULL */
+    struct announcer *announcer;
+    struct peer_options peers;
+    char own_endpoint[ENDPOINT_MAX]; /* where others reach it; "" if nowhere */
     struct agent_core *core;
     struct agent_effects effects;
     size_t applied;

@@ -96,6 +96,22 @@ static const char *host_name(char host[NODE_NAME_MAX + 1])
     return host;
 }
 
+/* Whether other nodes can reach what this one gives. */
+static void check_giving(const struct noded_values *values, struct settings *settings)
+{
+    char seen[ENDPOINT_MAX];
+    struct err err;
+
+    if (!values->bulk_listen)
+        return;
+    if (link_check("other nodes", values->bulk_listen, values->insecure, &err) != RC_OK)
+        settings_fault(settings, "bulk-listen", "%s", err.text);
+    link_seen_from(values->bulk_listen, "tcp://elsewhere:1", seen);
+    if (strcmp(seen, values->bulk_listen) != 0 && !values->bulk_advertise)
+        settings_fault(settings, "bulk-advertise",
+                       "has to be set: bulk-listen names no host");
+}
+
 /* What only the program knows about its settings. */
 static void check(const struct start *start, struct settings *settings)
 {
@@ -111,6 +127,7 @@ static void check(const struct start *start, struct settings *settings)
     if (values->bulk
         && link_check("the broker", values->bulk, values->insecure, &err) != RC_OK)
         settings_fault(settings, "bulk", "%s", err.text);
+    check_giving(values, settings);
 }
 
 /* The settings, or NULL after what is wrong was said. */
@@ -193,6 +210,9 @@ static int run_agent(struct start *start)
         .queue_max = (uint32_t)values->queue_max,
         .results_max = values->results_max,
         .cache_size = values->cache_size,
+        .bulk_listen = start->private ? NULL : values->bulk_listen,
+        .bulk_advertise = values->bulk_advertise,
+        .peers_max = (uint32_t)values->peers_max,
         .gpus = gpus_of(&values->gpus),
         .labels = (const char **)(uintptr_t)values->labels.items,
         .label_count = values->labels.count,

@@ -2,6 +2,7 @@
 #include "nodes/workers.h"
 
 #include "broker/artifacts/bulk.h"
+#include "nodes/peers.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ struct job_list {
 
 struct workers {
     const struct staging *staging;
+    const struct peer_options *peers;
     void *zmq_context;
     const char *bulk_endpoint;
     pthread_mutex_t lock;
@@ -52,6 +54,7 @@ static struct job *list_take(struct job_list *list)
 struct port_context {
     struct workers *workers;
     struct bulk_client *client;
+    struct peers *peers;
     struct job *job; /* that is being done */
     bool has_said;   /* why it waits */
 };
@@ -112,6 +115,21 @@ static void broker_doubt(void *context, const char *digest)
     bulk_doubt(port->client, digest);
 }
 
+static enum rc peer_get(void *context, const char *digest, struct object_writer *writer,
+                        struct err *err)
+{
+    struct port_context *port = context;
+
+    return peers_fetch(port->peers, port->client, digest, writer, err);
+}
+
+static void peer_doubt(void *context, const char *digest)
+{
+    struct port_context *port = context;
+
+    peers_doubt(port->peers, digest);
+}
+
 /* The broker is away, or the disk is full: what a task needs waits until that is over,
  * for as long as somebody wants it. */
 static bool port_wait(void *context, const struct err *why)
@@ -166,6 +184,7 @@ static void *work(void *argument)
     struct workers *workers = argument;
     struct port_context context = { .workers = workers };
     const struct cache_source sources[] = {
+        { "other nodes", &context, peer_get, NULL, peer_doubt },
         { "the broker", &context, broker_get, broker_get_small, broker_doubt },
     };
     struct store_port port = {
@@ -176,6 +195,8 @@ static void *work(void *argument)
     struct err err;
     struct job *job;
 
+    context.peers = peers_create(workers->zmq_context, workers->peers);
+    must(context.peers != NULL);
     pthread_mutex_lock(&workers->lock);
     for (;;) {
         while (!workers->is_ending && (!workers->todo.first || !workers->bulk_endpoint))
@@ -206,10 +227,12 @@ static void *work(void *argument)
     }
     pthread_mutex_unlock(&workers->lock);
     bulk_client_destroy(context.client);
+    peers_destroy(context.peers);
     return NULL;
 }
 
-enum rc workers_create(const struct staging *staging, void *zmq_context, unsigned count,
+enum rc workers_create(const struct staging *staging, void *zmq_context,
+                       const struct peer_options *peers, unsigned count,
                        struct workers **workers, struct err *err)
 {
     scoped(workers) made = calloc(1, sizeof *made + count * sizeof made->threads[0]);
@@ -217,6 +240,7 @@ enum rc workers_create(const struct staging *staging, void *zmq_context, unsigne
     if (!made)
         return err_set(err, RC_NO_MEMORY, "no memory for worker threads");
     made->staging = staging;
+    made->peers = peers;
     made->zmq_context = zmq_context;
     made->todo.last = &made->todo.first;
     made->done.last = &made->done.first;

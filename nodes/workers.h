@@ -23,10 +23,12 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
 };
 
 struct workers;
-/* Jobs wait until workers_connect has told where files are moved. staging is borrowed. */
+struct peer_options;
+/* Jobs wait until workers_connect has told where files are moved. staging and peers are
+ * borrowed. */
 NODISCARD enum rc workers_create(const struct staging *staging, void *zmq_context,
-                                 unsigned count, struct workers **workers,
-                                 struct err *err);
+                                 const struct peer_options *peers, unsigned count,
+                                 struct workers **workers, struct err *err);
 void workers_destroy(struct workers *workers); /* waits for jobs under way */
 SCOPED(workers)
 /* Once; the endpoint is borrowed. */

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "broker/artifacts/objects.h"
+#include "broker/artifacts/places.h"
 #include "codecs/base/buf.h"
 #include "codecs/wire/result.h"
 
@@ -16,6 +17,7 @@ struct bulk_server;
 struct bulk_limits {
     uint32_t queue_max;                     /* messages queued for one peer, each way */
     uint32_t uploads_max, uploads_peer_max; /* objects that arrive at once */
+    bool is_read_only;                      /* gives objects and takes none */
 };
 /* Binds endpoint (a zmq endpoint) and serves objects until destroyed. zmq_context is a
  * libzmq context, borrowed. limits NULL: the usual ones. RC_CONFLICT when the endpoint is
@@ -28,6 +30,8 @@ NODISCARD enum rc bulk_server_create(void *zmq_context, const char *endpoint,
 const char *bulk_server_endpoint(const struct bulk_server *server);
 /* Messages that did not decode or whose sender does not take answers. Any thread. */
 uint64_t bulk_server_dropped(const struct bulk_server *server);
+/* Where nodes say that they have objects; with the server. */
+struct places *bulk_server_places(struct bulk_server *server);
 void bulk_server_destroy(struct bulk_server *server); /* stops the thread */
 SCOPED(bulk_server)
 
@@ -90,6 +94,11 @@ NODISCARD enum rc bulk_fetch(struct bulk_client *client, const char *digest,
 /* Bytes fetched from the server did not give the digest: it looks at its object, and sets
  * it aside if that is where they come from. Its verdict is not waited for. */
 void bulk_doubt(struct bulk_client *client, const char *digest);
+/* Endpoints of nodes that say that they have the object; *count gets how many. Those are
+ * hints: a node may be away, or have it no more. */
+NODISCARD enum rc bulk_where(struct bulk_client *client, const char *digest,
+                             char endpoints[PLACE_NODES_MAX][PLACE_ENDPOINT_MAX + 1],
+                             size_t *count, struct err *err);
 /* Fetches a range, at most limit bytes, appended to out; *total gets the object's size.
  */
 NODISCARD enum rc bulk_get_range(struct bulk_client *client, const char *digest,
@@ -110,16 +119,28 @@ NODISCARD enum rc bulk_stream_read(struct bulk_client *client, const char *node,
                                    uint32_t limit, struct buf *out,
                                    struct stream_chunk *chunk, struct err *err);
 
-/* The node's side: a thread that answers stream reads for its attempts. read is called on
- * that thread; it appends at most limit bytes to out. node is the node's name, its socket
- * identity. */
+/* The node's side: a thread that answers stream reads for its attempts, and tells which
+ * objects the node has. All is called on that thread. read appends at most limit bytes to
+ * out. tick comes about every 2 s; it may be NULL. */
+struct stream_server;
 typedef enum rc stream_reader(void *context, uint64_t token, enum stream stream,
                               uint64_t offset, uint32_t limit, struct buf *out,
                               struct stream_chunk *chunk, struct err *err);
-struct stream_server;
+struct stream_calls {
+    stream_reader *read;
+    void (*tick)(void *context, struct stream_server *server);
+};
+/* node is the node's name, its socket identity. */
 NODISCARD enum rc stream_server_create(void *zmq_context, const char *endpoint,
-                                       const char *node, stream_reader *read,
+                                       const char *node, const struct stream_calls *calls,
                                        void *context, struct stream_server **server,
                                        struct err *err);
 void stream_server_destroy(struct stream_server *server);
 SCOPED(stream_server)
+/* For tick: says that the node has these objects, or has them no more; at most
+ * BULK_HAVE_MAX. here: where others get them, "" if nowhere, and whether all that was
+ * said before is to be forgotten. false: the queue is full. */
+bool stream_server_here(struct stream_server *server, const char *endpoint, bool is_first,
+                        const char *const *digests, size_t count);
+bool stream_server_gone(struct stream_server *server, const char *const *digests,
+                        size_t count);

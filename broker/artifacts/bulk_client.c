@@ -238,6 +238,37 @@ enum rc bulk_have(struct bulk_client *client, const char *const *digests, size_t
     return RC_OK;
 }
 
+enum rc bulk_where(struct bulk_client *client, const char *digest,
+                   char endpoints[PLACE_NODES_MAX][PLACE_ENDPOINT_MAX + 1], size_t *count,
+                   struct err *err)
+{
+    struct bulk_message where = { .type = BULK_WHERE };
+    scoped_answer answer = { 0 };
+
+    if (!digest_is_valid(digest, strlen(digest)))
+        return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
+    memcpy(where.digest, digest, sizeof where.digest);
+
+    enum rc rc = call(client, &where, BULK_PLACES, BULK_PLACES, &answer, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    struct bytes text = answer.message.endpoints;
+    const char *end;
+
+    *count = 0;
+    while (*count < PLACE_NODES_MAX && text.size > 0
+           && (end = memchr(text.data, '\n', text.size)) != NULL) {
+        size_t size = (size_t)(end - text.data);
+
+        snprintf(endpoints[(*count)++], PLACE_ENDPOINT_MAX + 1, "%.*s", (int)size,
+                 text.data);
+        text = (struct bytes){ end + 1, text.size - size - 1 };
+    }
+    return RC_OK;
+}
+
 static enum rc out_add(struct buf *out, struct bytes data, struct err *err)
 {
     buf_add(out, data.data, data.size);

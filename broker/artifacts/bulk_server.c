@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@ struct bulk_server {
     void *socket;            /* the pump's */
     char endpoint[ENDPOINT_MAX];
     struct pump *pump;
-    struct uploads *uploads;
+    struct uploads *uploads; /* NULL: read only */
+    struct places *places;
     unsigned char *chunk; /* BULK_CHUNK_BYTES, for what is read */
     atomic_ullong dropped;
 };
@@ -352,6 +354,86 @@ static void on_stream_answer(struct bulk_server *self, struct request *request)
         drop(self);
 }
 
+static void on_where(struct bulk_server *self, struct request *request)
+{
+    struct node_place found[PLACE_NODES_MAX];
+    size_t count = places_find(self->places, request->message.digest, found);
+    char endpoints[BULK_ENDPOINTS_MAX + 1] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (found[i].endpoint[0])
+            used += (size_t)snprintf(endpoints + used, sizeof endpoints - used, "%s\n",
+                                     found[i].endpoint);
+    answer(
+        self, request,
+        (struct bulk_message){ .type = BULK_PLACES, .endpoints = { endpoints, used } });
+}
+
+/* The name of the node that speaks; false if it can be none. */
+static bool node_name(struct bulk_server *self, const struct request *request,
+                      char name[PLACE_NAME_MAX + 1])
+{
+    const struct bytes *peer = &request->peer;
+
+    if (peer->size == 0 || peer->size > PLACE_NAME_MAX || peer->data[0] == '\0') {
+        drop(self);
+        return false;
+    }
+    memcpy(name, peer->data, peer->size);
+    name[peer->size] = '\0';
+    return true;
+}
+
+/* Nodes are not answered: what they tell is a hint, told again when they join anew. */
+static void on_here(struct bulk_server *self, struct request *request)
+{
+    struct bulk_message *here = &request->message;
+    char name[PLACE_NAME_MAX + 1], digest[DIGEST_TEXT_SIZE];
+    char endpoint[PLACE_ENDPOINT_MAX + 1];
+
+    if (!node_name(self, request, name))
+        return;
+    snprintf(endpoint, sizeof endpoint, "%.*s", (int)here->endpoint.size,
+             here->endpoint.data);
+    if (here->is_first)
+        places_begin(self->places, name, endpoint);
+    for (size_t i = 0; i < here->digest_count; i++) {
+        bulk_digest_next(here, digest);
+        places_add(self->places, name, digest);
+    }
+}
+
+static void on_gone(struct bulk_server *self, struct request *request)
+{
+    struct bulk_message *gone = &request->message;
+    char name[PLACE_NAME_MAX + 1], digest[DIGEST_TEXT_SIZE];
+
+    if (!node_name(self, request, name))
+        return;
+    for (size_t i = 0; i < gone->digest_count; i++) {
+        bulk_digest_next(gone, digest);
+        places_remove(self->places, name, digest);
+    }
+}
+
+/* What a node answers to other nodes: it gives objects, and takes nothing. */
+static bool is_allowed(const struct bulk_server *self, enum bulk_type type)
+{
+    return self->uploads || type == BULK_HAVE || type == BULK_GET || type == BULK_GET_PACK
+           || type == BULK_CHECK;
+}
+
+static void request_refuse(struct bulk_server *self, const struct request *request)
+{
+    struct err err;
+
+    err_set(&err, RC_DENIED,
+            "this is the cache of a node, which only gives objects: "
+            "everything else is the broker's");
+    answer_error(self, request, &err);
+}
+
 static void request_handle(struct bulk_server *self, struct request *request)
 {
     switch (request->message.type) {
@@ -382,6 +464,15 @@ static void request_handle(struct bulk_server *self, struct request *request)
     case BULK_STREAM_READ:
         on_stream_read(self, request);
         break;
+    case BULK_HERE:
+        on_here(self, request);
+        break;
+    case BULK_GONE:
+        on_gone(self, request);
+        break;
+    case BULK_WHERE:
+        on_where(self, request);
+        break;
     case BULK_STREAM_GIVE:
     case BULK_STREAM_REFUSE:
         on_stream_answer(self, request);
@@ -394,6 +485,7 @@ static void request_handle(struct bulk_server *self, struct request *request)
     case BULK_STREAM_DATA:
     case BULK_STREAM_ASK:
     case BULK_PACK:
+    case BULK_PLACES:
     case BULK_ERROR:
         /* Answers are for clients; to answer one could go on for ever. */
         drop(self);
@@ -412,7 +504,10 @@ static void on_message(void *context, const struct link_message *message)
     request.peer = (struct bytes){ message->frames[0].data, message->frames[0].size };
     if (bulk_decode(message->frames + 1, message->count - 1, &request.message, &id, &err)
         == RC_OK) {
-        request_handle(self, &request);
+        if (is_allowed(self, request.message.type))
+            request_handle(self, &request);
+        else
+            request_refuse(self, &request);
         return;
     }
     drop(self);
@@ -430,23 +525,25 @@ static void on_tick(void *context, uint64_t now_ms)
 {
     struct bulk_server *self = context;
 
-    uploads_drop_stale(self->uploads, now_ms);
+    if (self->uploads)
+        uploads_drop_stale(self->uploads, now_ms);
 }
 
 enum rc bulk_server_create(void *zmq_context, const char *endpoint,
                            struct objects *objects, const struct bulk_limits *limits,
                            struct bulk_server **server, struct err *err)
 {
-    static const struct bulk_limits usual = { BULK_QUEUE_MAX, UPLOAD_MAX,
-                                              UPLOAD_PEER_MAX };
+    static const struct bulk_limits usual = { BULK_QUEUE_MAX, UPLOAD_MAX, UPLOAD_PEER_MAX,
+                                              false };
     static const struct pump_calls calls = { on_message, on_refused, on_tick };
     scoped(bulk_server) self = calloc(1, sizeof *self);
 
     if (!limits)
         limits = &usual;
-    if (!self
-        || !(self->uploads =
-                 uploads_create(limits->uploads_max, limits->uploads_peer_max))
+    if (!self || !(self->places = places_create())
+        || (!limits->is_read_only
+            && !(self->uploads =
+                     uploads_create(limits->uploads_max, limits->uploads_peer_max)))
         || !(self->chunk = malloc(BULK_CHUNK_BYTES)))
         return err_set(err, RC_NO_MEMORY, "bulk server at %s", endpoint);
     self->objects = objects;
@@ -478,12 +575,18 @@ uint64_t bulk_server_dropped(const struct bulk_server *server)
     return atomic_load(&server->dropped);
 }
 
+struct places *bulk_server_places(struct bulk_server *server)
+{
+    return server->places;
+}
+
 void bulk_server_destroy(struct bulk_server *server)
 {
     if (!server)
         return;
     pump_destroy(server->pump);
     uploads_destroy(server->uploads);
+    places_destroy(server->places);
     free(server->chunk);
     free(server);
 }

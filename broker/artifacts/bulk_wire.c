@@ -21,6 +21,9 @@ enum field {
     FIELD_FINAL,
     FIELD_CODE,
     FIELD_TEXT,
+    FIELD_ENDPOINT,
+    FIELD_ENDPOINTS,
+    FIELD_FIRST,
     FIELD_COUNT
 };
 
@@ -50,6 +53,9 @@ static const struct field_entry {
     [FIELD_FINAL] = FIELD("final", KIND_BOOL, is_final, 0),
     [FIELD_CODE] = FIELD("code", KIND_TEXT, code, 32),
     [FIELD_TEXT] = FIELD("text", KIND_TEXT, text, ERR_TEXT_MAX),
+    [FIELD_ENDPOINT] = FIELD("endpoint", KIND_TEXT, endpoint, PLACE_ENDPOINT_MAX),
+    [FIELD_ENDPOINTS] = FIELD("endpoints", KIND_TEXT, endpoints, BULK_ENDPOINTS_MAX),
+    [FIELD_FIRST] = FIELD("first", KIND_BOOL, is_first, 0),
 #undef FIELD
 };
 
@@ -76,6 +82,9 @@ static const struct message_entry {
       DATA_NONE },
     { "PUT_PACK", BULK_PUT_PACK, HAS(DIGESTS), DATA_MUST },
     { "GET_PACK", BULK_GET_PACK, HAS(DIGESTS), DATA_NONE },
+    { "HERE", BULK_HERE, HAS(ENDPOINT) | HAS(FIRST) | HAS(DIGESTS), DATA_NONE },
+    { "GONE", BULK_GONE, HAS(DIGESTS), DATA_NONE },
+    { "WHERE", BULK_WHERE, HAS(DIGEST), DATA_NONE },
     { "HAD", BULK_HAD, HAS(MISSING), DATA_NONE },
     { "GO_ON", BULK_GO_ON, HAS(RECEIVED) | HAS(WINDOW), DATA_NONE },
     { "STORED", BULK_STORED, 0, DATA_NONE },
@@ -85,6 +94,7 @@ static const struct message_entry {
     { "STREAM_ASK", BULK_STREAM_ASK,
       HAS(CLIENT) | HAS(TOKEN) | HAS(STREAM) | HAS(OFFSET) | HAS(LIMIT), DATA_NONE },
     { "PACK", BULK_PACK, 0, DATA_MUST },
+    { "PLACES", BULK_PLACES, HAS(ENDPOINTS), DATA_NONE },
     { "ERROR", BULK_ERROR, HAS(CODE) | HAS(TEXT), DATA_NONE },
 };
 

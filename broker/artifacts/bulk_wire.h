@@ -6,6 +6,7 @@
 #pragma once
 
 #include "broker/artifacts/bulk.h"
+#include "broker/artifacts/places.h"
 #include "broker/link/link.h"
 #include "codecs/pack/pack.h"
 
@@ -14,6 +15,7 @@ enum {
     BULK_QUEUE_MAX = 64,      /* messages queued for one peer, each way */
     BULK_FRAME_MAX = 1 << 20, /* bytes: a full HAVE is the largest */
     BULK_IDENTITY_MAX = 255,  /* bytes of a socket's name */
+    BULK_ENDPOINTS_MAX = PLACE_NODES_MAX * (PLACE_ENDPOINT_MAX + 1), /* bytes */
 };
 
 enum bulk_type {
@@ -28,6 +30,9 @@ enum bulk_type {
     BULK_STREAM_REFUSE = 9,
     BULK_PUT_PACK = 10,
     BULK_GET_PACK = 11,
+    BULK_HERE = 12,
+    BULK_GONE = 13,
+    BULK_WHERE = 14,
     BULK_HAD = 33,
     BULK_GO_ON = 34,
     BULK_STORED = 35,
@@ -36,6 +41,7 @@ enum bulk_type {
     BULK_STREAM_DATA = 38,
     BULK_STREAM_ASK = 39,
     BULK_PACK = 40,
+    BULK_PLACES = 41,
     BULK_ERROR = 63,
 };
 
@@ -47,9 +53,9 @@ struct bulk_message {
     const char *const *digests; /* to encode; decoded ones: bulk_digest_next */
     uint64_t digest_count;
     struct reader digest_reader;
-    struct bytes missing, node, client, code, text;
+    struct bytes missing, node, client, code, text, endpoint, endpoints;
     uint64_t size, offset, limit, window, received, token, stream;
-    bool is_final;
+    bool is_final, is_first;
     bool has_data; /* a third frame is there */
     struct bytes data;
 };

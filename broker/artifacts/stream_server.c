@@ -9,7 +9,7 @@
 struct stream_server {
     void *socket; /* the pump's */
     struct pump *pump;
-    stream_reader *read;
+    struct stream_calls calls;
     void *context;
     struct buf out;
 };
@@ -21,8 +21,9 @@ static void ask_answer(struct stream_server *self, const struct bulk_message *as
     struct err err;
 
     buf_clear(&self->out);
-    enum rc rc = self->read(self->context, ask->token, (enum stream)ask->stream,
-                            ask->offset, (uint32_t)ask->limit, &self->out, &chunk, &err);
+    enum rc rc =
+        self->calls.read(self->context, ask->token, (enum stream)ask->stream, ask->offset,
+                         (uint32_t)ask->limit, &self->out, &chunk, &err);
     if (rc == RC_OK && !buf_ok(&self->out))
         rc = err_set(&err, RC_NO_MEMORY, "out of memory while reading a stream");
     if (rc == RC_OK) {
@@ -55,18 +56,48 @@ static void on_refused(void *context)
     (void)context; /* only the broker speaks here; there is nobody to tell */
 }
 
+static void on_tick(void *context, uint64_t now_ms)
+{
+    struct stream_server *self = context;
+
+    (void)now_ms;
+    if (self->calls.tick)
+        self->calls.tick(self->context, self);
+}
+
+bool stream_server_here(struct stream_server *server, const char *endpoint, bool is_first,
+                        const char *const *digests, size_t count)
+{
+    return bulk_tell(server->socket, (struct bytes){ 0 },
+                     &(struct bulk_message){ .type = BULK_HERE,
+                                             .id = 1,
+                                             .endpoint = { endpoint, strlen(endpoint) },
+                                             .is_first = is_first,
+                                             .digests = digests,
+                                             .digest_count = count });
+}
+
+bool stream_server_gone(struct stream_server *server, const char *const *digests,
+                        size_t count)
+{
+    return bulk_tell(
+        server->socket, (struct bytes){ 0 },
+        &(struct bulk_message){
+            .type = BULK_GONE, .id = 1, .digests = digests, .digest_count = count });
+}
+
 enum rc stream_server_create(void *zmq_context, const char *endpoint, const char *node,
-                             stream_reader *read, void *context,
+                             const struct stream_calls *calls, void *context,
                              struct stream_server **server, struct err *err)
 {
-    static const struct pump_calls calls = { on_message, on_refused, NULL };
+    static const struct pump_calls pumped = { on_message, on_refused, on_tick };
     static const struct link_bounds bounds = { .queue_max = BULK_QUEUE_MAX,
                                                .message_max = BULK_FRAME_MAX };
     scoped(stream_server) self = calloc(1, sizeof *self);
 
     if (!self)
         return err_set(err, RC_NO_MEMORY, "stream server of node %s", node);
-    self->read = read;
+    self->calls = *calls;
     self->context = context;
     buf_init(&self->out, 2 * (size_t)BULK_CHUNK_BYTES);
 
@@ -74,7 +105,7 @@ enum rc stream_server_create(void *zmq_context, const char *endpoint, const char
                                       &self->socket, err);
     if (rc != RC_OK)
         return rc;
-    rc = pump_create(self->socket, calls, self, &self->pump, err);
+    rc = pump_create(self->socket, pumped, self, &self->pump, err);
     if (rc != RC_OK) {
         link_close(self->socket);
         return rc;

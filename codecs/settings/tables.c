@@ -42,6 +42,11 @@ static bool listen_is_valid(const char *text)
                && strcmp(text + size - 2, ":*") == 0);
 }
 
+static bool bulk_listen_is_valid(const char *text)
+{
+    return strncmp(text, "tcp://", 6) == 0 && listen_is_valid(text);
+}
+
 static bool host_is_valid(const char *text)
 {
     size_t size = strlen(text);
@@ -159,8 +164,19 @@ static const struct setting noded_rows[] = {
     { "bulk", SETTING_TEXT, NODED(bulk), .is_valid = endpoint_is_valid,
       .allowed = ENDPOINT_ALLOWED,
       .help = "Where the broker moves files; if not given, the broker tells." },
+    { "bulk-listen", SETTING_TEXT, NODED(bulk_listen), .is_valid = bulk_listen_is_valid,
+      .allowed = "an endpoint such as tcp://10.0.0.7:7104",
+      .help = "Where other nodes get files that this one has; if not given, nowhere." },
+    { "bulk-advertise", SETTING_TEXT, NODED(bulk_advertise), .is_valid = host_is_valid,
+      .allowed = "a host name or address",
+      .help = "The host by which other nodes reach this one; if not given, the one of "
+              "bulk-listen." },
+    { "peers-max", SETTING_NUMBER, NODED(peers_max), "4", .min = 0, .max = 64,
+      .help =
+          "Other nodes that one thread fetches files from; 0 is none: files come from "
+          "the broker." },
     { "insecure", SETTING_FLAG, NODED(insecure), "false",
-      .help = "Lets the node talk to a broker on another machine, without encryption." },
+      .help = "Lets the node talk to other machines, without encryption." },
     { "cpus", SETTING_NUMBER, NODED(cpus), "0", .min = 0, .max = NODE_SLOTS_MAX,
       .is_reloadable = true,
       .help = "Processors for tasks, and so how many tasks of one processor run at once; "

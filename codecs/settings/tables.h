@@ -14,7 +14,7 @@ struct brokerd_values {
 };
 
 struct noded_values {
-    const char *directory, *name, *broker, *bulk;
+    const char *directory, *name, *broker, *bulk, *bulk_listen, *bulk_advertise;
     bool insecure;
     uint64_t cpus;             /* 0: as many as the machine has processors */
     uint64_t memory;           /* bytes; 0: not limited */
@@ -22,7 +22,7 @@ struct noded_values {
     struct setting_texts labels;
     uint64_t cache_size; /* bytes; 0: no limit */
     uint64_t drain_timeout_ms, stop_grace_ms;
-    uint64_t attempts_max, classes_max, workers_max, queue_max;
+    uint64_t attempts_max, classes_max, workers_max, queue_max, peers_max;
     uint64_t results_max; /* bytes */
 };
 

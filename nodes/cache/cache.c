@@ -47,6 +47,20 @@ void cache_destroy(struct cache *cache)
     free(cache);
 }
 
+void cache_listen(struct cache *cache,
+                  void (*told)(void *context, const char *digest, bool is_there),
+                  void *context)
+{
+    cache->told = told;
+    cache->listening = context;
+}
+
+static void listener_tell(struct cache *cache, const char *digest, bool is_there)
+{
+    if (cache->told)
+        cache->told(cache->listening, digest, is_there);
+}
+
 struct objects *cache_objects(struct cache *cache)
 {
     return cache->objects;
@@ -115,6 +129,8 @@ static void entry_remove(struct cache *cache, struct cache_entry *entry)
     cache_entry_set_busy(cache->entries, entry, true);
     pthread_mutex_unlock(&cache->lock);
     bool is_gone = objects_remove(cache->objects, digest, &ignored) == RC_OK;
+    if (is_gone)
+        listener_tell(cache, digest, false);
     pthread_mutex_lock(&cache->lock);
     cache->counts.evicted += is_gone;
     cache_entry_uncount(cache->entries, entry);
@@ -235,6 +251,8 @@ enum rc cache_fetch(struct cache *cache, uint64_t holder,
         }
     }
     entry_give(cache, entry, rc == RC_OK, found);
+    if (rc != RC_OK ? was_bad : found > CACHE_SMALL_MAX)
+        listener_tell(cache, digest, rc == RC_OK);
     if (rc == RC_OK)
         cache_trim(cache, 0);
     return rc;
@@ -343,6 +361,8 @@ enum rc cache_commit(struct cache *cache, uint64_t holder, struct object_writer 
     if (is_there)
         object_trust(cache, made.sha256);
     entry_give(cache, entry, is_there, bytes);
+    if (is_there && bytes > CACHE_SMALL_MAX)
+        listener_tell(cache, made.sha256, true);
     cache_trim(cache, 0);
     if (!is_there)
         return err_set(err, RC_CONFLICT, "%s was just removed: fetch it again",

@@ -25,6 +25,13 @@ NODISCARD enum rc cache_open(const char *directory, uint64_t limit, struct cache
 void cache_destroy(struct cache *cache);
 SCOPED(cache)
 
+/* Called when an object of more than CACHE_SMALL_MAX is there, at each use again, and
+ * when it is not there any more; from any thread, and not at the same moment as the
+ * change. To be set before the cache is used. */
+void cache_listen(struct cache *cache,
+                  void (*told)(void *context, const char *digest, bool is_there),
+                  void *context);
+
 /* Somewhere that an object can be had from. Used by one thread at a time. */
 struct cache_source {
     const char *name; /* for people: "the broker" */

@@ -12,6 +12,8 @@
 struct cache {
     struct objects *objects;
     uint64_t limit;
+    void (*told)(void *context, const char *digest, bool is_there); /* or NULL */
+    void *listening;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t idle;  /* an entry is not busy any more */
     struct cache_entries *entries;

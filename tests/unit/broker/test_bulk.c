@@ -435,6 +435,7 @@ static enum rc stream_try(struct fixture *self, uint64_t token, uint64_t offset,
 static void test_streams_are_read_through_the_server(void **state)
 {
     struct fixture *self = *state;
+    static const struct stream_calls calls = { .read = stream_test_read };
     static char text[] = "what the task said";
     struct stream_server *node;
     struct stream_chunk chunk = { 0 };
@@ -446,8 +447,8 @@ static void test_streams_are_read_through_the_server(void **state)
                                       &out, &chunk, &err),
                      RC_UNREACHABLE);
     assert_non_null(strstr(err.text, "node-1"));
-    expect_ok(stream_server_create(self->zmq, self->endpoint, "node-1", stream_test_read,
-                                   text, &node, &err),
+    expect_ok(stream_server_create(self->zmq, self->endpoint, "node-1", &calls, text,
+                                   &node, &err),
               &err);
 
     expect_ok(stream_try(self, 42, 0, 4, &out, &chunk, &err), &err);

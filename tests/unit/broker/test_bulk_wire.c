@@ -27,6 +27,9 @@ static struct bulk_message sample_of(enum bulk_type type)
         .client = { "\0\1\2\3\4", 5 },
         .code = { "not-found", 9 },
         .text = { "gone", 4 },
+        .endpoint = { "tcp://10.0.0.1:7104", 19 },
+        .endpoints = { "tcp://10.0.0.1:7104\n", 20 },
+        .is_first = true,
         .size = INT64_MAX,
         .offset = 70000,
         .limit = BULK_CHUNK_BYTES,
@@ -132,6 +135,9 @@ static void test_every_message_comes_out_as_it_went_in(void **state)
         assert_bytes(type, "client", got.client, sent.client);
         assert_bytes(type, "code", got.code, sent.code);
         assert_bytes(type, "text", got.text, sent.text);
+        assert_bytes(type, "endpoint", got.endpoint, sent.endpoint);
+        assert_bytes(type, "endpoints", got.endpoints, sent.endpoints);
+        assert_number(type, "first", got.is_first, true);
         assert_number(type, "size", got.size, sent.size);
         assert_number(type, "offset", got.offset, sent.offset);
         assert_number(type, "limit", got.limit, sent.limit);
