@@ -20,6 +20,7 @@
 enum {
     GATHER_BYTES = 64 << 10, /* smaller pieces are gathered before they are written */
     READ_BYTES = 256 << 10,
+    WRITE_BEHIND_BYTES = 8 << 20,
 };
 
 struct object_writer {
@@ -29,6 +30,7 @@ struct object_writer {
     char name[sizeof OBJECT_PART + 64]; /* in tmp; "" when it is gone from there */
     bool is_kept;                       /* stays in tmp when the writer ends early */
     uint64_t size;                      /* bytes taken so far */
+    uint64_t unsynced;    /* bytes written since the disk was last told to begin */
     unsigned char *piece; /* gathered bytes; NULL until the first small piece */
     size_t piece_size;
 };
@@ -187,6 +189,13 @@ static enum rc file_write(struct object_writer *self, const unsigned char *bytes
             return writer_failed(self, err, errno, "write");
         bytes += written;
         size -= (size_t)written;
+        self->unsynced += (uint64_t)written;
+    }
+    /* The disk begins while more arrives, so that the sync at the end has little to wait
+     * for. What fails here fails there, too. */
+    if (self->unsynced >= WRITE_BEHIND_BYTES) {
+        self->unsynced = 0;
+        sync_file_range(self->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
     return RC_OK;
 }
