@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REPEATS_MAX = 1000, PROCESS_TASKS = 2000 };
+enum { REPEATS_MAX = 1000, PROCESS_TASKS = 2000, GRID_SIDE = 100 };
 
 struct bench {
     bool as_json;
@@ -162,6 +162,61 @@ static void run_files(const struct bench *bench)
     bench_files(bench->folder, bench->repeats, bench->as_json);
 }
 
+/* A pipeline of GRID_SIDE layers of as many stages, each with an input from the layer
+ * before; the stages of a column are equal from the second layer on, so that filling the
+ * store takes 2 * GRID_SIDE tasks. */
+static void grid_write(const struct bench *bench)
+{
+    char path[PATH_MAX + 16];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/valohai.yaml", bench->folder);
+    file = fopen(path, "w");
+    if (!file)
+        fail("cannot write %s", path);
+    fputs("- step:\n"
+          "    name: cell\n"
+          "    image: none\n"
+          "    command: echo {parameter-value:i} > $VH_OUTPUTS_DIR/out\n"
+          "    parameters: [{name: i, type: integer}]\n"
+          "    inputs: [{name: in, optional: true}]\n"
+          "- pipeline:\n"
+          "    name: grid\n"
+          "    reuse-executions: true\n"
+          "    nodes:\n",
+          file);
+    for (int layer = 0; layer < GRID_SIDE; layer++)
+        for (int i = 0; i < GRID_SIDE; i++)
+            fprintf(file,
+                    "      - {name: n%d-%d, type: execution, step: cell, override: "
+                    "{parameters: [{name: i, default: %d}]}}\n",
+                    layer, i, i);
+    fputs("    edges:\n", file);
+    for (int layer = 1; layer < GRID_SIDE; layer++)
+        for (int i = 0; i < GRID_SIDE; i++)
+            fprintf(file, "      - [n%d-%d.output.out, n%d-%d.input.in]\n", layer - 1, i,
+                    layer, i);
+    if (fclose(file) != 0)
+        fail("cannot write %s", path);
+}
+
+/* A run of GRID_SIDE * GRID_SIDE stages, of which nothing is left to do. */
+static void bench_reuse(const struct bench *bench)
+{
+    double ours[REPEATS_MAX], limit[REPEATS_MAX];
+
+    grid_write(bench);
+    SLUICE(bench, "run", "grid");
+    for (size_t i = 0; i < bench->repeats; i++) {
+        ours[i] = SLUICE(bench, "run", "grid");
+        limit[i] = limit_lookup_ms(bench->folder, (size_t)GRID_SIDE * GRID_SIDE);
+    }
+    SLUICE(bench, "stop");
+    metric_print(&(struct metric){ "reuse", "stages", "ms", median(ours, bench->repeats),
+                                   median(limit, bench->repeats), 1000 },
+                 bench->as_json);
+}
+
 struct workload {
     const char *name;
     void (*run)(const struct bench *bench);
@@ -169,7 +224,7 @@ struct workload {
 
 static const struct workload workloads[] = {
     { "start", bench_start },     { "cli", bench_cli },   { "process", bench_process },
-    { "transfer", run_transfer }, { "files", run_files },
+    { "transfer", run_transfer }, { "files", run_files }, { "reuse", bench_reuse },
 };
 
 static void run_workload(struct bench *bench, const struct workload *workload)
@@ -186,7 +241,8 @@ static void run_named(struct bench *bench, const char *name)
             run_workload(bench, &workloads[i]);
             return;
         }
-    fail("there is no workload \"%s\"; there are start, cli, process, transfer and files",
+    fail("there is no workload \"%s\"; there are start, cli, process, transfer, files "
+         "and reuse",
          name);
 }
 

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,34 @@ double limit_sync_ms(const char *folder)
     if (fd < 0 || write(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes
         || fsync(fd) < 0)
         fail("cannot write and sync %s", path);
+    close(fd);
+
+    double took = now_ms() - start;
+
+    unlink(path);
+    return took;
+}
+
+double limit_lookup_ms(const char *folder, size_t count)
+{
+    static const char bytes[1024];
+    struct stat status;
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/looked", folder);
+
+    double start = now_ms();
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    for (size_t i = 0; i < count; i++) {
+        for (int k = 0; k < 4; k++)
+            if (stat(path, &status) < 0)
+                fail("cannot look at %s", path);
+        if (fd < 0 || write(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes)
+            fail("cannot write %s", path);
+    }
+    if (fsync(fd) < 0)
+        fail("cannot sync %s", path);
     close(fd);
 
     double took = now_ms() - start;

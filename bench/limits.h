@@ -15,6 +15,9 @@ double limit_sha_ms(const char *path);
 double limit_copy_ms(const char *path, const char *folder);
 /* What is in one folder into another, through two tars and a pipe. */
 double limit_tar_ms(const char *from, const char *to);
+/* count records of 1 KiB appended to a file, each after four looks at files that are
+ * there; then one sync. */
+double limit_lookup_ms(const char *folder, size_t count);
 
 /* count times /bin/true, slots at once. */
 double limit_spawn_loop_ms(size_t count, size_t slots);

@@ -64,7 +64,8 @@ static enum rc kept_load(struct kept *kept, struct broker *broker, struct err *e
     if (rc != RC_OK || key_unsettled(stage, &input)
         || plan_stage_task_count(stage) > REUSE_TASKS_MAX)
         return rc;
-    return key_class_create(stage, plan->plan->code.tree, &kept->shown.class, err);
+    return key_class_create(stage, plan->plan->code.tree, broker->digester,
+                            &kept->shown.class, err);
 }
 
 struct stage_class *classes_get(struct classes *classes, struct broker *broker,

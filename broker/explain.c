@@ -129,7 +129,6 @@ static void say_twin(struct answer *answer)
     if (!reuse_leader(answer->broker, answer->run, answer->stage, &leader))
         return;
     buf_printf(&answer->text, ", %s", reuse_stage_reference(answer->broker, &leader));
-    answer->plan = plan_of(answer->broker, answer->run);
 }
 
 static void say_waiting_for_node(struct answer *answer, const struct why_view *view)

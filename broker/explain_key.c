@@ -92,7 +92,7 @@ static struct nearest find_nearest(struct broker *broker, const struct side *own
 
     if (!plan)
         return nearest;
-    reuse_step_key(plan->plan, own->stage, step);
+    reuse_step_key(broker, plan->plan, own->stage, step);
     if (store_steps_before(broker->store, step, own->at.run, own->at.stage, found,
                            STAGES_LOOKED_AT, &count, &err)
         != RC_OK)

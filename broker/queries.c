@@ -419,8 +419,7 @@ enum rc query_view(struct broker *broker, const struct request *request, struct 
     pack_text(body, "stages");
     pack_list(body, plan->plan->stage_count);
     for (uint32_t i = 0; i < plan->plan->stage_count; i++)
-        stage_fields(broker, plan_of(broker, request->run), request->run, i, body);
-    plan = plan_of(broker, request->run); /* other runs' plans may have moved it */
+        stage_fields(broker, plan, request->run, i, body);
     pack_text(body, "notes");
     note_fields(broker, plan, request->run, body);
     field_int(body, "priority", (int64_t)plan->plan->priority);

@@ -190,6 +190,31 @@ static void tell_core(struct broker *broker, const struct search *search,
     input->reused_count = search->range_count;
 }
 
+/* The class of a single task is not kept: if it is satisfied, nobody needs it again. */
+static bool search_stage(struct search *search, const struct plan_stage *resolved,
+                         const struct core_input *input)
+{
+    struct broker *broker = search->broker;
+    struct run_plan *plan = plan_of(broker, input->run);
+    const struct plan_input *unsettled;
+    scoped(key_class) own = NULL;
+    struct stage_class *kept;
+    struct err err;
+
+    if (input->tasks == 1) {
+        if (!plan || key_unsettled(resolved, &unsettled)
+            || key_class_create(resolved, plan->plan->code.tree, broker->digester, &own,
+                                &err)
+                   != RC_OK)
+            return false;
+        return search_tasks(search, own, 1, NULL, 0, true, &err) == RC_OK;
+    }
+    kept = classes_get(broker->reuse->classes, broker, input->run, input->stage);
+    return kept && kept->class
+           && search_tasks(search, kept->class, input->tasks, NULL, 0, true, &err)
+                  == RC_OK;
+}
+
 void reuse_settle(struct broker *broker, const struct plan_stage *resolved,
                   struct core_input *input, struct buf *notes)
 {
@@ -197,16 +222,11 @@ void reuse_settle(struct broker *broker, const struct plan_stage *resolved,
     struct search search = { .broker = broker };
     struct twin self = { input->run, input->stage }, leader;
     const struct stage_row *row = core_stage(broker->core, input->run, input->stage);
-    struct stage_class *found;
-    struct err err;
 
     if (!resolved->reuse || !row || row->state != STAGE_RESOLVING)
         return;
     note_unsettled(resolved, notes);
-    found = classes_get(reuse->classes, broker, input->run, input->stage);
-    if (!found || !found->class
-        || search_tasks(&search, found->class, input->tasks, NULL, 0, true, &err)
-               != RC_OK) {
+    if (!search_stage(&search, resolved, input)) {
         search_fini(&search);
         return;
     }
@@ -238,20 +258,17 @@ void reuse_ended(struct broker *broker, uint64_t run, uint32_t stage)
 
 /* ---- A task succeeded ---- */
 
-void reuse_step_key(const struct plan *plan, const struct plan_stage *stage,
-                    unsigned char step[STEP_KEY_SIZE])
+void reuse_step_key(struct broker *broker, const struct plan *plan,
+                    const struct plan_stage *stage, unsigned char step[STEP_KEY_SIZE])
 {
-    scoped(digester) digester = digester_create(false);
-    unsigned char hash[32] = { 0 };
+    const char *project = plan->project ? plan->project : "";
+    const char *name = stage->step ? stage->step : "";
+    unsigned char hash[32];
 
-    if (digester) {
-        digester_add(digester, plan->project ? plan->project : "",
-                     plan->project ? strlen(plan->project) : 0);
-        digester_add(digester, "\n", 1);
-        digester_add(digester, stage->step ? stage->step : "",
-                     stage->step ? strlen(stage->step) : 0);
-        digester_end_raw(digester, hash);
-    }
+    digester_add(broker->digester, project, strlen(project));
+    digester_add(broker->digester, "\n", 1);
+    digester_add(broker->digester, name, strlen(name));
+    digester_end_raw(broker->digester, hash);
     memcpy(step, hash, STEP_KEY_SIZE);
 }
 
@@ -264,7 +281,7 @@ static void list_step(struct broker *broker, const struct change *change,
 
     if (class->is_listed || !plan)
         return;
-    reuse_step_key(plan->plan, &plan->plan->stages[change->stage], step);
+    reuse_step_key(broker, plan->plan, &plan->plan->stages[change->stage], step);
     batch_check(broker,
                 store_step_put(broker->store, step, change->run, change->stage, &err),
                 &err);
@@ -407,13 +424,14 @@ bool reuse_leader(const struct broker *broker, uint64_t run, uint32_t stage,
 
 const char *reuse_stage_reference(struct broker *broker, const struct origin *origin)
 {
-    struct run_plan *plan = plan_of(broker, origin->run);
-    const char *name = plan && origin->stage < plan->plan->stage_count
-                           ? plan->plan->stages[origin->stage].name
-                           : "?";
-    const char *text =
-        arena_printf(broker->scratch, "%lu/%s", (unsigned long)origin->run, name);
+    const char *name = "?", *text;
+    struct err err;
 
+    if (store_stage_name(broker->store, origin->run, origin->stage, broker->scratch,
+                         &name, &err)
+        != RC_OK)
+        name = "?";
+    text = arena_printf(broker->scratch, "%lu/%s", (unsigned long)origin->run, name);
     return text ? text : "";
 }
 

@@ -46,9 +46,9 @@ bool reuse_origin(struct broker *broker, uint64_t run, uint32_t stage, uint64_t 
 bool reuse_leader(const struct broker *broker, uint64_t run, uint32_t stage,
                   struct origin *leader);
 /* "12/train/3", and without the task "12/train", in the turn's scratch; "" if there is no
- * memory. May move the broker's run plans. */
+ * memory. */
 const char *reuse_reference(struct broker *broker, const struct origin *origin);
 const char *reuse_stage_reference(struct broker *broker, const struct origin *origin);
 /* The hash by which a step's executions are found. */
-void reuse_step_key(const struct plan *plan, const struct plan_stage *stage,
-                    unsigned char step[STEP_KEY_SIZE]);
+void reuse_step_key(struct broker *broker, const struct plan *plan,
+                    const struct plan_stage *stage, unsigned char step[STEP_KEY_SIZE]);

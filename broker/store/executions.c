@@ -165,6 +165,36 @@ enum rc store_reused(struct store *store, uint64_t run, uint32_t stage,
     return RC_OK;
 }
 
+enum rc store_stage_name(struct store *store, uint64_t run, uint32_t stage,
+                         struct arena *arena, const char **name, struct err *err)
+{
+    struct view view;
+    MDB_val data;
+    struct reader reader;
+    struct key key = key_stage(run, stage);
+    const char *found = NULL;
+    enum rc rc = view_begin(store, &view, err);
+
+    if (rc != RC_OK)
+        return rc;
+    rc = view_get(&view, TABLE_RESOLVED, key.bytes, key.size, &data, err);
+    if (rc == RC_OK) {
+        reader_init(&reader, data.mv_data, data.mv_size);
+        for (size_t n = reader_map(&reader); n > 0 && !found && reader_ok(&reader); n--)
+            if (bytes_are(reader_string(&reader), "name"))
+                found = reader_text(&reader, arena, PLAN_NAME_MAX);
+            else
+                reader_skip(&reader);
+        if (!found || !reader_ok(&reader))
+            rc = err_set(err, RC_CORRUPT, "store: a stage of run %lu has no name",
+                         (unsigned long)run);
+    }
+    view_end(&view);
+    if (rc == RC_OK)
+        *name = found;
+    return rc;
+}
+
 enum rc store_origin(struct store *store, uint64_t run, uint32_t stage, uint64_t index,
                      struct origin *origin, struct err *err)
 {

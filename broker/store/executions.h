@@ -44,6 +44,10 @@ NODISCARD enum rc store_reused_put(struct store *store, uint64_t run, uint32_t s
 NODISCARD enum rc store_reused(struct store *store, uint64_t run, uint32_t stage,
                                struct arena *arena, struct reused_range **ranges,
                                size_t *count, struct err *err);
+/* The name of a stage that was resolved, without reading the rest of it. RC_NOT_FOUND. */
+NODISCARD enum rc store_stage_name(struct store *store, uint64_t run, uint32_t stage,
+                                   struct arena *arena, const char **name,
+                                   struct err *err);
 /* Whose result the task uses; RC_NOT_FOUND: its own. */
 NODISCARD enum rc store_origin(struct store *store, uint64_t run, uint32_t stage,
                                uint64_t index, struct origin *origin, struct err *err);

@@ -32,7 +32,6 @@ void key_class_destroy(struct key_class *class)
 {
     if (!class)
         return;
-    digester_destroy(class->digester);
     free(class->parts);
     buf_fini(&class->room);
     free(class);
@@ -116,15 +115,17 @@ static enum rc parts_make(struct key_class *class, struct err *err)
 }
 
 enum rc key_class_create(const struct plan_stage *stage, const char *tree,
-                         struct key_class **made, struct err *err)
+                         struct digester *digester, struct key_class **made,
+                         struct err *err)
 {
     scoped(key_class) class = calloc(1, sizeof *class);
     const struct plan_input *input;
     enum rc rc;
 
     must(!key_unsettled(stage, &input));
-    if (!class || !(class->digester = digester_create(false)))
+    if (!class)
         return err_set(err, RC_NO_MEMORY, "no memory for a key");
+    class->digester = digester;
     class->stage = stage;
     buf_init(&class->room, FIELD_BYTES_MAX);
     rc = class_hash(class, tree, err);

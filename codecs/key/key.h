@@ -40,11 +40,13 @@ NODISCARD enum rc key_fields_of_task(const struct plan_stage *stage, const char 
 const struct plan_source *key_unsettled(const struct plan_stage *stage,
                                         const struct plan_input **input);
 
-/* What the tasks of a stage have in common; borrows stage until it is destroyed. The
- * stage must not be unsettled. */
+/* What the tasks of a stage have in common; borrows stage and the digester, of sha256
+ * alone and between two files, until it is destroyed. The stage must not be unsettled. */
+struct digester;
 struct key_class;
 NODISCARD enum rc key_class_create(const struct plan_stage *stage, const char *tree,
-                                   struct key_class **made, struct err *err);
+                                   struct digester *digester, struct key_class **made,
+                                   struct err *err);
 void key_class_destroy(struct key_class *class);
 SCOPED(key_class)
 /* index below plan_stage_task_count. RC_NO_MEMORY, or RC_INVALID for a value that its

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "codecs/digest/digest.h"
 #include "codecs/key/key.h"
 
 #define TREE  "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -93,10 +94,12 @@ static void sample_sweep(struct sample *s)
 
 static void key_of(const struct sample *s, unsigned char key[KEY_SIZE])
 {
+    scoped(digester) digester = digester_create(false);
     scoped(key_class) class = NULL;
     struct err err;
 
-    assert_int_equal(key_class_create(&s->stage, s->tree, &class, &err), RC_OK);
+    assert_non_null(digester);
+    assert_int_equal(key_class_create(&s->stage, s->tree, digester, &class, &err), RC_OK);
     assert_int_equal(key_of_task(class, s->index, key, &err), RC_OK);
 }
 
