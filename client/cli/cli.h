@@ -17,6 +17,7 @@ enum exit_code {
     EXIT_WRONG = 2,  /* wrong usage, a wrong file, a name that does not exist */
     EXIT_UNREACHABLE = 3,
     EXIT_STOPPED = 4,
+    EXIT_DIFFERENT = 5, /* what was run again gave other outputs */
 };
 
 enum connect {

@@ -128,6 +128,18 @@ static const struct help helps[] = {
       "In names, metadata.NAME and parameter.NAME tell which is meant; where a run has\n"
       "several stages, they are STAGE.NAME, of which the end is enough.\n"
       "\n" REFERENCE_TEXT },
+    { "reproduce", "sluice reproduce [-v NAME=VALUE]... RUN/STAGE[/N]",
+      "run something again exactly",
+      "Runs a task, or all tasks of a stage, once more with the same code, command,\n"
+      "parameters and inputs, whatever has become of the files since, and says of each\n"
+      "output whether it has the same bytes. Nothing is reused.\n"
+      "\n"
+      "  -v, --variable NAME=VALUE\n"
+      "                         a secret, which no record holds; else it is looked for\n"
+      "                         in the pipeline file as it was\n"
+      "\n"
+      "Exit status: 0 all outputs are equal, 5 they are not, others as of `sluice run`.\n"
+      "\n" REFERENCE_TEXT },
     { "verify", "sluice verify [--allow-missing] [RUN]",
       "check that no record and no file was changed",
       "Checks the chain of versions, the hashes in each, and every file that they name;\n"

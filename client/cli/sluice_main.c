@@ -23,7 +23,7 @@ static const struct verb verbs[] = {
     { "tag", verb_tag },         { "dataset", verb_dataset },
     { "stop", verb_stop },       { "help", verb_help },
     { "version", verb_version }, { "__complete", verb_complete },
-    { "compare", verb_compare },
+    { "compare", verb_compare }, { "reproduce", verb_reproduce },
 };
 
 static int unknown_verb(const char *name)

@@ -41,8 +41,8 @@ bool tree_changes(const struct tree *before, const struct tree *after,
     return true;
 }
 
-static bool fetch(struct cli *cli, const char *digest, struct arena *arena,
-                  struct tree *tree)
+bool tree_fetch(struct cli *cli, const char *digest, struct arena *arena,
+                struct tree *tree)
 {
     scoped_fd int fd = memfd_create("tree", MFD_CLOEXEC);
     struct sluice_error error;
@@ -70,7 +70,7 @@ bool tree_changes_fetch(struct cli *cli, const char *before, const char *after,
 {
     struct tree old, new;
 
-    return *before && *after && fetch(cli, before, arena, &old)
-           && fetch(cli, after, arena, &new)
+    return *before && *after && tree_fetch(cli, before, arena, &old)
+           && tree_fetch(cli, after, arena, &new)
            && tree_changes(&old, &new, arena, changes, count);
 }

@@ -13,6 +13,9 @@ struct tree_change {
 NODISCARD bool tree_changes(const struct tree *before, const struct tree *after,
                             struct arena *arena, struct tree_change **changes,
                             size_t *count);
+/* A tree of the store, in arena. False when it is not there or no tree. */
+NODISCARD bool tree_fetch(struct cli *cli, const char *digest, struct arena *arena,
+                          struct tree *tree);
 /* Fetches the two by their digests. False when one is not in the store or no tree. */
 NODISCARD bool tree_changes_fetch(struct cli *cli, const char *before, const char *after,
                                   struct arena *arena, struct tree_change **changes,

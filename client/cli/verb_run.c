@@ -11,18 +11,15 @@
 #include "client/cli/pipeline_file.h"
 #include "client/cli/project.h"
 #include "client/cli/snapshot.h"
+#include "client/cli/submit.h"
 #include "client/cli/verbs.h"
-#include "client/cli/who.h"
 #include "codecs/plan/compile.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
-enum { ARENA_MAX = 1 << 30, SUBMISSION_BYTES = 16 };
+enum { ARENA_MAX = 1 << 30 };
 
 struct asked {
     const char *step, *title;
@@ -214,38 +211,6 @@ static int store_code(struct running *self)
     return EXIT_GO_ON;
 }
 
-/* For the record; what the system does not tell stays away. */
-static void sign(struct running *self)
-{
-    struct who who = who_asks();
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    self->plan->asked = (struct plan_asked){
-        .user = *who.user ? arena_text(self->arena, who.user) : NULL,
-        .host = *who.host ? arena_text(self->arena, who.host) : NULL,
-        .client = "sluice " SLUICE_VERSION,
-        .time_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000,
-    };
-}
-
-static int submit(struct running *self, uint64_t *run)
-{
-    uint8_t submission[SUBMISSION_BYTES];
-    scoped_buf bytes = { .limit = TREE_BYTES_MAX };
-
-    sign(self);
-    plan_encode(&bytes, self->plan);
-    if (!buf_ok(&bytes))
-        return cli_fail(self->cli, EXIT_FAILED, "the plan is too large");
-    if (getrandom(submission, sizeof submission, 0) != sizeof submission)
-        return cli_fail(self->cli, EXIT_FAILED, "no random numbers: %s", strerror(errno));
-    if (sluice_submit(self->cli->sluice, submission, bytes.data, bytes.size, run,
-                      &self->cli->error))
-        return cli_fail_last(self->cli);
-    return EXIT_GO_ON;
-}
-
 static int print_submitted(const struct running *self, uint64_t run)
 {
     const struct plan *plan = self->plan;
@@ -285,7 +250,7 @@ static int run_all(struct running *self)
     if (end == EXIT_GO_ON)
         end = store_code(self);
     if (end == EXIT_GO_ON)
-        end = submit(self, &run);
+        end = submit_plan(self->cli, self->arena, self->plan, NULL, NULL, &run);
     if (end != EXIT_GO_ON)
         return end;
     digests_save(self->digests);
