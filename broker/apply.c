@@ -266,6 +266,11 @@ static void apply_ended(struct broker *broker, const struct change *change)
     if (state == TASK_COMPLETE)
         reuse_success(broker, change);
     if (!change->will_retry)
+        batch_check(broker,
+                    store_lineage_result(broker->store, change->run, change->stage,
+                                         change->index, result, &err),
+                    &err);
+    if (!change->will_retry)
         names_apply(broker, change, stage_name(broker, change->run, change->stage));
     announce_task(broker, change, "attempt", task_state_name(state), true);
     announce_task(broker, change, "task",

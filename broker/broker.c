@@ -33,6 +33,9 @@ static enum rc open_storage(struct broker *broker, struct err *err)
     if (rc != RC_OK)
         return rc;
     store_limit(broker->store, broker->settings.limits.store_max);
+    rc = store_lineage_complete(broker->store, err);
+    if (rc != RC_OK)
+        return rc;
     snprintf(path, sizeof path, "%s/objects", directory);
     return objects_open(path, &broker->objects, err);
 }

@@ -14,6 +14,7 @@
 #include "broker/link/link.h"
 #include "broker/outbox.h"
 #include "broker/reuse.h"
+#include "broker/store/lineage.h"
 #include "broker/store/secrets.h"
 #include "broker/store/store.h"
 #include "codecs/plan/resolve.h"
@@ -185,6 +186,9 @@ request_handler query_records, request_import;
 
 /* outcomes.c */
 request_handler query_outcomes;
+
+/* lineage.c */
+request_handler query_lineage, query_made;
 
 /* announce.c */
 void announce(struct broker *broker, const struct announcement *announcement);

@@ -320,6 +320,7 @@ static uint64_t write_all(struct import *import)
         &err);
     add_tasks(import, run);
     add_artifacts(import, run);
+    batch_check(broker, store_lineage_run(broker->store, run, &err), &err);
     announce(broker,
              &(struct announcement){ .kind = "run", .run = run, .state = "imported" });
     return run;

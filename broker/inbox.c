@@ -21,7 +21,8 @@ static request_handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_DATUM] = request_datum,       [MESSAGE_ALIASES] = query_aliases,
     [MESSAGE_ALIAS] = request_alias,       [MESSAGE_TAG] = request_tag,
     [MESSAGE_DATASETS] = query_datasets,   [MESSAGE_DATASET] = request_dataset,
-    [MESSAGE_OUTCOMES] = query_outcomes,
+    [MESSAGE_OUTCOMES] = query_outcomes,   [MESSAGE_LINEAGE] = query_lineage,
+    [MESSAGE_MADE] = query_made,
 };
 
 /* Answers stand under the protocol of what they answer, so that it is one of the

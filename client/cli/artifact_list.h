@@ -1,7 +1,7 @@
 /* artifact_list.h - every artifact that the records of a run name, each once. */
 #pragma once
 
-#include "client/cli/digest_set.h"
+#include "codecs/digest/digest_set.h"
 #include "codecs/plan/plan.h"
 #include "codecs/version/bundle.h"
 

@@ -159,6 +159,17 @@ static const struct help helps[] = {
       "The whole file is checked before anything is stored; a run that is here already "
       "is\n"
       "refused.\n" },
+    { "trace", "sluice trace [--down] [--depth N] [--dot] ARTIFACT|FILE|RUN[/STAGE[/N]]",
+      "show where a file or a result came from",
+      "Goes back over the stages that made it to the first inputs and the commit.\n"
+      "ARTIFACT is sha256: and digits, or datum:// or dataset:// and a name. What "
+      "several\n"
+      "ways lead to is shown once. Many files between two stages are one line.\n"
+      "\n"
+      "  --down                 what was made from it\n"
+      "  --depth N              over at most N stages (default: 100)\n"
+      "  --dot                  for Graphviz: sluice trace --dot last | dot -Tsvg\n"
+      "\n" REFERENCE_TEXT },
     { "cancel", "sluice cancel RUN", "end a run", "" },
     { "approve", "sluice approve RUN STAGE", "let a waiting stage go on", "" },
     { "reject", "sluice reject RUN STAGE", "refuse a waiting stage, which ends the run",

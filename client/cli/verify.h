@@ -7,7 +7,7 @@
 #pragma once
 
 #include "client/cli/cli.h"
-#include "client/cli/digest_set.h"
+#include "codecs/digest/digest_set.h"
 #include "codecs/version/version.h"
 
 struct verify_fault {

@@ -301,6 +301,48 @@ int sluice_run_records(struct sluice *sluice, uint64_t run, void **records, size
  * broker, hashes too, and one commit. SLUICE_CONFLICT: the run is there already. */
 int sluice_import(struct sluice *sluice, const void *records, size_t size, uint64_t *run,
                   struct sluice_error *error);
+/* ---- Lineage
+ * --------------------------------------------------------------------------------- */
+
+struct sluice_lineage_entry { /* tasks of a stage in a row that made a file; count 0: the
+                                 stage, which used it */
+    uint64_t run, index, count;
+    uint32_t stage; /* its number in the plan */
+    const char *name;
+};
+struct sluice_lineage {
+    const char *digest;
+    struct sluice_lineage_entry *makers, *users; /* ascending */
+    size_t maker_count, user_count;
+    bool more; /* there are others beyond the limit */
+};
+struct sluice_lineages {
+    struct sluice_lineage *files; /* in the order asked */
+    size_t count;
+};
+/* Who made files and who used them. digests: 1 to 1,000, or the beginning of one,
+ * "sha256:" and some digits. run: makers are only of that run, or else of the last before
+ * it that made the file; 0: all. limit: entries for each file and side; 0: 100. */
+int sluice_lineage(struct sluice *sluice, const char *const *digests, size_t count,
+                   uint64_t run, uint32_t limit, struct sluice_lineages **lineages,
+                   struct sluice_error *error);
+void sluice_lineages_free(struct sluice_lineages *lineages);
+
+struct sluice_made { /* a file that a task made */
+    uint64_t index;
+    const char *name, *digest;
+    uint64_t size;
+};
+struct sluice_makes {
+    struct sluice_made *files; /* by task */
+    size_t count;
+    uint64_t next; /* first task that was not looked at; 0: there is none */
+};
+/* Outputs of the tasks from first on, as many as fit into an answer, at most of limit
+ * tasks (0: 10,000). A task that uses another's result has its outputs. */
+int sluice_made(struct sluice *sluice, uint64_t run, const char *stage, uint64_t first,
+                uint32_t limit, struct sluice_makes **makes, struct sluice_error *error);
+void sluice_makes_free(struct sluice_makes *makes);
 
 /* ---- Streams
  * ---------------------------------------------------------------------------------- */

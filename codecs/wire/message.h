@@ -45,6 +45,8 @@ enum message_type {
     MESSAGE_DATASETS,
     MESSAGE_DATASET,
     MESSAGE_OUTCOMES,
+    MESSAGE_LINEAGE,
+    MESSAGE_MADE,
     /* broker to client */
     MESSAGE_OK,
     MESSAGE_ERROR,

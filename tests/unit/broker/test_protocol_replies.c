@@ -298,6 +298,7 @@ static void test_answers_have_the_fields_of_the_document(void **state)
     apply_changes(self->broker);
     assert_answer(self, MESSAGE_RECORDS, query_records);
     assert_answer(self, MESSAGE_OUTCOMES, query_outcomes);
+    assert_answer(self, MESSAGE_MADE, query_made);
 }
 
 static void test_answers_to_commands_have_the_fields_of_the_document(void **state)

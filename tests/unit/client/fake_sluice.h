@@ -165,6 +165,41 @@ void sluice_versions_free(struct sluice_versions *versions)
     (void)versions;
 }
 
+int sluice_lineage(struct sluice *sluice, const char *const *digests, size_t count,
+                   uint64_t run, uint32_t limit, struct sluice_lineages **lineages,
+                   struct sluice_error *error)
+{
+    (void)sluice;
+    (void)digests;
+    (void)count;
+    (void)run;
+    (void)limit;
+    (void)lineages;
+    return fake_fail(error, SLUICE_NOT_FOUND, "no file begins so");
+}
+
+void sluice_lineages_free(struct sluice_lineages *lineages)
+{
+    (void)lineages;
+}
+
+int sluice_made(struct sluice *sluice, uint64_t run, const char *stage, uint64_t first,
+                uint32_t limit, struct sluice_makes **makes, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)run;
+    (void)stage;
+    (void)first;
+    (void)limit;
+    (void)makes;
+    return fake_fail(error, SLUICE_NOT_FOUND, "no such run");
+}
+
+void sluice_makes_free(struct sluice_makes *makes)
+{
+    (void)makes;
+}
+
 int sluice_origin(struct sluice *sluice, uint64_t run, uint32_t stage, void **head,
                   size_t *head_size, void **resolved, size_t *resolved_size,
                   struct sluice_error *error)

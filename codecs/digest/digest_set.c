@@ -1,5 +1,5 @@
 /* digest_set.c - open addressing; a SHA-256 is its own hash. */
-#include "client/cli/digest_set.h"
+#include "codecs/digest/digest_set.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,18 +46,12 @@ static bool grow(struct digest_table *table)
     return true;
 }
 
-static uint8_t digit(char hex)
-{
-    return (uint8_t)(hex <= '9' ? hex - '0' : hex - 'a' + 10);
-}
-
 bool digest_table_add(struct digest_table *table, const char *text)
 {
     uint8_t digest[DIGEST_SIZE];
 
     must(digest_is_valid(text, strlen(text)));
-    for (size_t i = 0; i < DIGEST_SIZE; i++)
-        digest[i] = (uint8_t)(digit(text[7 + 2 * i]) << 4 | digit(text[8 + 2 * i]));
+    digest_raw(text, digest);
     if (table->count >= table->capacity / 2 && !grow(table))
         return true;
 
