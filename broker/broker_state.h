@@ -193,6 +193,10 @@ request_handler query_lineage, query_made;
 /* announce.c */
 void announce(struct broker *broker, const struct announcement *announcement);
 
+/* near.c: sets near of the input, in scratch. */
+void near_find(struct broker *broker, const struct plan_stage *stage,
+               struct core_input *input);
+
 /* questions.c */
 void answer_resolve(struct broker *broker, uint64_t run, uint32_t stage);
 void answer_evaluate(struct broker *broker, uint64_t run, uint32_t stage, unsigned when);

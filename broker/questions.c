@@ -159,8 +159,10 @@ static enum rc resolve(struct broker *broker, struct core_input *input, struct b
     if (rc == RC_OK)
         rc = store_lineage_class(broker->store, run, stage, plan->head.tree, resolved,
                                  err);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         reuse_settle(broker, resolved, input, notes);
+        near_find(broker, resolved, input);
+    }
     return rc;
 }
 

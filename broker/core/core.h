@@ -29,6 +29,7 @@ enum {
     CORE_LOSSES_MAX = 3, /* poisonous: a task that began on so many lost nodes */
     CORE_STAGES_MAX = PLAN_STAGES_MAX,
     CORE_NODES_MAX = 100000,
+    CORE_NEAR_MAX = 8, /* nodes of one stage */
 };
 
 struct core;
@@ -136,7 +137,7 @@ enum input_kind {
     INPUT_SUBMIT,     /* edges, shapes */
     INPUT_CANCEL,     /* run */
     INPUT_APPROVE,    /* run, stage, yes */
-    INPUT_RESOLVED,   /* run, stage, tasks, reused: answer to CHANGE_RESOLVE */
+    INPUT_RESOLVED,   /* run, stage, tasks, reused, near: answer to CHANGE_RESOLVE */
     INPUT_UNRESOLVED, /* run, stage: answer to CHANGE_RESOLVE */
     INPUT_TWIN,     /* run, stage: answer to CHANGE_RESOLVE: an equal stage is at work */
     INPUT_AGAIN,    /* run, stage: what INPUT_TWIN spoke of has ended: ask again */
@@ -154,6 +155,11 @@ enum input_kind {
 
 struct core_edge {
     uint32_t source, target;
+};
+
+struct core_near { /* a node that has bytes of a stage's inputs */
+    uint32_t node;
+    uint64_t bytes;
 };
 
 struct core_input {
@@ -176,6 +182,10 @@ struct core_input {
     size_t edge_count;
     const struct core_range *reused; /* in order, apart or touching, below tasks */
     size_t reused_count;
+    /* With INPUT_RESOLVED, at most CORE_NEAR_MAX. Only a preference among nodes that have
+     * room, and forgotten by a restart. */
+    const struct core_near *near;
+    size_t near_count;
 };
 
 /* ---- Changes

@@ -24,7 +24,9 @@ struct stage {
     const uint32_t *targets; /* stages that wait for this one; in run->targets */
     uint32_t target_count;
     bool is_changed;
-    struct lane *lane; /* while it is ready, else NULL */
+    struct lane *lane;      /* while it is ready, else NULL */
+    struct core_near *near; /* nodes that have bytes of its inputs; NULL if none */
+    uint32_t near_count;
     struct stage *lane_next, *lane_prev;
 };
 
@@ -209,6 +211,7 @@ bool demand_fits_node(const struct demand *demand,
 void node_take(struct node *node, const struct demand *demand, uint64_t gpus);
 void node_give(struct node *node, const struct demand *demand, uint64_t gpus);
 void node_offer(struct core *core, uint32_t number, const struct offer *offer);
+void near_take(struct stage *stage, const struct core_input *input);
 void queue_release(struct queue *queue); /* gives the node back that is held for it */
 
 /* node.c */

@@ -9,6 +9,7 @@
  * demand that no known node could ever satisfy fails its stage at once. */
 #include "broker/core/core_state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t cpu_of(const struct demand *demand)
@@ -125,34 +126,64 @@ static bool may_use(const struct queue *queue, const struct node *node)
            || node->held_for->priority < queue->priority;
 }
 
-/* Devices are dear: work that needs none goes where there are none, if it can. Then the
- * emptier. */
-static bool is_better(const struct queue *queue, const struct node *node,
-                      const struct node *best)
+void near_take(struct stage *stage, const struct core_input *input)
 {
-    uint32_t gpus = bits_of(node->gpus_free), best_gpus = bits_of(best->gpus_free);
+    must(input->near_count <= CORE_NEAR_MAX && !stage->near);
+    if (input->near_count == 0)
+        return;
+    stage->near = calloc(input->near_count, sizeof *stage->near);
+    must(stage->near != NULL);
+    memcpy(stage->near, input->near, input->near_count * sizeof *stage->near);
+    stage->near_count = (uint32_t)input->near_count;
+}
+
+/* How many bytes of the stage's inputs the node has. */
+static uint64_t near_bytes(const struct stage *stage, uint32_t node)
+{
+    for (uint32_t i = 0; i < stage->near_count; i++)
+        if (stage->near[i].node == node)
+            return stage->near[i].bytes;
+    return 0;
+}
+
+struct choice { /* a node that could take the next task */
+    struct node *node;
+    uint32_t number;
+    uint64_t near;
+};
+
+/* Devices are dear: work that needs none goes where there are none, if it can. Then to
+ * its bytes, then to the emptier. */
+static bool is_better(const struct queue *queue, const struct choice *one,
+                      const struct choice *best)
+{
+    uint32_t gpus = bits_of(one->node->gpus_free);
+    uint32_t best_gpus = bits_of(best->node->gpus_free);
 
     if (queue->demand.gpus == 0 && (gpus > 0) != (best_gpus > 0))
         return gpus == 0;
-    return node->cpu_free > best->cpu_free;
+    if (one->near != best->near)
+        return one->near > best->near;
+    return one->node->cpu_free > best->node->cpu_free;
 }
 
-static struct node *find_node(struct core *core, const struct queue *queue,
+static struct node *find_node(struct core *core, const struct stage *stage,
                               uint32_t *number)
 {
-    struct node *best = NULL;
+    const struct queue *queue = stage->lane->queue;
+    struct choice best = { .node = NULL };
 
     for (uint32_t i = 0; i < core->node_capacity; i++) {
-        struct node *node = &core->nodes[i];
+        struct choice one = { &core->nodes[i], i, near_bytes(stage, i) };
 
-        if (room_for(&queue->demand, node) == 0 || !may_use(queue, node))
+        if (room_for(&queue->demand, one.node) == 0 || !may_use(queue, one.node))
             continue;
-        if (best && !is_better(queue, node, best))
+        if (best.node && !is_better(queue, &one, &best))
             continue;
-        best = node;
-        *number = i;
+        best = one;
     }
-    return best;
+    *number = best.number;
+    return best.node;
 }
 
 static bool could_run(const struct demand *demand, const struct node *node)
@@ -351,7 +382,7 @@ static void queue_serve(struct core *core, struct queue *queue, struct changes *
 {
     struct stage *stage = queue->first->first;
     uint32_t number = 0;
-    struct node *node = find_node(core, queue, &number);
+    struct node *node = find_node(core, stage, &number);
     uint64_t room;
 
     if (!node) {

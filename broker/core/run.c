@@ -15,6 +15,7 @@ static void stage_fini(struct stage *stage)
 {
     free(stage->row.retries);
     free(stage->row.satisfied);
+    free(stage->near);
 }
 
 void run_destroy(struct run *run)

@@ -197,6 +197,7 @@ void stage_resolved(struct core *core, const struct core_input *input,
     stage->row.is_resolved = true;
     stage->row.tasks = input->tasks;
     satisfied_take(stage, input, changes);
+    near_take(stage, input);
     if (stage->shape.actions & WHEN_STARTING) {
         stage->row.pending = PENDING_START;
         ask(stage, CHANGE_EVALUATE, WHEN_STARTING, changes);

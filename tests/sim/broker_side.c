@@ -107,11 +107,23 @@ static void apply_stage_row(struct sim *sim, const struct change *change)
     memcpy(put->stage_row.retries, row->retries, row->retry_count * sizeof *row->retries);
 }
 
+/* Weights as good as random, also of nodes that are not there: only a preference. */
+static size_t near_of(const struct change *change, struct core_near near[CORE_NEAR_MAX])
+{
+    uint64_t seed = change->run * 31 + change->stage * 17;
+    size_t count = seed % (CORE_NEAR_MAX + 1);
+
+    for (size_t i = 0; i < count; i++)
+        near[i] = (struct core_near){ (uint32_t)((seed + i) % 11), seed * (i + 1) % 5 };
+    return count;
+}
+
 static void answer(struct sim *sim, const struct change *change)
 {
     struct broker *broker = &sim->broker;
     const struct sim_stage *stage = stage_of_run(sim, change->run, change->stage);
     struct core_range ranges[SIM_TASKS];
+    struct core_near near[CORE_NEAR_MAX];
     struct core_input input = { .now_us = broker->now_us,
                                 .run = change->run,
                                 .stage = change->stage };
@@ -123,6 +135,8 @@ static void answer(struct sim *sim, const struct change *change)
         input.kind = INPUT_UNRESOLVED;
     } else {
         input.kind = INPUT_RESOLVED;
+        input.near = near;
+        input.near_count = near_of(change, near);
         input.tasks = stage->tasks;
         if (stage->counts >= 0)
             input.tasks =

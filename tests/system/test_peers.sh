@@ -25,6 +25,12 @@ END
     done
     cat <<END
 - step:
+    name: anywhere
+    image: debian:12
+    command: echo here
+    inputs:
+      - {name: data, default: large.bin}
+- step:
     name: gate
     image: debian:12
     environment: a
@@ -95,6 +101,14 @@ same "$large" "$(stdout_of last/on-b)" "the bytes that came from node a"
 [ -e "$scratch/node-b/cache/$place" ] || fail "node b does not have the file"
 [ ! -e "$store/objects/$place" ] || fail "the broker has the file again"
 give_to_broker
+
+it "a task goes where its inputs are, also when another node has more room"
+start_node d --cpus 50
+await_event node/d/online
+sluice_exits 0 run --step anywhere
+[ "$(node_of last/anywhere)" != d ] || fail "the task is on the node that has nothing"
+kill -TERM "$node_pid"
+ends 0 "$node_pid"
 
 it "wrong bytes of a node reach no task, and the node loses them"
 for node in a b; do

@@ -10,9 +10,11 @@ static void offer(struct world *world, uint32_t node, struct offer offer)
     world->changes.count = 0;
 }
 
-/* A run of one sweep whose tasks ask for the demand. */
-static uint64_t sweep(struct world *world, struct demand demand, int32_t priority,
-                      uint64_t tasks)
+/* A run of one sweep whose tasks ask for the demand, and of whose inputs nodes have
+ * bytes.
+ */
+static uint64_t sweep_near(struct world *world, struct demand demand, int32_t priority,
+                           uint64_t tasks, const struct core_near *near, size_t count)
 {
     struct stage_shape shape = { .is_task = true,
                                  .demand = demand,
@@ -21,9 +23,19 @@ static uint64_t sweep(struct world *world, struct demand demand, int32_t priorit
 
     submit(world, &shape, 1, NULL, 0);
     world->changes.count = 0;
-    resolved(world, run, 0, tasks);
+    move(world, (struct core_input){ .kind = INPUT_RESOLVED,
+                                     .run = run,
+                                     .tasks = tasks,
+                                     .near = near,
+                                     .near_count = count });
     world->changes.count = 0;
     return run;
+}
+
+static uint64_t sweep(struct world *world, struct demand demand, int32_t priority,
+                      uint64_t tasks)
+{
+    return sweep_near(world, demand, priority, tasks, NULL, 0);
 }
 
 /* Ticks; how many tasks of the run were handed out to the node. */
@@ -675,6 +687,81 @@ static void test_random_histories_never_give_anything_twice(void **state)
 #define WORLD_TEST(name)                                                                 \
     cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
+static void test_of_nodes_with_room_the_one_that_has_the_most_bytes_is_preferred(
+    void **state)
+{
+    static const struct core_near near[] = { { 2, 1000 }, { 3, 5000 }, { 77, 9000 } };
+    struct world *world = *state;
+
+    offer(world, 1, (struct offer){ .cpu_milli = 8000 });
+    offer(world, 2, (struct offer){ .cpu_milli = 2000 });
+    offer(world, 3, (struct offer){ .cpu_milli = 3000 });
+
+    uint64_t run = sweep_near(world, (struct demand){ 0 }, 0, 7, near, 3);
+
+    tick(world);
+    assert_int_equal(served(world, run, 3), 3);
+    assert_int_equal(served(world, run, 2), 2);
+    assert_int_equal(served(world, run, 1), 2);
+    world->changes.count = 0;
+}
+
+static void test_bytes_do_not_draw_a_task_to_a_node_that_it_does_not_fit(void **state)
+{
+    static const struct core_near near[] = { { 2, 1000 } };
+    struct world *world = *state;
+
+    offer(world, 1, (struct offer){ .cpu_milli = 4000, .memory_mb = 1000 });
+    offer(world, 2, (struct offer){ .cpu_milli = 4000, .memory_mb = 100 });
+
+    uint64_t run = sweep_near(world, (struct demand){ .memory_mb = 500 }, 0, 1, near, 1);
+
+    tick(world);
+    assert_int_equal(served(world, run, 1), 1);
+    world->changes.count = 0;
+}
+
+static void test_bytes_give_no_run_more_turns_than_another(void **state)
+{
+    static const struct core_near near[] = { { 1, 1000 } };
+    struct world *world = *state;
+
+    offer(world, 1, (struct offer){ .cpu_milli = 8000 });
+
+    uint64_t far = sweep(world, (struct demand){ 0 }, 0, 100);
+    uint64_t close = sweep_near(world, (struct demand){ 0 }, 0, 100, near, 1);
+
+    tick(world);
+    assert_int_equal(served(world, far, 1), 4 + 1); /* in turn, half of what is free */
+    assert_int_equal(served(world, close, 1), 2 + 1);
+    world->changes.count = 0;
+}
+
+static void test_bytes_do_not_give_what_is_held_for_another(void **state)
+{
+    static const struct core_near near[] = { { 1, 1000 } };
+    struct world *world = *state;
+
+    offer(world, 1, (struct offer){ .cpu_milli = 2000 });
+    offer(world, 2, (struct offer){ .cpu_milli = 1000 });
+    sweep(world, (struct demand){ .cpu_milli = 1000 }, 0, 3);
+    tick_forget(world);
+
+    uint64_t large = sweep(world, (struct demand){ .cpu_milli = 2000 }, 0, 1);
+
+    tick_forget(world);
+    world->now_us += CORE_PATIENCE_US;
+    tick_forget(world); /* node 1 is held for it */
+
+    uint64_t run = sweep_near(world, (struct demand){ .cpu_milli = 1000 }, 0, 1, near, 1);
+
+    end_task(world, 1, 1);
+    tick(world);
+    assert_int_equal(served(world, run, NODE_ANY), 0);
+    assert_int_equal(served(world, large, NODE_ANY), 0);
+    world->changes.count = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -699,6 +786,10 @@ int main(void)
         WORLD_TEST(test_a_node_that_grew_takes_more),
         WORLD_TEST(test_an_adopted_attempt_keeps_its_devices),
         WORLD_TEST(test_it_is_said_why_a_stage_waits),
+        WORLD_TEST(test_of_nodes_with_room_the_one_that_has_the_most_bytes_is_preferred),
+        WORLD_TEST(test_bytes_do_not_draw_a_task_to_a_node_that_it_does_not_fit),
+        WORLD_TEST(test_bytes_give_no_run_more_turns_than_another),
+        WORLD_TEST(test_bytes_do_not_give_what_is_held_for_another),
         cmocka_unit_test(test_random_histories_never_give_anything_twice),
     };
 

@@ -55,15 +55,29 @@ static void step(struct walk *walk, struct core_input input)
     core_check(walk->core);
 }
 
+/* Weights as good as random, also of nodes that are not there: only a preference. */
+static size_t near_of(const struct change *change, struct core_near near[CORE_NEAR_MAX])
+{
+    uint64_t seed = change->run * 31 + change->stage * 17;
+    size_t count = seed % (CORE_NEAR_MAX + 1);
+
+    for (size_t i = 0; i < count; i++)
+        near[i] = (struct core_near){ (uint32_t)((seed + i) % 11), seed * (i + 1) % 5 };
+    return count;
+}
+
 static void answer(struct walk *walk, const struct change *change)
 {
     struct core_input input = { .run = change->run, .stage = change->stage };
+    struct core_near near[CORE_NEAR_MAX];
 
     if (change->kind == CHANGE_RESOLVE) {
         input.kind = draw(walk, 12) || walk->is_calm ? INPUT_RESOLVED : INPUT_UNRESOLVED;
         input.tasks = walk->rows.runs[change->run - 1].shapes[change->stage].is_task
                           ? draw(walk, TASKS + 1)
                           : 1;
+        input.near = near;
+        input.near_count = near_of(change, near);
     } else if (change->kind == CHANGE_EVALUATE) {
         input.kind = INPUT_VERDICT;
         input.then = draw(walk, 3) ? 1u << draw(walk, 2) * 3 : draw(walk, 16);
