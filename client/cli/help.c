@@ -128,6 +128,14 @@ static const struct help helps[] = {
       "In names, metadata.NAME and parameter.NAME tell which is meant; where a run has\n"
       "several stages, they are STAGE.NAME, of which the end is enough.\n"
       "\n" REFERENCE_TEXT },
+    { "diff", "sluice diff A B", "say what differs between two runs",
+      "A and B are two runs, or a stage or task of each. Says what differs in code "
+      "(line\n"
+      "by line, if both are stored, by git or diff), command, parameters, inputs,\n"
+      "variables, environment, outputs, metrics, end, time and resources.\n"
+      "\n"
+      "Exit status: 0 nothing differs but time and resources, 1 something does.\n"
+      "\n" REFERENCE_TEXT },
     { "reproduce", "sluice reproduce [-v NAME=VALUE]... RUN/STAGE[/N]",
       "run something again exactly",
       "Runs a task, or all tasks of a stage, once more with the same code, command,\n"

@@ -37,6 +37,7 @@ static const struct verb verbs[] = {
     { "version", verb_version },
     { "trace", verb_trace },
     { "__complete", verb_complete },
+    { "diff", verb_diff },
     { "compare", verb_compare },
     { "reproduce", verb_reproduce },
 };

@@ -9,13 +9,24 @@
 
 enum rc spawn_start(const char *const *argv, struct spawned *spawned, struct err *err)
 {
+    return spawn_start_at(&(struct spawn_place){ .input = -1 }, argv, spawned, err);
+}
+
+enum rc spawn_start_at(const struct spawn_place *place, const char *const *argv,
+                       struct spawned *spawned, struct err *err)
+{
     posix_spawn_file_actions_t actions;
     int ends[2], failed;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set_sys(err, rc_of_errno(errno), errno, "no pipe for %s", argv[0]);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    if (place->input >= 0)
+        posix_spawn_file_actions_adddup2(&actions, place->input, 0);
+    else
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    if (place->folder)
+        posix_spawn_file_actions_addchdir_np(&actions, place->folder);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     failed = posix_spawnp(&spawned->pid, argv[0], &actions, NULL,
@@ -31,6 +42,16 @@ enum rc spawn_start(const char *const *argv, struct spawned *spawned, struct err
 }
 
 enum rc spawn_finish(struct spawned *spawned, struct buf *out, struct err *err)
+{
+    int exit_code = 0;
+    enum rc rc = spawn_finish_with(spawned, out, &exit_code, err);
+
+    return rc == RC_OK && exit_code != 0 ? err_set(err, RC_INVALID, "a program failed")
+                                         : rc;
+}
+
+enum rc spawn_finish_with(struct spawned *spawned, struct buf *out, int *exit_code,
+                          struct err *err)
 {
     enum { PIECE = 64 << 10 };
     ssize_t got = 1;
@@ -53,7 +74,8 @@ enum rc spawn_finish(struct spawned *spawned, struct buf *out, struct err *err)
         ;
     if (!buf_ok(out))
         return err_set(err, RC_NO_MEMORY, "a program printed too much");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return err_set(err, RC_INVALID, "a program failed");
+    if (!WIFEXITED(status))
+        return err_set(err, RC_INVALID, "a program was killed");
+    *exit_code = WEXITSTATUS(status);
     return RC_OK;
 }

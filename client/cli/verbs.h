@@ -17,6 +17,7 @@ int verb_trace(int argc, char **argv);
 int verb_export(int argc, char **argv);
 int verb_import(int argc, char **argv);
 int verb_compare(int argc, char **argv);
+int verb_diff(int argc, char **argv);
 int verb_reproduce(int argc, char **argv);
 int verb_cancel(int argc, char **argv);
 int verb_approve(int argc, char **argv); /* also reject: argv[0] tells */
