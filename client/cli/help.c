@@ -136,6 +136,17 @@ static const struct help helps[] = {
       "\n"
       "Exit status: 0 nothing differs but time and resources, 1 something does.\n"
       "\n" REFERENCE_TEXT },
+    { "plot", "sluice plot [OPTION]... RUN/STAGE[/N]... METRIC", "draw metrics",
+      "Draws what tasks printed of a metric, line by line, a curve for each task, on "
+      "the\n"
+      "terminal or as SVG. gnuplot draws.\n"
+      "\n"
+      "  -x, --x KEY            over another key of the same lines\n"
+      "  --scatter NAME         a point for each task: the latest METRIC over a "
+      "parameter\n"
+      "                         or metric NAME; takes runs as `sluice compare` does\n"
+      "  --svg FILE             write SVG into FILE (-: print it)\n"
+      "\n" REFERENCE_TEXT },
     { "reproduce", "sluice reproduce [-v NAME=VALUE]... RUN/STAGE[/N]",
       "run something again exactly",
       "Runs a task, or all tasks of a stage, once more with the same code, command,\n"

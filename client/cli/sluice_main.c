@@ -38,6 +38,7 @@ static const struct verb verbs[] = {
     { "trace", verb_trace },
     { "__complete", verb_complete },
     { "diff", verb_diff },
+    { "plot", verb_plot },
     { "compare", verb_compare },
     { "reproduce", verb_reproduce },
 };

@@ -18,6 +18,7 @@ int verb_export(int argc, char **argv);
 int verb_import(int argc, char **argv);
 int verb_compare(int argc, char **argv);
 int verb_diff(int argc, char **argv);
+int verb_plot(int argc, char **argv);
 int verb_reproduce(int argc, char **argv);
 int verb_cancel(int argc, char **argv);
 int verb_approve(int argc, char **argv); /* also reject: argv[0] tells */

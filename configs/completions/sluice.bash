@@ -43,7 +43,7 @@ _sluice_run() {
 _sluice() {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[1]-} before=
-    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\ncompare\ndiff\nreproduce\nverify\ntrace\nexport\nimport\ncancel\napprove\nreject
+    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\ncompare\ndiff\nplot\nreproduce\nverify\ntrace\nexport\nimport\ncancel\napprove\nreject
 watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
     COMPREPLY=()
     ((COMP_CWORD < 3)) || before=${COMP_WORDS[COMP_CWORD - 2]}
@@ -91,6 +91,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         watch) _sluice_words '--since' ;;
         stop) _sluice_words '--force' ;;
         compare) _sluice_words $'-a\n--all\n-m\n--metric\n-s\n--sort\n-w\n--where\n--state\n--pipeline\n--step\n-n\n--last\n--csv\n--md' ;;
+        plot) _sluice_words $'-x\n--x\n--scatter\n--svg' ;;
         reproduce) _sluice_words $'-v\n--variable' ;;
         verify) _sluice_words '--allow-missing' ;;
         trace) _sluice_words $'--down\n--depth\n--dot' ;;
@@ -118,7 +119,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         compopt -o filenames
         ;;
-    show | explain | logs | outputs | metadata | record | trace | compare | diff | reproduce)
+    show | explain | logs | outputs | metadata | record | trace | compare | diff | plot | reproduce)
         _sluice_run
         [[ $cur == */* ]] || compopt -o nospace
         ;;

@@ -49,7 +49,7 @@ function __sluice_runs_or_stages
     end
 end
 
-set -l verbs run lint ls show explain logs outputs metadata record compare diff reproduce verify trace export import cancel approve reject watch datum alias tag \
+set -l verbs run lint ls show explain logs outputs metadata record compare diff plot reproduce verify trace export import cancel approve reject watch datum alias tag \
     dataset nodes status stop help version
 
 complete -c sluice -f
@@ -64,6 +64,7 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a metadata -d 'p
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a record -d 'show what results were made of'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a compare -d 'put runs or tasks beside each other'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a diff -d 'say what differs between two runs'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a plot -d 'draw metrics'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a reproduce -d 'run something again exactly'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a verify -d 'check that no record and no file was changed'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a trace -d 'show where a file or a result came from'
@@ -122,7 +123,7 @@ complete -c sluice -n '__fish_seen_subcommand_from metadata' -l series -d 'every
 complete -c sluice -n '__fish_seen_subcommand_from watch' -l since -x -d 'begin after this event'
 complete -c sluice -n '__fish_seen_subcommand_from watch' -a '(__sluice_names runs)'
 complete -c sluice -n '__fish_seen_subcommand_from stop' -l force -d 'also when a run is active'
-complete -c sluice -n '__fish_seen_subcommand_from show explain logs outputs metadata record compare diff reproduce trace' -a '(__sluice_runs)'
+complete -c sluice -n '__fish_seen_subcommand_from show explain logs outputs metadata record compare diff plot reproduce trace' -a '(__sluice_runs)'
 complete -c sluice -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on until the task ends'
 complete -c sluice -n '__fish_seen_subcommand_from outputs' -s d -l directory -x -a '(__fish_complete_directories)' -d 'download into'
 complete -c sluice -n '__fish_seen_subcommand_from compare' -s a -l all -d 'all parameters'
@@ -135,6 +136,9 @@ complete -c sluice -n '__fish_seen_subcommand_from compare' -l step -x -a '(__sl
 complete -c sluice -n '__fish_seen_subcommand_from compare' -s n -l last -x -d 'only the newest'
 complete -c sluice -n '__fish_seen_subcommand_from compare' -l csv -d 'print CSV'
 complete -c sluice -n '__fish_seen_subcommand_from compare' -l md -d 'print Markdown'
+complete -c sluice -n '__fish_seen_subcommand_from plot' -s x -l x -x -d 'over another key'
+complete -c sluice -n '__fish_seen_subcommand_from plot' -l scatter -x -d 'over a parameter'
+complete -c sluice -n '__fish_seen_subcommand_from plot' -l svg -r -d 'write SVG'
 complete -c sluice -n '__fish_seen_subcommand_from reproduce' -s v -l variable -x -d 'a secret'
 complete -c sluice -n '__fish_seen_subcommand_from trace' -l down -d 'what was made from it'
 complete -c sluice -n '__fish_seen_subcommand_from trace' -l depth -x -d 'over at most so many stages'
