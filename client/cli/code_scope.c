@@ -1,7 +1,7 @@
 /* code_scope.c - see code_scope.h. */
 #include "client/cli/code_scope.h"
 
-#include "client/cli/glob.h"
+#include "codecs/glob/glob.h"
 #include "codecs/digest/digest.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* inputs.c - see inputs.h. */
 #include "client/cli/inputs.h"
 
-#include "client/cli/glob.h"
+#include "codecs/glob/glob.h"
 #include "client/cli/walk.h"
 #include "codecs/names/names.h"
 #include "codecs/plan/task.h"

@@ -1,7 +1,7 @@
 /* vhignore.c - see vhignore.h. */
 #include "client/cli/vhignore.h"
 
-#include "client/cli/glob.h"
+#include "codecs/glob/glob.h"
 #include "client/cli/texts.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "client/cli/glob.h"
+#include "codecs/glob/glob.h"
 #include "client/cli/vhignore.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* glob.c - the pattern as a small automaton whose states are its positions. */
-#include "client/cli/glob.h"
+#include "codecs/glob/glob.h"
 
 #include <string.h>
 
