@@ -78,6 +78,7 @@ static enum rc open_local(struct agent *agent, struct err *err)
     agent->staging = (struct staging){ .directory = agent->settings.directory,
                                        .node_name = agent->settings.name,
                                        .cache = agent->cache,
+                                       .stores = agent->settings.stores,
                                        .has_namespaces = true };
     if (rc == RC_OK && !(agent->staging.facts = facts_create(agent->settings.devices)))
         rc = err_set(err, RC_NO_MEMORY, "no memory for what this machine is");

@@ -28,6 +28,7 @@ struct agent_settings {
     uint32_t queue_max;      /* messages between the broker and here, each way */
     uint64_t results_max;    /* bytes of one message, unless one result alone is larger */
     uint64_t cache_size;     /* bytes; 0: no limit */
+    const char *stores;      /* the file of object stores, or NULL */
     const char *bulk_listen; /* where other nodes get files; NULL: nowhere */
     const char *bulk_advertise; /* host by which they reach it; NULL: the one bound */
     uint32_t peers_max;         /* other nodes that a worker is connected with at once */

@@ -189,9 +189,29 @@ static uint64_t gpus_of(const struct setting_texts *gpus)
     return all;
 }
 
+/* The file of stores: as set; else of a private node the project's own, if it is there,
+ * else the person's. NULL: none. */
+static const char *stores_file(const struct start *start, char path[PATH_MAX])
+{
+    const struct noded_values *values = settings_values(start->settings);
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    int size = PATH_MAX, project = (int)strlen(start->directory) - (int)strlen("/node");
+
+    if (values->stores || !start->private)
+        return values->stores;
+    if (snprintf(path, PATH_MAX, "%.*s/stores.yaml", project, start->directory) < PATH_MAX
+        && access(path, F_OK) == 0)
+        return path;
+    if (config && *config)
+        size = snprintf(path, PATH_MAX, "%s/sluice/stores.yaml", config);
+    else if (home && *home)
+        size = snprintf(path, PATH_MAX, "%s/.config/sluice/stores.yaml", home);
+    return size < PATH_MAX && access(path, F_OK) == 0 ? path : NULL;
+}
+
 static int run_agent(struct start *start)
 {
-    static char requests[ENDPOINT_MAX], bulk[ENDPOINT_MAX];
+    static char requests[ENDPOINT_MAX], bulk[ENDPOINT_MAX], stores[PATH_MAX];
     const struct noded_values *values = settings_values(start->settings);
     char run[PATH_MAX + 8];
     struct err err;
@@ -213,6 +233,7 @@ static int run_agent(struct start *start)
         .bulk_listen = start->private ? NULL : values->bulk_listen,
         .bulk_advertise = values->bulk_advertise,
         .peers_max = (uint32_t)values->peers_max,
+        .stores = stores_file(start, stores),
         .gpus = gpus_of(&values->gpus),
         .labels = (const char **)(uintptr_t)values->labels.items,
         .label_count = values->labels.count,

@@ -4,6 +4,7 @@
 #include "codecs/glob/glob.h"
 #include "client/cli/walk.h"
 #include "codecs/names/names.h"
+#include "codecs/names/scheme.h"
 #include "codecs/plan/task.h"
 #include "codecs/plan/tree.h"
 
@@ -242,11 +243,6 @@ static bool is_settled(const struct settling *self)
     return self->stage->sweep == SWEEP_NONE;
 }
 
-static bool is_web(const char *uri)
-{
-    return strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0;
-}
-
 /* What it stands for is asked later, when there is a broker to ask (input_names.h). */
 static enum rc settle_name(struct settling *self, const struct plan_source *source,
                            const char *uri, bool has_placeholder)
@@ -283,12 +279,13 @@ static enum rc settle_source(struct settling *self, const struct plan_source *so
     if (name_uri_is(uri))
         return settle_name(self, source, uri, has_placeholder);
     path = inputs_local_path(self->arena, self->project, uri, &is_local);
-    if (!source->digest && !is_local && !has_placeholder && !is_web(uri))
+    if (!source->digest && !is_local && !has_placeholder && !uri_is_web(uri)
+        && !uri_is_object(uri))
         return err_set(
             self->err, RC_UNSUPPORTED,
-            "input %s of stage %s: cannot fetch %s: a path, file:, http:, "
-            "https:, datum: and dataset: are supported; give another with -i %s=URI",
-            self->input->name, self->stage->name, uri, self->input->name);
+            "input %s of stage %s: cannot fetch %s: %s; give another with -i %s=URI",
+            self->input->name, self->stage->name, uri, uri_advice(uri),
+            self->input->name);
     if (source->digest || !is_local)
         return add_source(self, source) ? RC_OK : no_memory(self);
     if (!path)

@@ -165,6 +165,10 @@ static void write_file(struct json *json, const char *input,
         json_text(json, "sha1", source->sha1);
     if (source->metadata.kind != VALUE_ABSENT)
         json_value(json, "metadata", &source->metadata);
+    if (source->etag)
+        json_text(json, "etag", source->etag);
+    if (source->location)
+        json_text(json, "location", source->location);
     json_close(json, '}');
 }
 

@@ -157,6 +157,8 @@ static void print_json(const struct outputs *outputs, const char *folder)
         json_text(&json, "md5", output->source->md5);
         json_text(&json, "sha1", output->source->sha1);
         json_value(&json, "metadata", &output->source->metadata);
+        if (output->source->location)
+            json_text(&json, "location", output->source->location);
         if (folder)
             json_text(&json, "path", output->path);
         json_close(&json, '}');

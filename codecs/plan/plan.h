@@ -32,6 +32,9 @@ struct plan_source {  /* one file, or a URI that may stand for several */
     struct value
         metadata;      /* VALUE_LIST of maps (properties of the file), or VALUE_ABSENT */
     const char *datum; /* id of the datum that it is (UUID text), or NULL */
+    /* Of results only, not part of a plan; NULL if there is none: */
+    const char *etag;     /* of what the node fetched, as the server gave it */
+    const char *location; /* the URI that an output was put to as well */
 };
 
 struct plan_input {

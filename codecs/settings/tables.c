@@ -13,6 +13,7 @@ enum { ENDPOINT_TEXT_MAX = 400 };
 #define NODED(field)   offsetof(struct noded_values, field)
 #define CONTEXT(field) offsetof(struct context_values, field)
 #define SLUICE(field)  offsetof(struct sluice_values, field)
+#define STORE(field)   offsetof(struct store_values, field)
 
 static bool is_port(const char *text)
 {
@@ -57,6 +58,32 @@ static bool host_is_valid(const char *text)
 static bool path_is_valid(const char *text)
 {
     return text[0] == '/' && strlen(text) < 4000;
+}
+
+static bool url_is_valid(const char *text)
+{
+    const char *host = strstr(text, "://");
+
+    return (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0)
+           && host[3] != '\0' && strlen(text) <= ENDPOINT_TEXT_MAX
+           && !strpbrk(text, " \t\n@?#");
+}
+
+static bool bucket_is_valid(const char *text)
+{
+    size_t size = strlen(text);
+
+    return size >= 3 && size <= 63
+           && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-") == size
+           && text[0] != '.' && text[0] != '-';
+}
+
+static bool prefix_is_valid(const char *text)
+{
+    size_t size = strlen(text);
+
+    return size > 0 && size <= 500 && text[0] != '/' && text[size - 1] != '/'
+           && !strpbrk(text, "\n\t");
 }
 
 static bool index_is_valid(const char *text)
@@ -194,6 +221,10 @@ static const struct setting noded_rows[] = {
           "The environments that the node serves: steps that name one run only there." },
     { "cache-size", SETTING_SIZE, NODED(cache_size), "0", .min = 0, .max = 1ull << 60,
       .help = "How much disk the cache of files may fill; 0 is no limit." },
+    { "stores", SETTING_TEXT, NODED(stores), .is_valid = path_is_valid,
+      .allowed = PATH_ALLOWED,
+      .help = "The file of object stores, for s3:// inputs and upload-store; it is read "
+              "anew at each use." },
     { "attempts-max", SETTING_NUMBER, NODED(attempts_max), "16384", .min = 1,
       .max = 16384,
       .help = "Attempts that run, or have ended and are not known to the broker; beyond, "
@@ -244,6 +275,58 @@ static const struct setting sluice_rows[] = {
       .help =
           "Whether runs use the results of equal earlier executions, as with --reuse." },
 };
+
+static const struct setting store_rows[] = {
+    { "bucket", SETTING_TEXT, STORE(bucket), .is_valid = bucket_is_valid,
+      .allowed = "3 to 63 lower-case letters, digits, dots and dashes",
+      .help = "The bucket; s3:// inputs of it use this store; without one the store is "
+              "for all buckets that no other has." },
+    { "endpoint", SETTING_TEXT, STORE(endpoint), .is_valid = url_is_valid,
+      .allowed = "a URL such as https://minio.lan:9000",
+      .help = "Where the store is; if not given, AWS_ENDPOINT_URL, else Amazon S3 in the "
+              "region." },
+    { "region", SETTING_TEXT, STORE(region), .is_valid = node_name_is_valid,
+      .allowed = "a name such as eu-central-1",
+      .help = "The region; if not given, AWS_REGION or AWS_DEFAULT_REGION, else "
+              "us-east-1." },
+    { "prefix", SETTING_TEXT, STORE(prefix), .is_valid = prefix_is_valid,
+      .allowed = "a key such as team/outputs, without a slash at start and end",
+      .help = "What the keys of outputs start with." },
+    { "path-style", SETTING_FLAG, STORE(path_style), "true",
+      .help = "The bucket stands in the path of URLs; false: in the host's name." },
+    { "upload", SETTING_FLAG, STORE(upload), "true",
+      .help = "false: steps that name this store keep their outputs in the broker's "
+              "store only." },
+    { "anonymous", SETTING_FLAG, STORE(anonymous), "false",
+      .help = "Requests are not signed, for buckets that everybody may read." },
+    { "credentials", SETTING_TEXT, STORE(credentials), .is_valid = path_is_valid,
+      .allowed = PATH_ALLOWED,
+      .help = "A file of credentials as ~/.aws/credentials, which only its owner may "
+              "read." },
+    { "profile", SETTING_TEXT, STORE(profile),
+      .help =
+          "Which credentials of that file; if not given, AWS_PROFILE, else default." },
+    { "access-key", SETTING_TEXT, STORE(access_key),
+      .help = "The id of the key, with secret-key; if neither these nor credentials are "
+              "given, AWS_ACCESS_KEY_ID and its like, else ~/.aws/credentials." },
+    { "secret-key", SETTING_TEXT, STORE(secret_key),
+      .help = "The secret; then only its owner may read the file." },
+    { "session-token", SETTING_TEXT, STORE(session_token),
+      .help = "The token that comes with keys that expire." },
+};
+
+const struct settings_schema store_settings = { "stores", sizeof(struct store_values),
+                                                store_rows, COUNT_OF(store_rows) };
+
+static const struct setting stores_rows[] = {
+    { "stores", SETTING_EACH, offsetof(struct stores_values, stores),
+      .each = &store_settings,
+      .allowed = "a mapping such as {results: {bucket: team-results}}",
+      .help = "Object stores by the names that upload-store may have." },
+};
+
+const struct settings_schema stores_settings = { "stores", sizeof(struct stores_values),
+                                                 stores_rows, COUNT_OF(stores_rows) };
 
 const struct settings_schema brokerd_settings = { "brokerd",
                                                   sizeof(struct brokerd_values),

@@ -1,4 +1,4 @@
-/* tables.h - which settings brokerd, noded and sluice have. */
+/* tables.h - which settings brokerd, noded, sluice and the file of stores have. */
 #pragma once
 
 #include "codecs/settings/settings.h"
@@ -15,6 +15,7 @@ struct brokerd_values {
 
 struct noded_values {
     const char *directory, *name, *broker, *bulk, *bulk_listen, *bulk_advertise;
+    const char *stores; /* path of the file of object stores */
     bool insecure;
     uint64_t cpus;             /* 0: as many as the machine has processors */
     uint64_t memory;           /* bytes; 0: not limited */
@@ -38,7 +39,20 @@ struct sluice_values {
     bool reuse;
 };
 
+struct store_values { /* an S3-compatible object store that has a name */
+    const char *bucket, *endpoint, *region, *prefix;
+    const char *credentials, *profile;
+    const char *access_key, *secret_key, *session_token;
+    bool path_style, anonymous, upload;
+};
+
+struct stores_values {
+    struct setting_entries stores; /* of struct store_values */
+};
+
 extern const struct settings_schema brokerd_settings, noded_settings, sluice_settings;
+/* The file of stores, and one entry of it. */
+extern const struct settings_schema stores_settings, store_settings;
 
 /* "tcp://HOST:PORT" or "ipc://PATH". */
 bool endpoint_is_valid(const char *text);

@@ -14,6 +14,7 @@ enum {
     MESSAGE_MAX = 64 << 10,
     URI_MAX = 64 << 10,
     HEX_MAX = 128,
+    ETAG_MAX = 1024,
     METADATA_SLACK = 16 /* the header of the map itself */
 };
 
@@ -84,7 +85,7 @@ enum result_status result_status_of(enum cause cause, int32_t exit_code)
 
 void file_encode(struct buf *buf, const struct plan_source *file)
 {
-    pack_map(buf, 7);
+    pack_map(buf, 7u + !!file->etag + !!file->location);
     pack_text(buf, "uri");
     pack_text(buf, file->uri);
     pack_text(buf, "name");
@@ -99,6 +100,14 @@ void file_encode(struct buf *buf, const struct plan_source *file)
     pack_uint(buf, file->size);
     pack_text(buf, "metadata");
     pack_value(buf, &file->metadata);
+    if (file->etag) {
+        pack_text(buf, "etag");
+        pack_text(buf, file->etag);
+    }
+    if (file->location) {
+        pack_text(buf, "location");
+        pack_text(buf, file->location);
+    }
 }
 
 static void encode_sources(struct buf *buf, const struct plan_source *sources,
@@ -223,6 +232,10 @@ static void decode_source(struct decoder *decoder, struct plan_source *source)
             source->size = reader_uint(reader);
         else if (bytes_are(key, "metadata"))
             decode_properties(decoder, &source->metadata);
+        else if (bytes_are(key, "etag"))
+            source->etag = reader_text_or_null(reader, decoder->arena, ETAG_MAX);
+        else if (bytes_are(key, "location"))
+            source->location = reader_text_or_null(reader, decoder->arena, URI_MAX);
         else
             reader_skip(reader);
     }

@@ -4,6 +4,7 @@
 #include "nodes/staging/inputs.h"
 #include "nodes/staging/properties.h"
 #include "nodes/staging/streams.h"
+#include "nodes/staging/upload.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -14,6 +15,7 @@ struct collection {
     const struct store_port *port;
     int folder;
     struct arena *arena;
+    const struct plan_stage *stage;
     struct complaints complaints;
     struct properties properties;
 };
@@ -86,15 +88,23 @@ static enum rc outputs_take(struct collection *collection, struct task_result *r
 
     struct plan_source *outputs =
         arena_array(collection->arena, found.count, sizeof *outputs);
+    struct upload_file *files =
+        arena_array(collection->arena, found.count, sizeof *files);
     size_t count = 0;
 
-    if (!outputs)
+    if (!outputs || !files)
         return err_set(err, RC_NO_MEMORY, "no memory for the outputs");
     for (size_t i = 0; rc == RC_OK && i < found.count; i++) {
         rc = output_take(collection, &found.outputs[i], &outputs[count], err);
+        files[count] = (struct upload_file){ found.outputs[i].path, &outputs[count] };
         if (outputs[count].digest)
             count++;
     }
+    /* When the broker has all of them: what waits for it is not put there each time. */
+    if (rc == RC_OK)
+        rc = outputs_upload(collection->complaints.staging, collection->stage,
+                            collection->complaints.token, collection->folder, files,
+                            count, collection->arena, &collection->complaints, err);
     if (rc != RC_OK)
         return rc;
     result->outputs = outputs;
@@ -155,7 +165,10 @@ enum rc attempt_collect(const struct staging *staging, const struct store_port *
                         struct arena *arena, struct task_result *result, struct err *err)
 {
     struct collection collection = {
-        .port = port, .arena = arena, .complaints = { .staging = staging, .token = token }
+        .port = port,
+        .arena = arena,
+        .stage = stage,
+        .complaints = { .staging = staging, .token = token },
     };
     struct task_result made = *result;
     scoped_fd int folder = -1;

@@ -1,9 +1,10 @@
-/* download.c - http and https by libcurl, files by reading; both end in the cache. */
+/* download.c - http, https and s3 by libcurl, files by reading; all end in the cache. */
 #include "nodes/staging/download.h"
 
+#include "codecs/glob/glob.h"
 #include "nodes/staging/streams.h"
+#include "nodes/stores/s3.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,10 +14,8 @@
 
 enum {
     PROGRESS_US = 5000000,
-    REDIRECTS_MAX = 20,
-    CONNECT_S = 30,
-    STALLED_S = 60, /* without a byte */
-    PIECE_BYTES = 1 << 20
+    PIECE_BYTES = 1 << 20,
+    LISTED_MAX = 1000000,
 };
 
 void progress_say(struct progress *progress, uint64_t done, uint64_t total)
@@ -37,106 +36,120 @@ void progress_say(struct progress *progress, uint64_t done, uint64_t total)
                     progress->shown, (double)done / megabyte);
 }
 
-struct transfer {
-    const struct fetching *fetching;
-    CURL *curl;
-    struct object_writer *writer;
-    struct progress progress;
-    struct err *err;
-    enum rc rc; /* of the writer */
-};
-
-static size_t take_body(char *bytes, size_t one, size_t size, void *context)
+static void take_progress(void *context, uint64_t done, uint64_t total)
 {
-    struct transfer *transfer = context;
-    long status = 0;
-
-    (void)one;
-    curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 400)
-        return size;
-    transfer->rc = object_writer_add(transfer->writer, bytes, size, transfer->err);
-    return transfer->rc == RC_OK ? size : 0;
+    progress_say(context, done, total);
 }
 
-static int take_progress(void *context, curl_off_t total, curl_off_t done,
-                         curl_off_t up_total, curl_off_t up_done)
+static enum rc explained(const struct err *why, enum rc rc, struct err *err)
 {
-    struct transfer *transfer = context;
-
-    (void)up_total;
-    (void)up_done;
-    progress_say(&transfer->progress, (uint64_t)done, (uint64_t)total);
-    return *transfer->fetching->cancelled;
-}
-
-static void transfer_set_up(struct transfer *transfer, const char *uri,
-                            char reason[CURL_ERROR_SIZE])
-{
-    CURL *curl = transfer->curl;
-
-    curl_easy_setopt(curl, CURLOPT_URL, uri);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, take_progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
-}
-
-static enum rc transfer_outcome(const struct transfer *transfer, CURLcode code,
-                                const char *reason)
-{
-    const char *shown = transfer->progress.shown;
-    struct err *err = transfer->err;
-    long status = 0;
-
-    curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (transfer->rc != RC_OK)
-        return transfer->rc;
-    if (*transfer->fetching->cancelled)
-        return err_set(err, RC_CANCELLED, "stopped while %s was fetched", shown);
-    if (code == CURLE_URL_MALFORMAT)
-        return err_set(err, RC_INVALID, "%s is no valid URL", shown);
-    if (code == CURLE_OUT_OF_MEMORY)
-        return err_set(err, RC_NO_MEMORY, "no memory to fetch %s", shown);
-    if (status >= 400)
-        return err_set(err, RC_UNREACHABLE, "cannot fetch %s: HTTP status %ld", shown,
-                       status);
-    if (code != CURLE_OK)
-        return err_set(err, RC_UNREACHABLE, "cannot fetch %s: %s", shown,
-                       reason[0] ? reason : curl_easy_strerror(code));
-    return RC_OK;
+    return err_set(err, rc, "cannot fetch %s", why->text);
 }
 
 enum rc download_http(const struct fetching *fetching, const char *uri, const char *shown,
-                      struct object_writer *writer, struct err *err)
+                      struct object_writer *writer, struct web_got *got, struct err *err)
 {
-    char reason[CURL_ERROR_SIZE] = "";
-    struct transfer transfer = { .fetching = fetching,
-                                 .curl = curl_easy_init(),
-                                 .writer = writer,
-                                 .progress = { fetching, shown, clock_us() },
-                                 .err = err };
+    struct progress progress = { fetching, shown, clock_us() };
+    struct web_request request = { .url = uri,
+                                   .shown = shown,
+                                   .progress = take_progress,
+                                   .context = &progress,
+                                   .cancelled = fetching->cancelled };
+    struct err why = { .text = "" };
+    enum rc rc = web_get(&request, writer, got, &why);
 
-    if (!transfer.curl)
-        return err_set(err, RC_NO_MEMORY, "no memory to fetch %s", shown);
-    transfer_set_up(&transfer, uri, reason);
+    return rc == RC_OK ? RC_OK : explained(&why, rc, err);
+}
 
-    CURLcode code = curl_easy_perform(transfer.curl);
-    enum rc rc = transfer_outcome(&transfer, code, reason);
+struct listing {
+    const char *pattern;
+    struct object_writer *writer;
+    size_t count;
+};
 
-    curl_easy_cleanup(transfer.curl);
+/* The objects that a pattern means, a line each, so that all tasks of the run see the
+ * same ones. A key's line breaks are encoded. */
+static enum rc take_listed(void *context, const struct s3_listed *object, struct err *err)
+{
+    struct listing *listing = context;
+    const char *key = object->key, *slash = strrchr(key, '/');
+    scoped_buf line = { 0 };
+
+    if ((slash && !slash[1]) || !glob_matches(listing->pattern, key, true))
+        return RC_OK; /* a key with a slash at its end only stands for a folder */
+    for (; *key; key++) {
+        if (*key == '%' || (unsigned char)*key < ' ')
+            buf_printf(&line, "%%%02X", (unsigned char)*key);
+        else
+            buf_byte(&line, (unsigned char)*key);
+    }
+    buf_byte(&line, '\n');
+    if (!buf_ok(&line))
+        return err_set(err, RC_NO_MEMORY, "no memory for a list of objects");
+    if (++listing->count > LISTED_MAX)
+        return err_set(err, RC_INVALID, "the pattern %s means more than %d objects",
+                       listing->pattern, LISTED_MAX);
+    return object_writer_add(listing->writer, line.data, line.size, err);
+}
+
+/* Only stars are wildcards here. */
+static const char *pattern_of(struct arena *arena, const char *key)
+{
+    scoped_buf pattern = { 0 };
+
+    for (; *key; key++) {
+        if (strchr("?[\\", *key))
+            buf_byte(&pattern, '\\');
+        buf_byte(&pattern, (unsigned char)*key);
+    }
+    return buf_ok(&pattern) ? arena_text(arena, buf_string(&pattern)) : NULL;
+}
+
+static enum rc download_list(const struct s3_place *place, struct arena *arena,
+                             struct object_writer *writer, struct err *err)
+{
+    struct s3_place fixed = *place;
+    struct listing listing = { pattern_of(arena, place->key), writer, 0 };
+
+    fixed.key = arena_copy(arena, place->key, strcspn(place->key, "*"));
+    if (!listing.pattern || !fixed.key)
+        return err_set(err, RC_NO_MEMORY, "no memory for a list of objects");
+
+    enum rc rc = s3_list(&fixed, take_listed, &listing, err);
+
+    if (rc == RC_OK && listing.count == 0)
+        return err_set(err, RC_NOT_FOUND, "s3://%s/%s: no object matches", place->bucket,
+                       place->key);
     return rc;
+}
+
+enum rc download_s3(const struct fetching *fetching, struct arena *arena, const char *uri,
+                    struct object_writer *writer, struct web_got *got, struct err *err)
+{
+    struct store store;
+    struct s3_place place = { .store = &store, .cancelled = fetching->cancelled };
+    struct progress progress = { fetching, uri, clock_us() };
+    struct err why = { .text = "" };
+
+    if (!s3_uri_parse(arena, uri, &place.bucket, &place.key))
+        return err_set(err, RC_INVALID, "%s is not of the form s3://bucket/key", uri);
+
+    enum rc rc =
+        store_of_bucket(fetching->staging->stores, place.bucket, arena, &store, &why);
+    struct web_request request = { .url =
+                                       rc == RC_OK ? s3_url(arena, &place, NULL) : NULL,
+                                   .shown = uri,
+                                   .store = &store,
+                                   .progress = take_progress,
+                                   .context = &progress,
+                                   .cancelled = fetching->cancelled };
+
+    if (rc == RC_OK && !request.url)
+        rc = err_set(&why, RC_NO_MEMORY, "%s: no memory", uri);
+    if (rc == RC_OK)
+        rc = s3_uri_is_pattern(uri) ? download_list(&place, arena, writer, &why)
+                                    : web_get(&request, writer, got, &why);
+    return rc == RC_OK ? RC_OK : explained(&why, rc, err);
 }
 
 static enum rc copy_file(const struct fetching *fetching, int fd, const char *path,

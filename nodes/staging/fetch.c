@@ -1,6 +1,7 @@
 /* fetch.c - what a URI gave in this run, remembered in a small locked file. */
 #include "nodes/staging/fetch.h"
 
+#include "codecs/names/scheme.h"
 #include "codecs/plan/tree.h"
 #include "nodes/staging/download.h"
 #include "nodes/staging/fetched.h"
@@ -18,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOCK_WAIT_MS = 100, NOTE_MAX = 128, ARENA_MAX = 1 << 20 };
+enum { LOCK_WAIT_MS = 100, NOTE_MAX = 512, ARENA_MAX = 1 << 20 };
 
 static bool starts_with(const char *text, const char *start)
 {
@@ -60,15 +61,17 @@ static enum rc local_path(struct arena *arena, const char *uri, const char **pat
 
 static enum rc download(const struct fetching *fetching, struct arena *arena,
                         const char *uri, const char *shown, struct object_writer *writer,
-                        struct err *err)
+                        struct web_got *got, struct err *err)
 {
     const char *path = NULL;
 
-    if (starts_with(uri, "http://") || starts_with(uri, "https://"))
-        return download_http(fetching, uri, shown, writer, err);
+    if (uri_is_web(uri))
+        return download_http(fetching, uri, shown, writer, got, err);
+    if (uri_is_object(uri))
+        return download_s3(fetching, arena, uri, writer, got, err);
     if (strstr(uri, "://") && !starts_with(uri, "file://"))
-        return err_set(err, RC_UNSUPPORTED,
-                       "cannot fetch %s: file:, http: and https: are supported", shown);
+        return err_set(err, RC_UNSUPPORTED, "cannot fetch %s: %s", shown,
+                       uri_advice(uri));
 
     enum rc rc = local_path(arena, uri, &path, err);
 
@@ -76,12 +79,15 @@ static enum rc download(const struct fetching *fetching, struct arena *arena,
 }
 
 static enum rc fetch_anew(const struct fetching *fetching, const char *uri,
-                          struct digest_set *set, uint64_t *size, struct err *err)
+                          struct fetched *fetched, struct err *err)
 {
     scoped(arena) arena = arena_create(ARENA_MAX);
     scoped(object_writer) writer = NULL;
     const char *shown = arena ? uri_shown(arena, uri) : NULL;
+    struct web_got got = { .etag = "" };
+    struct digest_set set;
     int64_t start_us = clock_us();
+    uint64_t size = 0;
 
     if (!shown)
         return err_set(err, RC_NO_MEMORY, "no memory for an input");
@@ -90,15 +96,23 @@ static enum rc fetch_anew(const struct fetching *fetching, const char *uri,
         object_writer_create(cache_objects(fetching->staging->cache), &writer, err);
 
     if (rc == RC_OK)
-        rc = download(fetching, arena, uri, shown, writer, err);
+        rc = download(fetching, arena, uri, shown, writer, &got, err);
     if (rc == RC_OK)
-        rc = cache_commit(fetching->staging->cache, fetching->token, steal(&writer), set,
-                          size, err);
-    if (rc == RC_OK)
-        attempt_say(fetching->staging, fetching->token,
-                    "fetched %s: %" PRIu64 " bytes in %.1f s", shown, *size,
-                    (double)(clock_us() - start_us) / 1e6);
-    return rc;
+        rc = cache_commit(fetching->staging->cache, fetching->token, steal(&writer), &set,
+                          &size, err);
+    if (rc == RC_OK && got.sha256[0] && strcmp(got.sha256, set.sha256) != 0)
+        rc = err_set(err, RC_CORRUPT,
+                     "cannot fetch %s: the store says %s, and what came is %s", shown,
+                     got.sha256, set.sha256);
+    if (rc != RC_OK)
+        return rc;
+    attempt_say(fetching->staging, fetching->token,
+                "fetched %s: %" PRIu64 " bytes in %.1f s", shown, size,
+                (double)(clock_us() - start_us) / 1e6);
+    memcpy(fetched->digest, set.sha256, sizeof fetched->digest);
+    memcpy(fetched->etag, got.etag, sizeof fetched->etag);
+    fetched->size = size;
+    return RC_OK;
 }
 
 /* Opens the file that remembers the URI and locks it. */
@@ -143,62 +157,75 @@ static enum rc note_open(const struct fetching *fetching, const char *uri, int *
     return RC_OK;
 }
 
-static bool note_read(int note, char digest[DIGEST_TEXT_SIZE])
+static bool note_read(int note, struct fetched *before)
 {
-    char text[NOTE_MAX];
-    ssize_t got = pread(note, text, sizeof text, 0);
+    char text[NOTE_MAX] = "";
+    ssize_t got = pread(note, text, sizeof text - 1, 0);
 
     if (got < DIGEST_TEXT_SIZE || text[DIGEST_TEXT_SIZE - 1] != '\n'
         || !digest_is_valid(text, DIGEST_TEXT_SIZE - 1))
         return false;
-    memcpy(digest, text, DIGEST_TEXT_SIZE - 1);
-    digest[DIGEST_TEXT_SIZE - 1] = '\0';
+    text[DIGEST_TEXT_SIZE - 1] = '\0';
+    memcpy(before->digest, text, DIGEST_TEXT_SIZE);
+    snprintf(before->etag, sizeof before->etag, "%.*s",
+             (int)strcspn(text + DIGEST_TEXT_SIZE, "\n"), text + DIGEST_TEXT_SIZE);
     return true;
 }
 
-static enum rc note_write(int note, const char *digest, struct err *err)
+static enum rc note_write(int note, const struct fetched *fetched, struct err *err)
 {
     char text[NOTE_MAX];
-    int size = snprintf(text, sizeof text, "%s\n", digest);
+    int size = snprintf(text, sizeof text, "%s\n%s\n", fetched->digest, fetched->etag);
 
-    if (pwrite(note, text, (size_t)size, 0) != size)
+    if (pwrite(note, text, (size_t)size, 0) != size || ftruncate(note, size) != 0)
         return err_set_sys(err, rc_of_errno(errno), errno,
                            "cannot remember what an input gave");
     return RC_OK;
 }
 
-enum rc fetch_uri(const struct fetching *fetching, const char *uri,
-                  char digest[DIGEST_TEXT_SIZE], uint64_t *size, struct err *err)
+/* Bytes that are not what the store says they are may come right the next time. */
+static enum rc fetch_right(const struct fetching *fetching, const char *uri,
+                           struct fetched *fetched, struct err *err)
 {
-    char before[DIGEST_TEXT_SIZE] = "";
-    struct digest_set set;
+    struct retry retry = { 0 };
+    enum rc rc;
+
+    do
+        rc = fetch_anew(fetching, uri, fetched, err);
+    while ((rc == RC_CONFLICT && !*fetching->cancelled)
+           || (rc == RC_CORRUPT && retry_wait(&retry, fetching->cancelled)));
+    return rc;
+}
+
+enum rc fetch_uri(const struct fetching *fetching, const char *uri,
+                  struct fetched *fetched, struct err *err)
+{
+    struct fetched before = { .digest = "" }, now = { .digest = "" };
     scoped_fd int note = -1;
-    uint64_t bytes = 0;
     enum rc rc = note_open(fetching, uri, &note, err);
 
     if (rc != RC_OK)
         return rc;
 
-    bool is_known = note_read(note, before) && !fetching->is_fresh;
+    bool is_known = note_read(note, &before) && !fetching->is_fresh;
 
     if (is_known
-        && cache_fetch(fetching->staging->cache, fetching->token, NULL, before, 0, err)
+        && cache_fetch(fetching->staging->cache, fetching->token, NULL, before.digest, 0,
+                       err)
                == RC_OK
-        && objects_has(cache_objects(fetching->staging->cache), before, size)) {
-        memcpy(digest, before, DIGEST_TEXT_SIZE);
+        && objects_has(cache_objects(fetching->staging->cache), before.digest,
+                       &before.size)) {
+        *fetched = before;
         return RC_OK;
     }
-    do
-        rc = fetch_anew(fetching, uri, &set, &bytes, err);
-    while (rc == RC_CONFLICT && !*fetching->cancelled);
+    rc = fetch_right(fetching, uri, &now, err);
     if (rc == RC_OK)
-        rc = note_write(note, set.sha256, err);
+        rc = note_write(note, &now, err);
     if (rc != RC_OK)
         return rc;
-    if (is_known && strcmp(before, set.sha256) != 0)
+    if (is_known && strcmp(before.digest, now.digest) != 0)
         attempt_say(fetching->staging, fetching->token,
                     "the input changed since an earlier task of this run fetched it");
-    memcpy(digest, set.sha256, DIGEST_TEXT_SIZE);
-    *size = bytes;
+    *fetched = now;
     return RC_OK;
 }

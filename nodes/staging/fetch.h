@@ -6,6 +6,7 @@
 #pragma once
 
 #include "nodes/staging/staging.h"
+#include "nodes/stores/web.h"
 
 struct fetching {
     const struct staging *staging;
@@ -15,9 +16,15 @@ struct fetching {
     const atomic_bool *cancelled;
 };
 
-/* file:, http: and https: URIs and absolute paths. RC_NOT_FOUND, RC_DENIED: a path;
+struct fetched {
+    char digest[DIGEST_TEXT_SIZE];
+    uint64_t size;
+    char etag[WEB_TAG_MAX]; /* that the server gave, with quotes; "" for none */
+};
+
+/* file:, http:, https: and s3: URIs and absolute paths; an s3: URI with stars gives the
+ * list of its objects (download_s3). RC_NOT_FOUND, RC_DENIED: a path;
  * RC_UNREACHABLE: the text has URL and HTTP status or reason; RC_UNSUPPORTED: another
  * scheme; RC_INVALID; RC_FULL; RC_CANCELLED. */
 NODISCARD enum rc fetch_uri(const struct fetching *fetching, const char *uri,
-                            char digest[DIGEST_TEXT_SIZE], uint64_t *size,
-                            struct err *err);
+                            struct fetched *fetched, struct err *err);

@@ -1,19 +1,21 @@
-/* inputs.c - one input after the other, one file after the other. */
+/* inputs.c - one input after the other; of one, several files are fetched at once. */
 #include "nodes/staging/inputs.h"
 
-#include "codecs/plan/task.h"
+#include "codecs/names/scheme.h"
 #include "codecs/plan/tree.h"
 #include "nodes/staging/environment.h"
-#include "nodes/staging/fetch.h"
+#include "nodes/staging/expand.h"
 #include "nodes/staging/folder.h"
 #include "nodes/staging/input_name.h"
+#include "nodes/stores/parallel.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RECORD_MAX = 256 << 20 };
+enum { RECORD_MAX = 256 << 20, FETCHES_AT_ONCE = 4 };
 
 struct input_staging {
     const struct staging *staging;
@@ -23,28 +25,27 @@ struct input_staging {
     int folder;
     struct fetching fetching;
     struct arena *arena;
+    pthread_mutex_t lock; /* of arena and failures while files are fetched */
 };
-
-static bool is_web(const char *uri)
-{
-    return strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0;
-}
 
 /* A URI is fetched into the cache and its digest noted. */
 static enum rc file_fetch(struct input_staging *work, struct staged_file *file,
                           struct err *err)
 {
-    char digest[DIGEST_TEXT_SIZE];
+    struct fetched fetched;
+    enum rc rc;
 
     if (file->source.digest)
         return RC_OK;
-
-    enum rc rc = fetch_uri(&work->fetching, file->uri, digest, &file->source.size, err);
-
+    rc = fetch_uri(&work->fetching, file->uri, &fetched, err);
     if (rc != RC_OK)
         return rc;
+    pthread_mutex_lock(&work->lock);
     file->was_fetched = true;
-    file->source.digest = arena_text(work->arena, digest);
+    file->source.size = fetched.size;
+    file->source.digest = arena_text(work->arena, fetched.digest);
+    file->source.etag = fetched.etag[0] ? arena_text(work->arena, fetched.etag) : NULL;
+    pthread_mutex_unlock(&work->lock);
     if (!file->source.digest)
         return err_set(err, RC_NO_MEMORY, "no memory for an input");
     return RC_OK;
@@ -83,12 +84,8 @@ static enum rc file_name(struct input_staging *work, const struct plan_input *in
                          struct staged_file *file, const char **below, struct err *err)
 {
     char path[FOLDER_PATH_SIZE];
-    const char *uri = source->uri ? source->uri : "", *name;
-    enum rc rc =
-        plan_task_uri(work->stage, work->task_index, uri, work->arena, &uri, err);
+    const char *uri = source->uri, *name;
 
-    if (rc != RC_OK)
-        return rc;
     if (source->digest && (source->datum || !uri[0]))
         uri = datum_uri(work->arena, source);
     name = input_file_name(work->arena, input, source, uri);
@@ -100,7 +97,9 @@ static enum rc file_name(struct input_staging *work, const struct plan_input *in
     *below = name ? arena_printf(work->arena, "inputs/%s/%s", input->name, name) : NULL;
     if (!*below)
         return err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
-    rc = folder_path(work->staging, work->token, *below, path, err);
+
+    enum rc rc = folder_path(work->staging, work->token, *below, path, err);
+
     if (rc != RC_OK)
         return rc;
     file->source = *source;
@@ -113,25 +112,89 @@ static enum rc file_name(struct input_staging *work, const struct plan_input *in
     return RC_OK;
 }
 
-static enum rc file_stage(struct input_staging *work, const struct plan_input *input,
-                          const struct plan_source *source, struct name_set *names,
-                          struct staged_file *file, struct err *err)
-{
-    const char *below = NULL;
-    struct err why = { .text = "" };
-    enum rc rc = file_name(work, input, source, names, file, &below, err);
+/* The files of one input on their way. */
+struct batch {
+    struct input_staging *work;
+    const struct plan_input *input;
+    struct staged_file *files;
+    const char **below;
+    struct failure {
+        enum rc rc;
+        struct err why;
+    } failure; /* the first that was seen */
+};
 
-    if (rc != RC_OK || (input->on_demand && is_web(file->uri)))
-        return rc;
+static bool is_listed_only(const struct plan_input *input, const struct staged_file *file)
+{
+    return input->on_demand && uri_is_web(file->uri);
+}
+
+static bool batch_fetch(void *context, size_t index)
+{
+    struct batch *batch = context;
+    struct input_staging *work = batch->work;
+    struct staged_file *file = &batch->files[index];
+    struct err why = { .text = "" };
+    enum rc rc = RC_OK;
+
+    if (is_listed_only(batch->input, file))
+        return true;
     if (*work->fetching.cancelled)
-        return err_set(err, RC_CANCELLED, "stopped while inputs were fetched");
-    rc = file_fetch(work, file, &why);
+        rc = err_set(&why, RC_CANCELLED, "stopped while inputs were fetched");
     if (rc == RC_OK)
-        rc = file_place(work, file, below, &why);
+        rc = file_fetch(work, file, &why);
+    if (rc == RC_OK)
+        return true;
+    pthread_mutex_lock(&work->lock);
+    if (batch->failure.rc == RC_OK)
+        batch->failure = (struct failure){ rc, why };
+    pthread_mutex_unlock(&work->lock);
+    return false;
+}
+
+static enum rc batch_place(struct batch *batch, size_t count, struct err *err)
+{
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        struct staged_file *file = &batch->files[i];
+
+        if (is_listed_only(batch->input, file))
+            continue;
+        if (*batch->work->fetching.cancelled)
+            return err_set(err, RC_CANCELLED, "stopped while inputs were fetched");
+        rc = file_place(batch->work, file, batch->below[i], err);
+        file->is_here = rc == RC_OK;
+    }
+    return rc;
+}
+
+/* Names all files, fetches what is not known by its digest, several at once, and places
+ * them. */
+static enum rc files_stage(struct input_staging *work, const struct plan_input *input,
+                           struct staged_input *staged, struct err *err)
+{
+    struct name_set names = { 0 };
+    struct batch batch = { .work = work, .input = input, .files = staged->files };
+    struct err why = { .text = "" };
+    enum rc rc = RC_OK;
+
+    batch.below = arena_array(work->arena, input->source_count, sizeof *batch.below);
+    if (!batch.below)
+        return err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
+    for (size_t i = 0; rc == RC_OK && i < input->source_count; i++)
+        rc = file_name(work, input, &input->sources[i], &names, &staged->files[i],
+                       &batch.below[i], err);
+    name_set_fini(&names);
     if (rc != RC_OK)
-        return err_set(err, rc, "input %s: %s", input->name, why.text);
-    file->is_here = true;
-    return RC_OK;
+        return rc;
+    staged->file_count = input->source_count;
+    parallel_each(input->source_count, FETCHES_AT_ONCE, batch_fetch, &batch);
+    rc = batch.failure.rc;
+    if (rc != RC_OK)
+        return err_set(err, rc, "input %s: %s", input->name, batch.failure.why.text);
+    rc = batch_place(&batch, input->source_count, &why);
+    return rc == RC_OK ? RC_OK : err_set(err, rc, "input %s: %s", input->name, why.text);
 }
 
 static enum rc input_folder(struct input_staging *work, const struct plan_input *input,
@@ -169,24 +232,24 @@ static void input_prefetch(struct input_staging *work, const struct plan_input *
                        count);
 }
 
-static enum rc input_stage(struct input_staging *work, const struct plan_input *input,
+static enum rc input_stage(struct input_staging *work, const struct plan_input *named,
                            struct staged_input *staged, struct err *err)
 {
-    struct name_set names = { 0 };
-    enum rc rc = input_folder(work, input, err);
+    struct plan_input input;
+    enum rc rc = input_folder(work, named, err);
 
-    *staged = (struct staged_input){ .name = input->name };
-    staged->files = arena_array(work->arena, input->source_count, sizeof *staged->files);
-    if (rc == RC_OK && !staged->files)
-        rc = err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
-    if (rc == RC_OK && !input->on_demand)
-        input_prefetch(work, input);
-    for (size_t i = 0; rc == RC_OK && i < input->source_count; i++) {
-        rc = file_stage(work, input, &input->sources[i], &names, &staged->files[i], err);
-        staged->file_count = i + 1;
-    }
-    name_set_fini(&names);
-    return rc;
+    *staged = (struct staged_input){ .name = named->name };
+    if (rc == RC_OK)
+        rc = input_expand(&work->fetching, work->stage, work->task_index, named,
+                          work->arena, &input, err);
+    if (rc != RC_OK)
+        return rc;
+    staged->files = arena_array(work->arena, input.source_count, sizeof *staged->files);
+    if (!staged->files)
+        return err_set(err, RC_NO_MEMORY, "no memory for input %s", input.name);
+    if (!input.on_demand)
+        input_prefetch(work, &input);
+    return files_stage(work, &input, staged, err);
 }
 
 enum rc inputs_stage(const struct staging *staging, const struct store_port *port,
@@ -208,16 +271,17 @@ enum rc inputs_stage(const struct staging *staging, const struct store_port *por
     };
     struct staged_input *inputs = arena_array(arena, stage->input_count, sizeof *inputs);
 
+    enum rc rc = RC_OK;
+
     if (!inputs)
         return err_set(err, RC_NO_MEMORY, "no memory for the inputs");
-    for (size_t i = 0; i < stage->input_count; i++) {
-        enum rc rc = input_stage(&work, &stage->inputs[i], &inputs[i], err);
-
-        if (rc != RC_OK)
-            return rc;
-    }
-    *staged = (struct staged_inputs){ inputs, stage->input_count };
-    return RC_OK;
+    pthread_mutex_init(&work.lock, NULL);
+    for (size_t i = 0; rc == RC_OK && i < stage->input_count; i++)
+        rc = input_stage(&work, &stage->inputs[i], &inputs[i], err);
+    pthread_mutex_destroy(&work.lock);
+    if (rc == RC_OK)
+        *staged = (struct staged_inputs){ inputs, stage->input_count };
+    return rc;
 }
 
 enum rc inputs_record(int folder, const struct staged_inputs *staged, struct arena *arena,

@@ -5,6 +5,7 @@
 #include "nodes/staging/repository.h"
 #include "nodes/staging/script.h"
 #include "nodes/staging/streams.h"
+#include "nodes/staging/upload.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -37,6 +38,8 @@ static enum rc fill(const struct staging *staging, const struct store_port *port
 
     enum rc rc = identity_write(folder, identity, stage, arena, err);
 
+    if (rc == RC_OK)
+        rc = upload_check(staging, stage, err);
     if (rc == RC_OK)
         rc = folders_make(folder, err);
     if (rc == RC_OK)

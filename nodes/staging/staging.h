@@ -38,6 +38,7 @@ struct staging {
     const char *node_name;
     struct cache *cache;
     struct facts *facts; /* facts.h; NULL: results name no environment */
+    const char *stores;  /* the file of object stores, or NULL */
     bool has_namespaces; /* show /valohai/...: binds are written into launch */
 };
 

@@ -30,8 +30,9 @@ BEGIN {
     may["nodes/core/"] = "codecs/ nodes/core/"
     may["nodes/supervisor/"] = "codecs/ nodes/supervisor/"
     may["nodes/cache/"] = "codecs/ broker/artifacts/ nodes/cache/"
-    may["nodes/staging/"] = "codecs/ broker/artifacts/ nodes/cache/ nodes/supervisor/ " \
-        "nodes/staging/"
+    may["nodes/stores/"] = "codecs/ broker/artifacts/ nodes/stores/"
+    may["nodes/staging/"] = "codecs/ broker/artifacts/ nodes/cache/ nodes/stores/ " \
+        "nodes/supervisor/ nodes/staging/"
     may["client/cli/"] = "codecs/ client/lib/sluice.h client/cli/"
 }
 

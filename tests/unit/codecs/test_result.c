@@ -30,7 +30,11 @@ static struct task_result *sample(struct arena *arena)
                               .sha1 = "bb",
                               .size = 7,
                               .metadata = { .kind = VALUE_LIST, .list = { maps, 1 } } };
-    outputs[1] = (struct plan_source){ .uri = "", .name = "b", .digest = DIGEST };
+    outputs[1] = (struct plan_source){ .uri = "",
+                                       .name = "b",
+                                       .digest = DIGEST,
+                                       .etag = "\"e\"",
+                                       .location = "s3://bucket/b" };
     *result = (struct task_result){
         .cause = CAUSE_TIME_LIMIT,
         .exit_code = -1,
@@ -68,6 +72,10 @@ static void test_a_result_comes_back_as_it_was(void **state)
     assert_string_equal(to->outputs[0].name, "models/a.bin");
     assert_string_equal(to->outputs[0].sha1, "bb");
     assert_true(value_equals(&to->outputs[0].metadata, &from->outputs[0].metadata));
+    assert_null(to->outputs[0].etag);
+    assert_null(to->outputs[0].location);
+    assert_string_equal(to->outputs[1].etag, "\"e\"");
+    assert_string_equal(to->outputs[1].location, "s3://bucket/b");
     assert_null(to->outputs[1].md5);
     assert_int_equal(to->outputs[1].metadata.kind, VALUE_ABSENT);
     assert_int_equal(to->input_count, 0);

@@ -165,7 +165,8 @@ static void read_page(const char *name, struct buf *page)
 static void test_the_manual_has_the_rows_as_they_are(void **state)
 {
     const struct settings_schema *const all[] = { &brokerd_settings, &noded_settings,
-                                                  &sluice_settings };
+                                                  &sluice_settings, &stores_settings,
+                                                  &store_settings };
     scoped_buf page = { 0 };
     scoped_buf manual = { 0 };
 

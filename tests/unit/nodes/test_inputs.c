@@ -136,7 +136,7 @@ static void test_files_that_cannot_be_read_are_named(void **state)
     assert_int_equal(prepare_fails(world, &err), RC_INVALID);
     input->sources[0].uri = "relative/x.csv";
     assert_int_equal(prepare_fails(world, &err), RC_INVALID);
-    input->sources[0].uri = "s3://bucket/key";
+    input->sources[0].uri = "gs://bucket/key";
     assert_int_equal(prepare_fails(world, &err), RC_UNSUPPORTED);
 }
 

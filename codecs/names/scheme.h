@@ -1,0 +1,9 @@
+/* scheme.h - which kinds of URIs a node fetches, and what to say about others. Pure. */
+#pragma once
+
+#include "codecs/base/base.h"
+
+bool uri_is_web(const char *uri);    /* http://, https:// */
+bool uri_is_object(const char *uri); /* s3:// */
+/* What to do instead of a URI of a scheme that nobody here fetches. */
+const char *uri_advice(const char *uri);

@@ -1,0 +1,19 @@
+/* get.h - one file over HTTP into an object writer, resumed where it broke off.
+ *
+ * A strong ETag says whether what is fetched later still belongs to what came before:
+ * the rest is asked for by Range and If-Match. Without one, or when the server sends
+ * another file, all is fetched anew. */
+#pragma once
+
+#include "broker/artifacts/objects.h"
+#include "nodes/stores/web.h"
+
+struct web_got {
+    char etag[WEB_TAG_MAX];        /* "" if the server gave none that is strong */
+    char sha256[DIGEST_TEXT_SIZE]; /* what the store says it is; "" if it does not */
+};
+
+/* Uses of request: url, shown, store, progress, its context, and cancelled. The failures
+ * of web_exchange and web_answer_judge, and of the writer. */
+NODISCARD enum rc web_get(const struct web_request *request, struct object_writer *writer,
+                          struct web_got *got, struct err *err);
