@@ -15,6 +15,7 @@
 #include "broker/outbox.h"
 #include "broker/reuse.h"
 #include "broker/store/lineage.h"
+#include "broker/store/copy.h"
 #include "broker/store/secrets.h"
 #include "broker/store/store.h"
 #include "codecs/plan/resolve.h"
@@ -99,7 +100,7 @@ struct broker {
     uint64_t *visited; /* runs whose plan was read this turn, for the end of it */
     size_t visited_count, visited_capacity;
     int signal_fd;
-    int64_t now_us, started_at_us, active_at_us, trim_at_us;
+    int64_t now_us, started_at_us, active_at_us, trim_at_us, readers_at_us;
     int64_t monotonic_us; /* of the moment that now_us names */
     uint32_t joins_refused;
     bool is_ending; /* leave the loop after this turn */

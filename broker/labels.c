@@ -14,7 +14,7 @@ void labels_fini(struct labels *labels)
     for (uint32_t i = 0; i < labels->capacity; i++)
         free(labels->texts[i]);
     free(labels->texts);
-    table_fini(&labels->numbers);
+    table_clear(&labels->numbers);
     *labels = (struct labels){ 0 };
 }
 
@@ -122,7 +122,7 @@ void labels_tidy(struct labels *labels, const struct core *core)
     if (is_used)
         core_labels(core, mark, is_used);
     if (!is_used || !table_of(labels, is_used, &numbers, &count)) {
-        table_fini(&numbers);
+        table_clear(&numbers);
         free(is_used);
         return;
     }
@@ -131,7 +131,7 @@ void labels_tidy(struct labels *labels, const struct core *core)
             free(labels->texts[i]);
             labels->texts[i] = NULL;
         }
-    table_fini(&labels->numbers);
+    table_clear(&labels->numbers);
     labels->numbers = numbers;
     labels->count = count;
     labels->free_from = 0;

@@ -149,7 +149,7 @@ static void classes_flush(struct broker *broker, uint32_t node)
         if (table_find(&peer->classes, key, &sent))
             continue;
         if (peer->classes.count >= CLASSES_NOTED_MAX)
-            table_fini(&peer->classes); /* a class that comes twice does no harm */
+            table_clear(&peer->classes); /* a class that comes twice does no harm */
         if (mail_class(broker, node, task->run, task->stage)
             && table_reserve(&peer->classes) == RC_OK)
             table_put(&peer->classes, key, 1);

@@ -20,7 +20,7 @@ void peers_fini(struct broker *broker)
         free(mail->stops);
         free(mail->drops);
         free(mail->taken);
-        table_fini(&broker->peers[i].classes);
+        table_clear(&broker->peers[i].classes);
     }
     free(broker->peers);
     broker->peers = NULL;
@@ -136,7 +136,7 @@ static void session_open(struct broker *broker, uint32_t number,
     peer->has_joined = true;
     session_begin(&peer->session, hello->session);
     snprintf(peer->version, sizeof peer->version, "%s", hello->version);
-    table_fini(&peer->classes);
+    table_clear(&peer->classes);
     batch_check(broker, store_node_put(broker->store, number, &record, &err), &err);
 }
 

@@ -21,7 +21,7 @@ void plans_fini(struct broker *broker)
     free(broker->plans);
     broker->plans = NULL;
     broker->plan_capacity = 0;
-    table_fini(&broker->plan_slots);
+    table_clear(&broker->plan_slots);
     free(broker->visited);
     broker->visited = NULL;
     broker->visited_count = broker->visited_capacity = 0;

@@ -774,8 +774,9 @@ enum rc query_events(struct broker *broker, const struct request *request,
     struct event_writer writer = { .limit = request->limit && request->limit < EVENTS_MAX
                                                 ? request->limit
                                                 : EVENTS_MAX };
-    uint64_t first = store_events_first(broker->store);
-    bool is_behind = first > 0 && request->since < first - 1;
+    uint64_t kept = store_events_first(broker->store);
+    uint64_t first = kept ? kept : broker->counters.event_next;
+    bool is_behind = request->since < first - 1;
     enum rc rc = store_events(broker->store, request->since, visit_event, &writer, err);
 
     pack_map(body, is_behind ? 4 : 3);

@@ -17,6 +17,7 @@ enum {
     TRIM_EVENTS_MAX = 200,    /* a turn */
     TRIM_ROOM = 1 << 20,      /* what that may need beyond store-max */
     TRIM_PAUSE_US = 10000000, /* when there is nothing left to trim */
+    READERS_PAUSE_US = 60000000,
     CLOCK_JUMP_US = 1000000,
     FULL_WAIT_MS = 500, /* how long to wait before a tick is tried again on a full disk */
 };
@@ -142,6 +143,15 @@ static void drain(struct broker *broker)
 }
 
 /* A few old events at a time, so that no turn gets long. */
+/* A backup that was killed left its snapshot, which keeps pages from being used again. */
+static void forget_readers(struct broker *broker)
+{
+    if (broker->now_us < broker->readers_at_us)
+        return;
+    store_forget_readers(broker->store);
+    broker->readers_at_us = broker->now_us + READERS_PAUSE_US;
+}
+
 static void trim_events(struct broker *broker)
 {
     int64_t keep_us = (int64_t)broker->settings.events_keep_s * 1000000;
@@ -234,6 +244,7 @@ static enum rc turn(struct broker *broker, struct err *err)
         broker_step(broker, &(struct core_input){ .kind = INPUT_TICK });
     if (broker->batch.rc == RC_OK)
         trim_events(broker);
+    forget_readers(broker);
     rc = turn_commit(broker, err);
     arena_destroy(broker->scratch);
     broker->scratch = NULL;

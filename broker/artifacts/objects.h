@@ -88,6 +88,14 @@ NODISCARD enum rc objects_place(struct objects *objects, const char *digest,
                                 const char *path, unsigned mode, bool may_link,
                                 struct err *err);
 
+/* Has the object of one directory in another, too: as a hard link if it can be
+ * (*is_shared; not synced, see objects_sync), else as a copy that was checked on its way.
+ * RC_NOT_FOUND, RC_CORRUPT. */
+NODISCARD enum rc objects_copy(struct objects *from, struct objects *to,
+                               const char *digest, bool *is_shared, struct err *err);
+/* All that was written to the file system is on disk. */
+NODISCARD enum rc objects_sync(struct objects *objects, struct err *err);
+
 /* Removes the object. RC_OK if there is none. */
 NODISCARD enum rc objects_remove(struct objects *objects, const char *digest,
                                  struct err *err);

@@ -92,8 +92,8 @@ void core_destroy(struct core *core)
     free(core->changed_runs);
     free(core->sleepers);
     lines_fini(core);
-    table_fini(&core->run_slots);
-    table_fini(&core->attempt_slots);
+    table_clear(&core->run_slots);
+    table_clear(&core->attempt_slots);
     free(core);
 }
 
@@ -188,7 +188,7 @@ void core_forget(struct core *core, struct changes *changes)
 
 const struct run_row *core_run(const struct core *core, uint64_t number)
 {
-    const struct run *run = run_find(core, number);
+    const struct run *run = core_find_run(core, number);
 
     return run ? &run->row : NULL;
 }
@@ -196,7 +196,7 @@ const struct run_row *core_run(const struct core *core, uint64_t number)
 const struct stage_row *core_stage(const struct core *core, uint64_t number,
                                    uint32_t stage)
 {
-    const struct run *run = run_find(core, number);
+    const struct run *run = core_find_run(core, number);
 
     return run && stage < run->row.stages ? &run->stages[stage].row : NULL;
 }

@@ -129,7 +129,7 @@ void stage_touch(struct core *core, struct stage *stage);
 void run_touch(struct core *core, struct run *run);
 
 /* run.c */
-struct run *run_find(const struct core *core, uint64_t number);
+struct run *core_find_run(const struct core *core, uint64_t number);
 struct run *run_build(const struct core *core, const struct stage_shape *shapes,
                       size_t count, const struct core_edge *edges, size_t edge_count);
 void run_destroy(struct run *run); /* NULL is fine */

@@ -112,7 +112,7 @@ void lines_fini(struct core *core)
     for (uint32_t i = 0; i < core->queue_count; i++)
         free(core->queues[i]);
     free(core->queues);
-    table_fini(&core->queue_slots);
+    table_clear(&core->queue_slots);
 }
 
 /* Doubly linked lists with the ends in first and last. */

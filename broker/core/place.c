@@ -442,7 +442,7 @@ static enum why why_blocked(const struct core *core, const struct queue *queue,
 void core_why(const struct core *core, uint64_t number, uint32_t index,
               struct why_view *view)
 {
-    const struct run *run = run_find(core, number);
+    const struct run *run = core_find_run(core, number);
     const struct stage *stage =
         run && index < run->row.stages ? &run->stages[index] : NULL;
 
@@ -468,7 +468,7 @@ void core_why(const struct core *core, uint64_t number, uint32_t index,
 bool core_could_run(const struct core *core, uint64_t number, uint32_t index,
                     uint32_t node)
 {
-    const struct run *run = run_find(core, number);
+    const struct run *run = core_find_run(core, number);
 
     return run && index < run->row.stages && node < core->node_capacity
            && could_run(&run->stages[index].shape.demand, &core->nodes[node]);

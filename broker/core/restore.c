@@ -76,7 +76,7 @@ enum rc core_restore_run(struct core *core, const struct run_row *row,
                          const struct stage_shape *shapes, const struct stage_row *stages,
                          const struct core_edge *edges, size_t edge_count)
 {
-    if (row->run >= core->run_next || run_find(core, row->run)
+    if (row->run >= core->run_next || core_find_run(core, row->run)
         || !rows_are_sane(row, stages))
         return RC_CORRUPT;
 
@@ -94,7 +94,7 @@ enum rc core_restore_run(struct core *core, const struct run_row *row,
 
 enum rc core_restore_attempt(struct core *core, const struct attempt_row *row)
 {
-    struct run *run = run_find(core, row->run);
+    struct run *run = core_find_run(core, row->run);
     struct attempt_row live = *row;
 
     if (!run || row->stage >= run->row.stages || row->token == 0
@@ -345,7 +345,7 @@ static void check_attempts(const struct core *core)
         seen++;
         must(attempt_find(core, attempt->row.token) == attempt);
         must(attempt->row.token < core->token_next);
-        must(run_find(core, attempt->row.run) == attempt->owner);
+        must(core_find_run(core, attempt->row.run) == attempt->owner);
         must(attempt->row.index < attempt->owner->stages[attempt->row.stage].row.next);
         must(attempt->row.is_stopping
              == (attempt->owner->stages[attempt->row.stage].row.state == STAGE_STOPPING));

@@ -104,7 +104,7 @@ bool satisfied_restore(struct stage *stage, const struct stage_row *row)
 
 void stage_twin(struct core *core, const struct core_input *input)
 {
-    struct run *run = run_find(core, input->run);
+    struct run *run = core_find_run(core, input->run);
     struct stage *stage =
         run && input->stage < run->row.stages ? &run->stages[input->stage] : NULL;
 
@@ -118,7 +118,7 @@ void stage_twin(struct core *core, const struct core_input *input)
 void stage_again(struct core *core, const struct core_input *input,
                  struct changes *changes)
 {
-    struct run *run = run_find(core, input->run);
+    struct run *run = core_find_run(core, input->run);
     struct stage *stage =
         run && input->stage < run->row.stages ? &run->stages[input->stage] : NULL;
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct run *run_find(const struct core *core, uint64_t number)
+struct run *core_find_run(const struct core *core, uint64_t number)
 {
     uint32_t slot;
 
@@ -141,7 +141,7 @@ void run_submit(struct core *core, const struct core_input *input,
 void run_cancel(struct core *core, const struct core_input *input,
                 struct changes *changes)
 {
-    struct run *run = run_find(core, input->run);
+    struct run *run = core_find_run(core, input->run);
 
     if (!run) {
         refuse(changes, RC_NOT_FOUND);

@@ -172,7 +172,7 @@ void stage_settle(struct core *core, struct stage *stage, struct changes *change
 static struct stage *stage_in(struct core *core, const struct core_input *input,
                               enum stage_state state)
 {
-    struct run *run = run_find(core, input->run);
+    struct run *run = core_find_run(core, input->run);
 
     if (!run || input->stage >= run->row.stages)
         return NULL;
@@ -229,7 +229,7 @@ static void go_on(struct core *core, struct stage *stage, struct changes *change
 void stage_verdict(struct core *core, const struct core_input *input,
                    struct changes *changes)
 {
-    struct run *run = run_find(core, input->run);
+    struct run *run = core_find_run(core, input->run);
 
     if (!run || input->stage >= run->row.stages)
         return;
@@ -261,7 +261,7 @@ void stage_approve(struct core *core, const struct core_input *input,
     struct stage *stage = stage_in(core, input, STAGE_APPROVAL);
 
     if (!stage) {
-        refuse(changes, run_find(core, input->run) ? RC_CONFLICT : RC_NOT_FOUND);
+        refuse(changes, core_find_run(core, input->run) ? RC_CONFLICT : RC_NOT_FOUND);
         return;
     }
     if (input->yes)

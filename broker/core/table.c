@@ -8,7 +8,7 @@ static uint32_t home_of(const struct table *table, uint64_t key)
     return (uint32_t)((key * 0x9e3779b97f4a7c15u) >> 32) & (table->capacity - 1);
 }
 
-void table_fini(struct table *table)
+void table_clear(struct table *table)
 {
     free(table->keys);
     free(table->values);
@@ -46,13 +46,13 @@ enum rc table_reserve(struct table *table)
     larger.keys = calloc(larger.capacity, sizeof *larger.keys);
     larger.values = calloc(larger.capacity, sizeof *larger.values);
     if (!larger.keys || !larger.values) {
-        table_fini(&larger);
+        table_clear(&larger);
         return RC_NO_MEMORY;
     }
     for (uint32_t i = 0; i < table->capacity; i++)
         if (table->keys[i] != 0)
             table_put(&larger, table->keys[i], table->values[i]);
-    table_fini(table);
+    table_clear(table);
     *table = larger;
     return RC_OK;
 }

@@ -12,7 +12,7 @@ struct table {
     uint32_t count, capacity; /* capacity: 0 or a power of two */
 };
 
-void table_fini(struct table *table);
+void table_clear(struct table *table);
 bool table_find(const struct table *table, uint64_t key, uint32_t *value);
 /* Makes room for one more, so that the next table_put cannot fail. */
 NODISCARD enum rc table_reserve(struct table *table);

@@ -48,8 +48,8 @@ void twins_destroy(struct twins *twins)
     for (uint32_t i = 0; i < twins->capacity; i++)
         entry_fini(&twins->entries[i]);
     free(twins->entries);
-    table_fini(&twins->stages);
-    table_fini(&twins->keys);
+    table_clear(&twins->stages);
+    table_clear(&twins->keys);
     free(twins);
 }
 

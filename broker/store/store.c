@@ -1,6 +1,6 @@
 /* store.c - the environment, its one batch, and how failures are told apart. */
-#include "broker/store/secrets.h"
-#include "broker/store/tables.h"
+#include "broker/store/copy.h"
+#include "broker/store/store_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,6 @@
 
 enum { KEYS_MAX = 511 }; /* bytes; LMDB's own limit */
 enum { PROBE_BYTES = 1 << 20, RESERVE_PART = 16, RESERVE_MAX = 64 << 20 };
-static const char magic[] = "sluice-store";
 
 static const char *const names[TABLE_COUNT] = {
     [TABLE_META] = "meta",
@@ -52,23 +51,6 @@ static const char *const names[TABLE_COUNT] = {
     [TABLE_DATASET_FILES] = "dataset_files",
 };
 
-struct store {
-    MDB_env *env;
-    MDB_dbi tables[TABLE_COUNT];
-    MDB_txn *batch;  /* NULL: none is open */
-    MDB_txn *reader; /* reset between uses */
-    struct store_map map;
-    size_t map_size, map_wanted; /* wanted: after a batch that did not fit */
-    size_t bytes_max;            /* of the map; 0: no limit */
-    size_t room, written;        /* when the batch began, and since then */
-    int batch_code;              /* the first failure of the open batch */
-    bool is_suspect; /* a commit failed: LMDB is opened anew before the next use */
-    int lock_fd;
-    char id[37];
-    uint8_t mask_key[SECRET_KEY_SIZE];
-    char path[4096];
-};
-
 const char *table_name(enum table_id table)
 {
     return names[table];
@@ -101,7 +83,7 @@ static bool is_disk_full(const struct store *store)
            && (written >= 0 || code == ENOSPC || code == EDQUOT || code == EFBIG);
 }
 
-static enum rc failed(struct store *store, struct err *err, int code, const char *what)
+enum rc store_failed(struct store *store, struct err *err, int code, const char *what)
 {
     enum rc rc = RC_IO;
 
@@ -167,7 +149,7 @@ static enum rc take_lock(struct store *store, const char *directory, struct err 
 }
 
 /* An LMDB data file begins with a meta page: its magic number stands at byte 16. */
-static enum rc check_foreign(const char *directory, struct err *err)
+enum rc store_check_foreign(const char *directory, struct err *err)
 {
     static const unsigned char expected[4] = { 0xde, 0xc0, 0xef, 0xbe };
     unsigned char head[20];
@@ -193,14 +175,14 @@ static enum rc check_foreign(const char *directory, struct err *err)
     return RC_OK;
 }
 
-static enum rc open_env(struct store *store, const char *directory, struct err *err)
+enum rc store_open_env(struct store *store, const char *directory, struct err *err)
 {
     int code = mdb_env_create(&store->env);
     struct stat info;
     char path[4200];
 
     if (code)
-        return failed(store, err, code, "create");
+        return store_failed(store, err, code, "create");
     snprintf(path, sizeof path, "%s/data.mdb", directory);
     if (store->map_size == 0)
         store->map_size = store->map.first;
@@ -209,11 +191,13 @@ static enum rc open_env(struct store *store, const char *directory, struct err *
         store->map_size *= 2;
     mdb_env_set_mapsize(store->env, store->map_size);
     mdb_env_set_maxdbs(store->env, TABLE_COUNT);
-    code = mdb_env_open(store->env, directory, MDB_NOTLS | MDB_NORDAHEAD, 0600);
-    return code ? failed(store, err, code, "open") : RC_OK;
+    code = mdb_env_open(store->env, directory,
+                        MDB_NOTLS | MDB_NORDAHEAD | (store->is_reading ? MDB_RDONLY : 0),
+                        0600);
+    return code ? store_failed(store, err, code, "open") : RC_OK;
 }
 
-static void new_uuid(char text[37])
+void store_new_id(char text[37])
 {
     unsigned char b[16];
 
@@ -236,8 +220,8 @@ static bool has_strangers(MDB_txn *txn)
            && stat.ms_entries > 0;
 }
 
-static enum rc read_format(struct store *store, MDB_txn *txn, const char *directory,
-                           struct err *err)
+enum rc store_read_format(struct store *store, MDB_txn *txn, const char *directory,
+                          struct err *err)
 {
     MDB_val key = { 6, (void *)(uintptr_t) "format" }, data;
     struct reader reader;
@@ -258,7 +242,8 @@ static enum rc read_format(struct store *store, MDB_txn *txn, const char *direct
     struct bytes mark = reader_string(&reader);
     struct bytes id = reader_string(&reader);
 
-    if (!reader_ok(&reader) || count < 3 || !bytes_are(mark, magic) || id.size != 36)
+    if (!reader_ok(&reader) || count < 3 || !bytes_are(mark, STORE_MAGIC)
+        || id.size != 36)
         return err_set(err, RC_INVALID, "%s is not a store of sluice", directory);
     if (version != RECORD_VERSION)
         return err_set(err, RC_INVALID,
@@ -274,15 +259,15 @@ static enum rc write_format(struct store *store, MDB_txn *txn, MDB_dbi meta,
     scoped_buf record = { 0 };
     MDB_val key = { 6, (void *)(uintptr_t) "format" }, data;
 
-    new_uuid(store->id);
+    store_new_id(store->id);
     record_begin(&record, 2);
-    pack_text(&record, magic);
+    pack_text(&record, STORE_MAGIC);
     pack_text(&record, store->id);
     data = (MDB_val){ record.size, record.data };
 
     int code = mdb_put(txn, meta, &key, &data, 0);
 
-    return code ? failed(store, err, code, "meta") : RC_OK;
+    return code ? store_failed(store, err, code, "meta") : RC_OK;
 }
 
 /* Made with the store, or when a program first opens it that knows of masks. */
@@ -296,10 +281,10 @@ static enum rc read_mask_key(struct store *store, MDB_txn *txn, struct err *err)
         must(getrandom(store->mask_key, SECRET_KEY_SIZE, 0) == SECRET_KEY_SIZE);
         data = (MDB_val){ SECRET_KEY_SIZE, store->mask_key };
         code = mdb_put(txn, meta, &key, &data, 0);
-        return code ? failed(store, err, code, "meta") : RC_OK;
+        return code ? store_failed(store, err, code, "meta") : RC_OK;
     }
     if (code)
-        return failed(store, err, code, "meta");
+        return store_failed(store, err, code, "meta");
     if (data.mv_size != SECRET_KEY_SIZE)
         return err_set(err, RC_CORRUPT, "store: the key of masks does not decode");
     memcpy(store->mask_key, data.mv_data, SECRET_KEY_SIZE);
@@ -335,9 +320,9 @@ static enum rc check_stranger(struct store *store, const char *directory, struct
     if (code == 0)
         code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     if (code == 0)
-        rc = read_format(store, txn, directory, err);
+        rc = store_read_format(store, txn, directory, err);
     else
-        rc = failed(store, err, code, "open");
+        rc = store_failed(store, err, code, "open");
     if (txn)
         mdb_txn_abort(txn);
     mdb_env_close(store->env);
@@ -367,9 +352,9 @@ static enum rc open_tables(struct store *store, const char *directory, struct er
     int code = mdb_txn_begin(store->env, NULL, 0, &txn);
 
     if (code)
-        return failed(store, err, code, "begin");
+        return store_failed(store, err, code, "begin");
 
-    enum rc rc = read_format(store, txn, directory, err);
+    enum rc rc = store_read_format(store, txn, directory, err);
     bool is_new = rc == RC_NOT_FOUND;
 
     for (unsigned i = 0; code == 0 && (rc == RC_OK || is_new) && i < TABLE_COUNT; i++)
@@ -382,15 +367,15 @@ static enum rc open_tables(struct store *store, const char *directory, struct er
         code = mdb_txn_commit(txn);
         if (code == 0 && is_new)
             return sync_folders(directory, err);
-        return code ? failed(store, err, code, "commit") : RC_OK;
+        return code ? store_failed(store, err, code, "commit") : RC_OK;
     }
     mdb_txn_abort(txn);
-    return code ? failed(store, err, code, "tables") : rc;
+    return code ? store_failed(store, err, code, "tables") : rc;
 }
 
 static enum rc open_all(struct store *store, struct err *err)
 {
-    enum rc rc = open_env(store, store->path, err);
+    enum rc rc = store_open_env(store, store->path, err);
     int code;
 
     if (rc == RC_OK)
@@ -399,7 +384,7 @@ static enum rc open_all(struct store *store, struct err *err)
         return rc;
     code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader);
     if (code)
-        return failed(store, err, code, "begin");
+        return store_failed(store, err, code, "begin");
     mdb_txn_reset(store->reader);
     return RC_OK;
 }
@@ -433,13 +418,15 @@ enum rc store_open_sized(const char *directory, const struct store_map *map,
     if (mkdir(directory, 0700) < 0 && errno != EEXIST)
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot make the folder %s",
                            directory);
-    rc = check_foreign(directory, err);
+    rc = store_check_foreign(directory, err);
     if (rc == RC_OK)
         rc = check_stranger(made, directory, err);
     if (rc == RC_OK)
         rc = take_lock(made, directory, err);
     if (rc == RC_OK)
         rc = open_all(made, err);
+    if (rc == RC_OK)
+        rc = store_settle(made, err);
     if (rc != RC_OK)
         return rc;
     *store = steal(&made);
@@ -593,7 +580,7 @@ static enum rc batch_begin(struct store *store, struct err *err)
     code = mdb_txn_begin(store->env, NULL, 0, &store->batch);
     if (code) {
         store->batch = NULL;
-        return failed(store, err, code, "begin");
+        return store_failed(store, err, code, "begin");
     }
     return RC_OK;
 }
@@ -605,12 +592,13 @@ enum rc store_commit(struct store *store, struct err *err)
 
     if (!batch)
         return RC_OK;
+    must(!store->is_reading);
     store->batch = NULL;
     code = mdb_txn_commit(batch);
     if (code == 0)
         return RC_OK;
     store->is_suspect = true;
-    return failed(store, err, code, "commit");
+    return store_failed(store, err, code, "commit");
 }
 
 void store_abort(struct store *store)
@@ -646,7 +634,7 @@ enum rc db_put(struct store *store, enum table_id table, const void *key, size_t
         mdb_put(store->batch, store->tables[table], &k, &d, is_append ? MDB_APPEND : 0);
     if (code == MDB_KEYEXIST)
         code = mdb_put(store->batch, store->tables[table], &k, &d, 0);
-    return code ? failed(store, err, code, names[table]) : RC_OK;
+    return code ? store_failed(store, err, code, names[table]) : RC_OK;
 }
 
 enum rc db_put_buf(struct store *store, enum table_id table, const struct key *key,
@@ -669,7 +657,8 @@ enum rc db_remove(struct store *store, enum table_id table, const void *key,
     if (rc != RC_OK)
         return rc;
     code = mdb_del(store->batch, store->tables[table], &k, NULL);
-    return code && code != MDB_NOTFOUND ? failed(store, err, code, names[table]) : RC_OK;
+    return code && code != MDB_NOTFOUND ? store_failed(store, err, code, names[table])
+                                        : RC_OK;
 }
 
 enum rc view_begin(struct store *store, struct view *view, struct err *err)
@@ -686,7 +675,7 @@ enum rc view_begin(struct store *store, struct view *view, struct err *err)
     int code = mdb_txn_renew(store->reader);
 
     if (code)
-        return failed(store, err, code, "read");
+        return store_failed(store, err, code, "read");
     view->txn = store->reader;
     return RC_OK;
 }
@@ -710,11 +699,13 @@ enum rc view_get(struct view *view, enum table_id table, const void *key, size_t
 
     if (rc != RC_OK)
         return rc;
+    if (view->store->tables[table] == TABLE_ABSENT)
+        return err_set(err, RC_NOT_FOUND, "store: there is no table %s", names[table]);
     code = mdb_get(view->txn, view->store->tables[table], &k, data);
 
     if (code == MDB_NOTFOUND)
         return err_set(err, RC_NOT_FOUND, "store: %s has no such record", names[table]);
-    return code ? failed(view->store, err, code, names[table]) : RC_OK;
+    return code ? store_failed(view->store, err, code, names[table]) : RC_OK;
 }
 
 enum rc view_next(struct view *view, MDB_cursor_op move, MDB_val *found, MDB_val *data,
@@ -724,16 +715,19 @@ enum rc view_next(struct view *view, MDB_cursor_op move, MDB_val *found, MDB_val
 
     if (code == MDB_NOTFOUND)
         return RC_NOT_FOUND;
-    return code ? failed(view->store, err, code, "read") : RC_OK;
+    return code ? store_failed(view->store, err, code, "read") : RC_OK;
 }
 
 enum rc view_seek(struct view *view, enum table_id table, const void *key,
                   size_t key_size, MDB_val *found, MDB_val *data, struct err *err)
 {
-    int code = mdb_cursor_open(view->txn, view->store->tables[table], &view->cursor);
+    int code;
 
+    if (view->store->tables[table] == TABLE_ABSENT)
+        return RC_NOT_FOUND;
+    code = mdb_cursor_open(view->txn, view->store->tables[table], &view->cursor);
     if (code)
-        return failed(view->store, err, code, names[table]);
+        return store_failed(view->store, err, code, names[table]);
     *found = (MDB_val){ key_size, (void *)(uintptr_t)key };
     return view_next(view, key_size ? MDB_SET_RANGE : MDB_FIRST, found, data, err);
 }

@@ -189,6 +189,26 @@ static const struct help helps[] = {
       "  --depth N              over at most N stages (default: 100)\n"
       "  --dot                  for Graphviz: sluice trace --dot last | dot -Tsvg\n"
       "\n" REFERENCE_TEXT },
+    { "backup", "sluice backup [--from FOLDER] [--prune] DIR",
+      "copy store and artifacts while work goes on",
+      "Makes DIR a folder that a broker can start on, with the state of one moment. The\n"
+      "next backup into it copies what is new. One that is cut off leaves the former\n"
+      "whole. It reads the broker's files: run it on the broker's machine.\n"
+      "\n"
+      "  --from FOLDER          the broker's folder; else the project's .sluice\n"
+      "  --prune                remove artifacts from DIR that the broker removed\n" },
+    { "check", "sluice check [--bytes] [FOLDER]", "check that a store is sound",
+      "Reads all tables of a broker's folder, or of a backup, and checks that each "
+      "record\n"
+      "decodes, that records refer to what is there, that numbers have no gaps, that a\n"
+      "broker could go on from it, and that stored files have their sizes. Names each\n"
+      "fault with table and key. The broker may be running. (verify is about results:\n"
+      "that what was computed is unchanged; check is about the store: that the broker\n"
+      "can use it.)\n"
+      "\n"
+      "  --bytes                read all stored files and check their hashes, too\n"
+      "\n"
+      "Exit status: 0 sound, 1 not.\n" },
     { "cancel", "sluice cancel RUN", "end a run", "" },
     { "approve", "sluice approve RUN STAGE", "let a waiting stage go on", "" },
     { "reject", "sluice reject RUN STAGE", "refuse a waiting stage, which ends the run",

@@ -22,6 +22,8 @@ static const struct verb verbs[] = {
     { "verify", verb_verify },
     { "export", verb_export },
     { "import", verb_import },
+    { "backup", verb_backup },
+    { "check", verb_check },
     { "cancel", verb_cancel },
     { "approve", verb_approve },
     { "reject", verb_approve },

@@ -20,6 +20,8 @@ int verb_compare(int argc, char **argv);
 int verb_diff(int argc, char **argv);
 int verb_plot(int argc, char **argv);
 int verb_reproduce(int argc, char **argv);
+int verb_backup(int argc, char **argv);
+int verb_check(int argc, char **argv);
 int verb_cancel(int argc, char **argv);
 int verb_approve(int argc, char **argv); /* also reject: argv[0] tells */
 int verb_watch(int argc, char **argv);

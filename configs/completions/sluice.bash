@@ -43,7 +43,7 @@ _sluice_run() {
 _sluice() {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[1]-} before=
-    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\ncompare\ndiff\nplot\nreproduce\nverify\ntrace\nexport\nimport\ncancel\napprove\nreject
+    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\ncompare\ndiff\nplot\nreproduce\nverify\nbackup\ncheck\ntrace\nexport\nimport\ncancel\napprove\nreject
 watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
     COMPREPLY=()
     ((COMP_CWORD < 3)) || before=${COMP_WORDS[COMP_CWORD - 2]}
@@ -73,7 +73,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         _sluice_names steps
         return
         ;;
-    outputs:-d | outputs:--directory | *:-C | *:--project)
+    outputs:-d | outputs:--directory | backup:backup | backup:--from | check:check | *:-C | *:--project)
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         compopt -o filenames
         return
@@ -96,6 +96,8 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         verify) _sluice_words '--allow-missing' ;;
         trace) _sluice_words $'--down\n--depth\n--dot' ;;
         export) _sluice_words $'--output\n-o' ;;
+        backup) _sluice_words $'--from\n--prune' ;;
+        check) _sluice_words '--bytes' ;;
         esac
         _sluice_words $'--json\n--help\n--project\n-C\n--broker'
         return

@@ -49,7 +49,7 @@ function __sluice_runs_or_stages
     end
 end
 
-set -l verbs run lint ls show explain logs outputs metadata record compare diff plot reproduce verify trace export import cancel approve reject watch datum alias tag \
+set -l verbs run lint ls show explain logs outputs metadata record compare diff plot reproduce verify backup check trace export import cancel approve reject watch datum alias tag \
     dataset nodes status stop help version
 
 complete -c sluice -f
@@ -70,6 +70,8 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a verify -d 'che
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a trace -d 'show where a file or a result came from'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a export -d 'write a run with all its files into one'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a import -d 'take in a run that was exported elsewhere'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a backup -d 'copy store and artifacts'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a check -d 'check that a store is sound'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a cancel -d 'end a run'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a approve -d 'let a waiting stage go on'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a reject -d 'end a waiting stage'
@@ -147,5 +149,10 @@ complete -c sluice -n '__fish_seen_subcommand_from verify' -l allow-missing -d '
 complete -c sluice -n '__fish_seen_subcommand_from export' -s o -l output -r -F -d 'write to this file'
 complete -c sluice -n '__fish_seen_subcommand_from import' -F
 complete -c sluice -n '__fish_seen_subcommand_from cancel verify export' -a '(__sluice_names runs)'
+complete -c sluice -n '__fish_seen_subcommand_from backup' -l from -x -a '(__fish_complete_directories)' -d 'the folder of the broker'
+complete -c sluice -n '__fish_seen_subcommand_from backup' -l prune -d 'remove what the broker removed'
+complete -c sluice -n '__fish_seen_subcommand_from check' -l bytes -d 'check the hashes of all files, too'
+complete -c sluice -n '__fish_seen_subcommand_from backup check' -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from cancel verify' -a '(__sluice_names runs)'
 complete -c sluice -n '__fish_seen_subcommand_from approve reject' -a '(__sluice_runs_or_stages)'
 complete -c sluice -n '__fish_seen_subcommand_from help' -a "$verbs"

@@ -1,0 +1,38 @@
+/* store_state.h - what the files that open and copy a store share; only they. */
+#pragma once
+
+#include "broker/store/secrets.h"
+#include "broker/store/tables.h"
+
+#define STORE_MAGIC "sluice-store"
+/* A table that a store of an older release, which is only read, does not have. */
+enum { TABLE_ABSENT = UINT32_MAX };
+
+struct store {
+    MDB_env *env;
+    MDB_dbi tables[TABLE_COUNT];
+    MDB_txn *batch;  /* NULL: none is open */
+    MDB_txn *reader; /* reset between uses */
+    struct store_map map;
+    size_t map_size, map_wanted; /* wanted: after a batch that did not fit */
+    size_t bytes_max;            /* of the map; 0: no limit */
+    size_t room, written;        /* when the batch began, and since then */
+    int batch_code;              /* the first failure of the open batch */
+    bool is_suspect; /* a commit failed: LMDB is opened anew before the next use */
+    bool is_reading; /* batch is a snapshot that is only read */
+    int lock_fd;
+    char id[37];
+    uint8_t mask_key[SECRET_KEY_SIZE];
+    char path[4096];
+};
+
+/* What an LMDB code means, said once. */
+enum rc store_failed(struct store *store, struct err *err, int code, const char *what);
+/* RC_INVALID: the folder has a file of another program under the name of ours. */
+NODISCARD enum rc store_check_foreign(const char *directory, struct err *err);
+NODISCARD enum rc store_open_env(struct store *store, const char *directory,
+                                 struct err *err);
+/* Reads the store's id. RC_NOT_FOUND: the environment is empty. */
+NODISCARD enum rc store_read_format(struct store *store, MDB_txn *txn,
+                                    const char *directory, struct err *err);
+void store_new_id(char text[37]); /* a random UUID */
