@@ -73,7 +73,7 @@ enum rc query_status(struct broker *broker, const struct request *request,
         return rc;
     for (uint32_t i = 0; i < broker->peer_count; i++)
         online += core_node(broker->core, i, &view) && view.state == NODE_ONLINE;
-    pack_map(body, 13);
+    pack_map(body, 14);
     field_text(body, "version", SLUICE_VERSION);
     field_text(body, "store", store_id(broker->store));
     field_text(body, "requests", broker->requests_at);
@@ -86,6 +86,7 @@ enum rc query_status(struct broker *broker, const struct request *request,
     field_uint(body, "event", broker->counters.event_next - 1);
     field_uint(body, "nodes", online);
     field_uint(body, "protocol", protocol);
+    field_uint(body, "message_max", broker->settings.limits.message_max);
     pack_text(body, "speaks");
     protocol_range_pack(body, protocol_ours());
     return RC_OK;

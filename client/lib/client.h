@@ -19,7 +19,8 @@ struct sluice {
     void *context, *requests;
     struct bulk_client *bulk; /* NULL until it is needed */
     uint32_t timeout_ms;
-    uint32_t protocol; /* of the last status; before it, our lowest */
+    uint32_t protocol;    /* of the last status; before it, our lowest */
+    uint64_t message_max; /* bytes; of the last status; 0: not told */
     uint64_t last_id;
     char endpoint[ENDPOINT_MAX], bulk_endpoint[ENDPOINT_MAX],
         events_endpoint[ENDPOINT_MAX];

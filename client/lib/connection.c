@@ -145,6 +145,11 @@ static enum rc send_request(struct sluice *sluice, enum message_type type,
     if (!buf_ok(&body))
         return err_set(err, RC_INVALID, "the request is larger than %d bytes",
                        BUF_LIMIT_DEFAULT);
+    if (sluice->message_max && body.size > sluice->message_max)
+        return err_set(err, RC_INVALID,
+                       "the request has %zu bytes, and the broker takes at most %lu: "
+                       "raise its setting message-max, or ask for less at once",
+                       body.size, (unsigned long)sluice->message_max);
     frames[0] = (struct link_frame){ header.data, header.size };
     frames[1] = (struct link_frame){ body.data, body.size };
     return link_send(sluice->requests, frames, 2, err);
@@ -223,6 +228,8 @@ enum rc sluice_greet(struct sluice *sluice, struct reply *reply, struct err *err
         reader_ok(&field) && protocol_has(protocol_ours(), (uint32_t)protocol)
             ? (uint32_t)protocol
             : protocol_ours().lowest;
+    field = reply_field(reply, "message_max");
+    sluice->message_max = reader_uint(&field);
     return RC_OK;
 }
 

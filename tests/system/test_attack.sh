@@ -14,12 +14,15 @@ for mode in garbage bodies headers bombs tokens results huge bulk names flood ev
 done
 
 it "a client that is stopped holds nobody up"
+trap 'status=$?; kill -KILL "$watcher" 2>/dev/null; (exit $status); finish' EXIT
+watcher=none
 "$SLUICE" watch >"$scratch/watched" 2>&1 &
 watcher=$!
 kill -STOP $watcher
 sluice_exits 0 run --step t
 kill -CONT $watcher
 kill $watcher
+wait $watcher 2>/dev/null
 
 it "what was stored before is still there"
 same complete "$(value run.state show 1)"

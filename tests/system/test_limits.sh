@@ -129,6 +129,15 @@ exits 1 "$TOOLS/bounds" large "$url" 1000000
 exits 0 "$TOOLS/bounds" large "$url" 1100000
 sluice_exits 0 status
 
+it "message-max: a plan beyond it is refused before it is sent"
+mkdir "$scratch/large"
+{
+    printf '%s\n' '- step:' '    name: large' '    image: none' '    command:'
+    yes '      - echo a line that stands in the plan many thousand times' | head -n 30000
+} >"$scratch/large/valohai.yaml"
+sluice_exits 2 run --step large -C "$scratch/large"
+has 'the broker takes at most 1048576: raise its setting message-max' "$err"
+
 end_broker
 kill -TERM "$small"
 ends 0 "$small"
