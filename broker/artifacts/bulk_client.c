@@ -172,7 +172,15 @@ enum rc call_wait(struct bulk_client *client, uint64_t first, uint64_t last,
     struct answer got;
     enum rc rc;
 
-    while ((rc = answer_take(client, first, last, &got, err)) == RC_NOT_FOUND) {
+    for (;;) {
+        rc = answer_take(client, first, last, &got, err);
+        if (rc == RC_OK && got.message.type == BULK_COMING) {
+            answer_fini(&got); /* not the answer, but a word that there will be one */
+            deadline_ms = pump_now_ms() + client->timeout_ms;
+            continue;
+        }
+        if (rc != RC_NOT_FOUND)
+            break;
         rc = wait_until(client, ZMQ_POLLIN, deadline_ms, err);
         if (rc != RC_OK)
             return rc;

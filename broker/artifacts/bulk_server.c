@@ -5,6 +5,7 @@
  * numbers, which leaves room for a pool of writers. Answers that a peer does not take
  * (it asked for more than it reads) are dropped and counted: it will run into its
  * timeout, and nobody else waits for it. */
+#include "broker/artifacts/bring.h"
 #include "broker/artifacts/bulk_uploads.h"
 #include "broker/artifacts/pump.h"
 
@@ -13,8 +14,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <zmq.h>
+
+enum { WAITING_MAX = 256 };
+
+struct waiting { /* a GET or CHECK of an object that is fetched from a node */
+    char peer[BULK_IDENTITY_MAX];
+    size_t peer_size; /* 0: free */
+    struct bulk_message message;
+};
 
 struct bulk_server {
     struct objects *objects; /* borrowed */
@@ -23,6 +33,9 @@ struct bulk_server {
     struct pump *pump;
     struct uploads *uploads; /* NULL: read only */
     struct places *places;
+    struct bringer *bringer; /* NULL: read only */
+    struct waiting *waiting; /* WAITING_MAX */
+    int wake_fd;
     unsigned char *chunk; /* BULK_CHUNK_BYTES, for what is read */
     atomic_ullong dropped;
 };
@@ -181,6 +194,32 @@ static void on_put_stop(struct bulk_server *self, struct request *request)
         upload_drop(upload);
 }
 
+/* What the broker lacks and a node has is fetched; the request waits for it. Whether it
+ * does. */
+static bool request_wait(struct bulk_server *self, const struct request *request)
+{
+    const struct bytes *peer = &request->peer;
+    const char *digest = request->message.digest;
+    struct err ignored;
+
+    if (!self->bringer || objects_has(self->objects, digest, NULL))
+        return false;
+    for (size_t i = 0; i < WAITING_MAX; i++) {
+        struct waiting *waiting = &self->waiting[i];
+
+        if (waiting->peer_size > 0)
+            continue;
+        if (peer->size > BULK_IDENTITY_MAX
+            || bringer_ask(self->bringer, digest, &ignored) != RC_OK)
+            return false;
+        memcpy(waiting->peer, peer->data, peer->size);
+        waiting->peer_size = peer->size;
+        waiting->message = request->message;
+        return true;
+    }
+    return false;
+}
+
 /* Reads [offset, offset+limit) of an open object into chunk; *got is less only at its
  * end. */
 static enum rc chunk_read(struct bulk_server *self, int fd,
@@ -232,6 +271,8 @@ static void on_get(struct bulk_server *self, struct request *request)
     size_t got = 0;
     struct err err;
 
+    if (request_wait(self, request))
+        return;
     if (object_chunk(self, &request->message, &size, &got, &err) != RC_OK) {
         answer_error(self, request, &err);
         return;
@@ -317,6 +358,8 @@ static void on_check(struct bulk_server *self, struct request *request)
 {
     struct err err;
 
+    if (request_wait(self, request))
+        return;
     if (objects_verify(self->objects, request->message.digest, &err) == RC_OK)
         answer(self, request, (struct bulk_message){ .type = BULK_CHECKED });
     else
@@ -434,6 +477,20 @@ static void request_refuse(struct bulk_server *self, const struct request *reque
     answer_error(self, request, &err);
 }
 
+/* Says who has what could not be fetched. */
+static void bring_failure(struct bulk_server *self, const char *digest, struct err *err)
+{
+    struct node_place found[PLACE_NODES_MAX];
+
+    if (places_find(self->places, digest, found) == 0)
+        err_set(err, RC_NOT_FOUND, "no object %s, and no node has it any more", digest);
+    else
+        err_set(err, RC_NOT_FOUND,
+                "no object %s here, and node %s, which had it, does not give it: start "
+                "the node again",
+                digest, found[0].node);
+}
+
 static void request_handle(struct bulk_server *self, struct request *request)
 {
     switch (request->message.type) {
@@ -486,6 +543,7 @@ static void request_handle(struct bulk_server *self, struct request *request)
     case BULK_STREAM_ASK:
     case BULK_PACK:
     case BULK_PLACES:
+    case BULK_COMING:
     case BULK_ERROR:
         /* Answers are for clients; to answer one could go on for ever. */
         drop(self);
@@ -516,6 +574,45 @@ static void on_message(void *context, const struct link_message *message)
         answer_error(self, &request, &err);
 }
 
+/* Those whose object came, or will not, are answered. */
+static void on_woken(void *context)
+{
+    struct bulk_server *self = context;
+
+    for (size_t i = 0; i < WAITING_MAX; i++) {
+        struct waiting *waiting = &self->waiting[i];
+        struct request request = { { waiting->peer, waiting->peer_size },
+                                   waiting->message };
+        struct err err;
+
+        if (waiting->peer_size == 0)
+            continue;
+        if (objects_has(self->objects, waiting->message.digest, NULL)) {
+            request_handle(self, &request);
+        } else if (!bringer_is_at(self->bringer, waiting->message.digest)) {
+            bring_failure(self, waiting->message.digest, &err);
+            answer_error(self, &request, &err);
+        } else {
+            continue;
+        }
+        waiting->peer_size = 0;
+    }
+}
+
+/* They need not give up yet. */
+static void waiting_comfort(struct bulk_server *self)
+{
+    for (size_t i = 0; i < WAITING_MAX; i++) {
+        const struct waiting *waiting = &self->waiting[i];
+
+        if (waiting->peer_size > 0)
+            answer(self,
+                   &(struct request){ { waiting->peer, waiting->peer_size },
+                                      waiting->message },
+                   (struct bulk_message){ .type = BULK_COMING });
+    }
+}
+
 static void on_refused(void *context)
 {
     drop(context);
@@ -525,8 +622,22 @@ static void on_tick(void *context, uint64_t now_ms)
 {
     struct bulk_server *self = context;
 
-    if (self->uploads)
-        uploads_drop_stale(self->uploads, now_ms);
+    if (!self->uploads)
+        return;
+    uploads_drop_stale(self->uploads, now_ms);
+    waiting_comfort(self);
+}
+
+/* A server that other machines may talk to may talk to them. */
+static enum rc bringing_begin(struct bulk_server *self, const char *endpoint,
+                              struct err *err)
+{
+    self->waiting = calloc(WAITING_MAX, sizeof *self->waiting);
+    self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!self->waiting || self->wake_fd < 0)
+        return err_set(err, RC_NO_MEMORY, "no memory to fetch from nodes");
+    return bringer_create(self->objects, self->places, !link_is_local(endpoint),
+                          self->wake_fd, &self->bringer, err);
 }
 
 enum rc bulk_server_create(void *zmq_context, const char *endpoint,
@@ -535,7 +646,9 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
 {
     static const struct bulk_limits usual = { BULK_QUEUE_MAX, UPLOAD_MAX, UPLOAD_PEER_MAX,
                                               false };
-    static const struct pump_calls calls = { on_message, on_refused, on_tick };
+    struct pump_calls calls = { .message = on_message,
+                                .refused = on_refused,
+                                .tick = on_tick };
     scoped(bulk_server) self = calloc(1, sizeof *self);
 
     if (!limits)
@@ -547,6 +660,15 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
         || !(self->chunk = malloc(BULK_CHUNK_BYTES)))
         return err_set(err, RC_NO_MEMORY, "bulk server at %s", endpoint);
     self->objects = objects;
+    self->wake_fd = -1;
+    if (!limits->is_read_only) {
+        enum rc made = bringing_begin(self, endpoint, err);
+
+        if (made != RC_OK)
+            return made;
+        calls.woken = on_woken;
+        calls.wake_fd = self->wake_fd;
+    }
 
     enum rc rc =
         link_bind_bounded(zmq_context, ZMQ_ROUTER, endpoint,
@@ -585,6 +707,10 @@ void bulk_server_destroy(struct bulk_server *server)
     if (!server)
         return;
     pump_destroy(server->pump);
+    bringer_destroy(server->bringer);
+    if (server->waiting)
+        fd_scoped(&server->wake_fd);
+    free(server->waiting);
     uploads_destroy(server->uploads);
     places_destroy(server->places);
     free(server->chunk);

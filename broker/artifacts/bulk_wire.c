@@ -95,6 +95,7 @@ static const struct message_entry {
       HAS(CLIENT) | HAS(TOKEN) | HAS(STREAM) | HAS(OFFSET) | HAS(LIMIT), DATA_NONE },
     { "PACK", BULK_PACK, 0, DATA_MUST },
     { "PLACES", BULK_PLACES, HAS(ENDPOINTS), DATA_NONE },
+    { "COMING", BULK_COMING, 0, DATA_NONE },
     { "ERROR", BULK_ERROR, HAS(CODE) | HAS(TEXT), DATA_NONE },
 };
 

@@ -42,6 +42,7 @@ enum bulk_type {
     BULK_STREAM_ASK = 39,
     BULK_PACK = 40,
     BULK_PLACES = 41,
+    BULK_COMING = 42,
     BULK_ERROR = 63,
 };
 

@@ -47,17 +47,27 @@ static void burst(struct pump *self)
     }
 }
 
+static void wake(struct pump *self)
+{
+    eventfd_t count;
+
+    eventfd_read(self->calls.wake_fd, &count);
+    self->calls.woken(self->context);
+}
+
 static void *pump_run(void *context)
 {
     struct pump *self = context;
-    zmq_pollitem_t items[2] = {
+    zmq_pollitem_t items[3] = {
         { .fd = self->stop_fd, .events = ZMQ_POLLIN },
         { .socket = self->socket, .events = ZMQ_POLLIN },
+        { .fd = self->calls.wake_fd, .events = ZMQ_POLLIN },
     };
+    int count = self->calls.woken ? 3 : 2;
     uint64_t tick_ms = pump_now_ms() + PUMP_TICK_MS;
 
     for (;;) {
-        int ready = zmq_poll(items, 2, self->calls.tick ? PUMP_TICK_MS : -1);
+        int ready = zmq_poll(items, count, self->calls.tick ? PUMP_TICK_MS : -1);
 
         if (ready < 0 && zmq_errno() == EINTR)
             continue;
@@ -65,6 +75,8 @@ static void *pump_run(void *context)
             return NULL;
         if (items[1].revents != 0)
             burst(self);
+        if (items[2].revents != 0)
+            wake(self);
         if (self->calls.tick && pump_now_ms() >= tick_ms) {
             self->calls.tick(self->context, pump_now_ms());
             tick_ms = pump_now_ms() + PUMP_TICK_MS;

@@ -10,12 +10,15 @@ enum { PUMP_TICK_MS = 2000 };
 
 struct pump;
 
-/* Both are called on the thread. message: frames are valid until the call returns. tick:
+/* All are called on the thread. message: frames are valid until the call returns. tick:
  * about every PUMP_TICK_MS, NULL for none. */
 struct pump_calls {
     void (*message)(void *context, const struct link_message *message);
     void (*refused)(void *context); /* a message that could not be received whole */
     void (*tick)(void *context, uint64_t now_ms);
+    /* Called when wake_fd, an eventfd, was written to; NULL: it is not looked at. */
+    void (*woken)(void *context);
+    int wake_fd;
 };
 
 /* Takes socket on success. */

@@ -90,7 +90,9 @@ enum rc stream_server_create(void *zmq_context, const char *endpoint, const char
                              const struct stream_calls *calls, void *context,
                              struct stream_server **server, struct err *err)
 {
-    static const struct pump_calls pumped = { on_message, on_refused, on_tick };
+    static const struct pump_calls pumped = { .message = on_message,
+                                              .refused = on_refused,
+                                              .tick = on_tick };
     static const struct link_bounds bounds = { .queue_max = BULK_QUEUE_MAX,
                                                .message_max = BULK_FRAME_MAX };
     scoped(stream_server) self = calloc(1, sizeof *self);

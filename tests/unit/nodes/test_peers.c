@@ -357,6 +357,66 @@ static void test_a_node_that_falls_silent_is_left(void **state)
     fetch_past_a_liar(world, true);
 }
 
+/* The task asks the broker alone, as a client does. */
+static void ask_the_broker_alone(struct world *world)
+{
+    world->options.connected_max = 0;
+}
+
+static void test_what_the_broker_lost_it_gets_from_a_node(void **state)
+{
+    struct world *world = *state;
+
+    ask_the_broker_alone(world);
+    put(world, &world->nodes[1]);
+    tell(world, "one", world->nodes[0].endpoint);
+    tell(world, "two", world->nodes[1].endpoint);
+    fetch_is_right(world);
+    assert_true(objects_has(world->broker.objects, world->digest, NULL));
+    assert_int_equal(objects_verify(world->broker.objects, world->digest, NULL), RC_OK);
+}
+
+static void broker_doubt(void *context, const char *digest)
+{
+    struct world *world = context;
+
+    bulk_doubt(world->client, digest);
+}
+
+static void test_a_damaged_object_of_the_broker_is_mended_from_a_node(void **state)
+{
+    struct world *world = *state;
+
+    ask_the_broker_alone(world);
+    world->items[1].doubt = broker_doubt;
+    put(world, &world->nodes[0]);
+    put(world, &world->broker);
+    flip(world, &world->broker, 3);
+    tell(world, "one", world->nodes[0].endpoint);
+    fetch_is_right(world);
+    assert_int_equal(objects_verify(world->broker.objects, world->digest, NULL), RC_OK);
+}
+
+static void test_the_broker_names_the_node_that_does_not_give_it(void **state)
+{
+    struct world *world = *state;
+    scoped_buf out = { 0 };
+    uint64_t total;
+    struct err err;
+
+    tell(world, "lost", world->nodes[0].endpoint);
+    giver_close(&world->nodes[0]);
+    bulk_client_destroy(steal(&world->client));
+    /* More than the time that the broker gives a node, but words come in between. */
+    must(
+        bulk_client_create(world->zmq, world->broker.endpoint, 4000, &world->client, NULL)
+        == RC_OK);
+    assert_int_equal(
+        bulk_get_range(world->client, world->digest, 0, 10, &out, &total, &err),
+        RC_NOT_FOUND);
+    assert_non_null(strstr(err.text, "node lost"));
+}
+
 static void test_a_node_takes_nothing(void **state)
 {
     struct world *world = *state;
@@ -384,6 +444,9 @@ int main(void)
         TEST(test_after_wrong_bytes_the_next_node_is_asked),
         TEST(test_a_node_that_dies_on_the_way_is_gone_on_from),
         TEST(test_a_node_that_falls_silent_is_left),
+        TEST(test_what_the_broker_lost_it_gets_from_a_node),
+        TEST(test_a_damaged_object_of_the_broker_is_mended_from_a_node),
+        TEST(test_the_broker_names_the_node_that_does_not_give_it),
         TEST(test_a_node_takes_nothing),
     };
 
