@@ -10,6 +10,7 @@
  *                                   (without both), /-/secret/NAME (u:p)
  *   FOLDER/log                      "METHOD URI RANGE STATUS" of each request
  *   FOLDER/fault                    "KIND COUNT METHOD": what is to go wrong how often
+ * With a host like <bucket>.localhost the path is the key alone.
  * Kinds: a status; expired; cut (ends in the middle); change (as cut, then web/NAME.next
  * becomes web/NAME); wrong (a byte differs from what the headers say). Keys are `test`
  * and `secret/with+signs`, with the token `token==`, in the region `here-1`. */
@@ -515,14 +516,19 @@ static enum MHD_Result upload_drop(struct request *request, const char *upload)
 
 static void names_find(struct request *request)
 {
-    const char *bucket = request->uri + 1;
-    size_t size = strcspn(bucket, "/?"), rest;
+    const char *path = request->uri + 1, *host = header_of(request->connection, "host");
+    const char *local = host ? strstr(host, ".localhost") : NULL;
+    size_t size = strcspn(path, "/?");
     scoped_buf key = { 0 }, name = { 0 };
 
-    snprintf(request->bucket, sizeof request->bucket, "%.*s", (int)size, bucket);
-    bucket += size + (bucket[size] == '/');
-    rest = strcspn(bucket, "?");
-    uri_decode(bucket, rest, false, &key);
+    if (local)
+        snprintf(request->bucket, sizeof request->bucket, "%.*s", (int)(local - host),
+                 host);
+    else {
+        snprintf(request->bucket, sizeof request->bucket, "%.*s", (int)size, path);
+        path += size + (path[size] == '/');
+    }
+    uri_decode(path, strcspn(path, "?"), false, &key);
     uri_encode((const char *)key.data, key.size, false, &name);
     snprintf(request->key, sizeof request->key, "%s", buf_string(&key));
     snprintf(request->name, sizeof request->name, "%s", buf_string(&name));

@@ -43,6 +43,10 @@ mkdir .sluice
     echo '  wrong:'
     keys 'wrong-secret'
     printf '    bucket: wrong\n'
+    echo '  host:'
+    keys 'secret/with+signs' | sed 's/127.0.0.1/localhost/'
+    printf '    bucket: hosted\n    path-style: false\n'
+    echo '  open: {bucket: public, anonymous: true, endpoint: "'"$url"'"}'
     echo '  local: {upload: false}'
 } >.sluice/stores.yaml
 chmod 600 .sluice/stores.yaml
@@ -81,6 +85,16 @@ same './full/x/b.txt
 ./in/odd +&=%? ä.txt
 ./suffix/b.txt
 ./suffix/y/c.txt' "$(stdout_of "$(last_run)/list")" "all"
+
+it "asks a store that has buckets in its host's name, and one that everybody may read"
+mkdir "$store/hosted" "$store/public"
+object hosted 'x%2Fa%20b.txt' hosted
+object public p.txt public
+sluice_exits 0 run --step list -i 'in=s3://hosted/x/*'
+same hosted "$("$SLUICE" logs --stderr "$(last_run)/list")" "the content"
+has "GET /x/a%20b.txt" "$store/log"
+sluice_exits 0 run --step list -i 'in=s3://public/*'
+same public "$("$SLUICE" logs --stderr "$(last_run)/list")" "the content"
 
 it "says when nothing matches, or is not there"
 sluice_exits 1 run --step list -i 'in=s3://data/none/*'
