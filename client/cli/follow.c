@@ -46,6 +46,7 @@ struct follow {
     struct sluice_events *events;
     int signals;
     int64_t looked_us;
+    int64_t kept_us;   /* when the daemons were last seen to */
     size_t note_count; /* told so far */
     unsigned restarts; /* of a broker that was lost */
     bool is_cancelling;
@@ -190,6 +191,17 @@ static int lost_broker(struct follow *self)
     return end == EXIT_GO_ON ? open_events(self) : end;
 }
 
+/* A private node that was lost does not come back by itself. */
+static int keep(struct follow *self)
+{
+    if (state_is_final(self->view->run.state)
+        || self->looked_us - self->kept_us < LOOK_MS * 1000)
+        return EXIT_GO_ON;
+    self->kept_us = self->looked_us;
+    return sluice_keep(self->cli->sluice, &self->cli->error) ? cli_fail_last(self->cli)
+                                                             : EXIT_GO_ON;
+}
+
 /* Fetches the picture and tells what is new in it. */
 static int look(struct follow *self)
 {
@@ -207,7 +219,7 @@ static int look(struct follow *self)
         || !tracker_update(self->tracker, view, self->looked_us, on_change, self))
         return cli_fail(self->cli, EXIT_FAILED, "out of memory");
     draw(self);
-    return EXIT_GO_ON;
+    return keep(self);
 }
 
 static int cancel(struct follow *self)

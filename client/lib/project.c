@@ -348,6 +348,21 @@ int sluice_open_project(const char *project, bool start, struct sluice **sluice,
     return (int)open_project(project, start, sluice, error_or(error, &own));
 }
 
+int sluice_keep(struct sluice *sluice, struct sluice_error *error)
+{
+    struct err own;
+    struct err *err = error_or(error, &own);
+    char endpoint[ENDPOINT_MAX], run[PATH_ROOM];
+
+    if (!sluice->folder)
+        return SLUICE_OK;
+    snprintf(run, sizeof run, "%s/run", sluice->folder);
+
+    enum rc rc = link_ipc_endpoint(run, "broker", endpoint, err);
+
+    return (int)(rc == RC_OK ? start_daemons(sluice->folder, endpoint, err) : rc);
+}
+
 /* Waits for the end of a process that is no child of ours. */
 static void await_exit(uint32_t pid)
 {

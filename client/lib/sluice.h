@@ -74,6 +74,10 @@ void sluice_close(struct sluice *sluice);
 int sluice_open_project(const char *project, bool start, struct sluice **sluice,
                         struct sluice_error *error);
 
+/* Sees to it that the private broker and node still run, and starts those that do not;
+ * for who waits for a run of theirs. Nothing to do, and SLUICE_OK, for other brokers. */
+int sluice_keep(struct sluice *sluice, struct sluice_error *error);
+
 struct sluice_info {
     const char *endpoint, *events_endpoint, *bulk_endpoint;
     const char *version; /* of the broker */

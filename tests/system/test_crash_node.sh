@@ -80,6 +80,20 @@ same complete "$(state_of 2)"
 same "2 2" "$(value task.attempts show 2/gated/0) $(wc -l <"$scratch/ran/1")" attempts
 rm "$scratch"/ran/*
 
+it "starts a lost node again while a client waits for its run"
+"$SLUICE" run --step gated -p n=4 >"$out" 2>"$err" &
+client=$!
+read -r n <&5
+task=$(cat "$scratch/ran/4")
+kill -9 "$(supervisor)" || fail "no supervisor to kill"
+gone "$task" "the task of a killed supervisor"
+read -r n <&5
+same 4 "$n" "which task began again"
+release 4
+wait $client || fail "the run ended with $?"
+same "complete 2" "$(state_of 3) $(value task.attempts show 3/gated/0)"
+rm "$scratch"/ran/*
+
 it "goes on when the client is killed"
 "$SLUICE" run --step gated -p n=2 >"$out" 2>"$err" &
 client=$!
@@ -87,8 +101,8 @@ read -r n <&5
 kill -9 $client
 wait $client 2>/dev/null
 release 2
-ends 3
-same "complete 1" "$(state_of 3) $(wc -l <"$scratch/ran/2")"
+ends 4
+same "complete 1" "$(state_of 4) $(wc -l <"$scratch/ran/2")"
 
 it "loses nothing when all of them are killed at once"
 sluice_exits 0 run --detach --step gated -p n=3
@@ -99,6 +113,6 @@ gone "$task" "the task of a killed supervisor"
 sluice_exits 0 ls
 read -r n <&5
 release 3
-ends 4
-same "complete 2" "$(state_of 4) $(value task.attempts show 4/gated/0)"
+ends 5
+same "complete 2" "$(state_of 5) $(value task.attempts show 5/gated/0)"
 sluice_exits 0 run --step ok
