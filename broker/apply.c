@@ -210,6 +210,7 @@ static void apply_artifacts(struct broker *broker, const struct change *change)
                                           .index = change->index,
                                           .created_us = broker->now_us };
 
+        near_made(broker, change->node, output);
         batch_check(broker, store_artifact_put(broker->store, &record, &err), &err);
         announce(broker, &(struct announcement){
                              .kind = "artifact",

@@ -197,6 +197,8 @@ void announce(struct broker *broker, const struct announcement *announcement);
 /* near.c: sets near of the input, in scratch. */
 void near_find(struct broker *broker, const struct plan_stage *stage,
                struct core_input *input);
+/* The node made the file, and has it if it gives files to others. */
+void near_made(struct broker *broker, uint32_t node, const struct plan_source *output);
 
 /* questions.c */
 void answer_resolve(struct broker *broker, uint64_t run, uint32_t stage);

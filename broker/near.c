@@ -88,3 +88,10 @@ void near_find(struct broker *broker, const struct plan_stage *stage,
             near[input->near_count++] = (struct core_near){ number, bytes };
     }
 }
+
+void near_made(struct broker *broker, uint32_t node, const struct plan_source *output)
+{
+    if (output->size >= NEAR_FILE_MIN && node < broker->peer_count)
+        places_add(bulk_server_places(broker->bulk), broker->peers[node].name,
+                   output->digest);
+}

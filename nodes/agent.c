@@ -75,11 +75,13 @@ static enum rc open_local(struct agent *agent, struct err *err)
         rc = make_folder(path, sizeof path, agent->settings.directory, "cache", err);
     if (rc == RC_OK)
         rc = cache_open(path, agent->settings.cache_size, &agent->cache, err);
-    agent->staging = (struct staging){ .directory = agent->settings.directory,
-                                       .node_name = agent->settings.name,
-                                       .cache = agent->cache,
-                                       .stores = agent->settings.stores,
-                                       .has_namespaces = true };
+    agent->staging =
+        (struct staging){ .directory = agent->settings.directory,
+                          .node_name = agent->settings.name,
+                          .cache = agent->cache,
+                          .stores = agent->settings.stores,
+                          .shares_outputs = agent->settings.bulk_listen != NULL,
+                          .has_namespaces = true };
     if (rc == RC_OK && !(agent->staging.facts = facts_create(agent->settings.devices)))
         rc = err_set(err, RC_NO_MEMORY, "no memory for what this machine is");
     if (rc == RC_OK)

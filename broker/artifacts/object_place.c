@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -136,6 +137,38 @@ static enum rc place_small(struct objects *objects, const char *digest, const ch
     return sys == 0
                ? RC_OK
                : err_set_sys(err, rc_of_errno(sys), sys, "place %s as %s", digest, path);
+}
+
+/* Others than the folder's names would share the mode that objects have. */
+static bool has_one_name(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1
+           && status.st_uid == geteuid();
+}
+
+enum rc objects_adopt(struct objects *objects, int fd, const char *digest,
+                      struct err *err)
+{
+    char name[OBJECT_NAME_SIZE], path[32];
+
+    if (!object_name(digest, name))
+        return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
+    if (objects_has(objects, digest, NULL))
+        return RC_OK;
+    if (!has_one_name(fd))
+        return err_set(err, RC_UNSUPPORTED, "the file of %s is not ours alone", digest);
+
+    enum rc rc = objects_make_shard(objects, name, err);
+
+    if (rc != RC_OK)
+        return rc;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (linkat(AT_FDCWD, path, objects->fd, name, AT_SYMLINK_FOLLOW) == 0
+        || errno == EEXIST)
+        return RC_OK;
+    return err_set_sys(err, RC_UNSUPPORTED, errno, "link %s", digest);
 }
 
 enum rc objects_place(struct objects *objects, const char *digest, const char *path,

@@ -95,6 +95,11 @@ NODISCARD enum rc objects_copy(struct objects *from, struct objects *to,
                                const char *digest, bool *is_shared, struct err *err);
 /* All that was written to the file system is on disk. */
 NODISCARD enum rc objects_sync(struct objects *objects, struct err *err);
+/* Makes the open file the object, by another name for it, without a look at its bytes and
+ * without syncing it: for folders whose objects are checked before they are used. RC_OK
+ * if it is there. RC_UNSUPPORTED: the file has other names already, or cannot get one. */
+NODISCARD enum rc objects_adopt(struct objects *objects, int fd, const char *digest,
+                                struct err *err);
 
 /* Removes the object. RC_OK if there is none. */
 NODISCARD enum rc objects_remove(struct objects *objects, const char *digest,

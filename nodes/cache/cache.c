@@ -372,6 +372,23 @@ enum rc cache_commit(struct cache *cache, uint64_t holder, struct object_writer 
     return RC_OK;
 }
 
+void cache_adopt(struct cache *cache, uint64_t holder, int fd, const char *digest,
+                 uint64_t size)
+{
+    struct cache_entry *entry = NULL;
+    struct err ignored;
+
+    if (entry_take(cache, holder, digest, NULL, &entry, &ignored) != RC_OK)
+        return;
+
+    bool is_there = objects_adopt(cache->objects, fd, digest, &ignored) == RC_OK;
+
+    entry_give(cache, entry, is_there, size);
+    if (is_there && size > CACHE_SMALL_MAX)
+        listener_tell(cache, digest, true);
+    cache_trim(cache, 0);
+}
+
 enum rc cache_place(struct cache *cache, uint64_t holder,
                     const struct cache_sources *sources, const struct bulk_small *wanted,
                     const char *path, unsigned mode, bool may_link, struct err *err)

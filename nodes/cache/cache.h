@@ -81,6 +81,11 @@ NODISCARD enum rc cache_commit(struct cache *cache, uint64_t holder,
                                struct object_writer *writer, struct digest_set *set,
                                uint64_t *size, struct err *err);
 
+/* The open file may serve as the object from now on, if that costs no copy; it is checked
+ * before its first use. Pinned by the holder. */
+void cache_adopt(struct cache *cache, uint64_t holder, int fd, const char *digest,
+                 uint64_t size);
+
 /* cache_fetch, then objects_place. */
 NODISCARD enum rc cache_place(struct cache *cache, uint64_t holder,
                               const struct cache_sources *sources,

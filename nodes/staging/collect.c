@@ -12,6 +12,8 @@
 enum { RESULT_BYTES_MAX = 1 << 30 };
 
 struct collection {
+    const struct staging *staging;
+    uint64_t token;
     const struct store_port *port;
     int folder;
     struct arena *arena;
@@ -56,6 +58,9 @@ static enum rc output_take(struct collection *collection,
                  name_shown(arena, found->name), why.text);
         return RC_OK;
     }
+    if (collection->staging->shares_outputs && output->size > CACHE_SMALL_MAX)
+        cache_adopt(collection->staging->cache, collection->token, fd, set.sha256,
+                    output->size);
     output->uri = "";
     output->name = found->name;
     output->md5 = arena_text(arena, set.md5);
@@ -165,6 +170,8 @@ enum rc attempt_collect(const struct staging *staging, const struct store_port *
                         struct arena *arena, struct task_result *result, struct err *err)
 {
     struct collection collection = {
+        .staging = staging,
+        .token = token,
         .port = port,
         .arena = arena,
         .stage = stage,

@@ -37,6 +37,24 @@ END
     command:
       - echo started >"$scratch/started"
       - cat "$scratch/go" >"\$VH_OUTPUTS_DIR/go"
+- step:
+    name: make
+    image: debian:12
+    environment: a
+    command: head -c 5000000 /dev/urandom >"\$VH_OUTPUTS_DIR/made.bin"
+- step:
+    name: use
+    image: debian:12
+    command: test -s "\$VH_INPUTS_DIR/made/made.bin"
+    inputs:
+      - {name: made}
+- pipeline:
+    name: follow
+    nodes:
+      - {name: make, type: execution, step: make}
+      - {name: use, type: execution, step: use}
+    edges:
+      - [make.output.*, use.input.made]
 - pipeline:
     name: flow
     nodes:
@@ -107,6 +125,8 @@ start_node d --cpus 50
 await_event node/d/online
 sluice_exits 0 run --step anywhere
 [ "$(node_of last/anywhere)" != d ] || fail "the task is on the node that has nothing"
+sluice_exits 0 run follow
+same a "$(node_of last/use)" "the node that made the file"
 kill -TERM "$node_pid"
 ends 0 "$node_pid"
 

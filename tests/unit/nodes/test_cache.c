@@ -607,6 +607,56 @@ static void test_a_full_disk_makes_room_and_then_waits(void **state)
     free(first);
 }
 
+/* A file as a task leaves it. */
+static int file_made(const struct desk *desk, const char *name, char path[96])
+{
+    snprintf(path, 96, "%s/%s", desk->directory, name);
+
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+    must(fd >= 0 && write(fd, desk->bytes, LARGE) == LARGE);
+    return fd;
+}
+
+static void test_a_file_that_a_task_made_serves_as_the_object(void **state)
+{
+    struct desk *desk = *state;
+    char path[96];
+    scoped_fd int fd = file_made(desk, "made", path);
+
+    cache_adopt(desk->cache, ME, fd, desk->digest, LARGE);
+    must(unlink(path) == 0);
+    assert_int_equal(cache_fetch(desk->cache, ME, NULL, desk->digest, LARGE, NULL),
+                     RC_OK);
+    assert_int_equal(desk->shop.calls, 0);
+}
+
+static void test_such_a_file_that_changed_afterwards_is_seen(void **state)
+{
+    struct desk *desk = *state;
+    char path[96];
+    scoped_fd int fd = file_made(desk, "made", path);
+
+    cache_adopt(desk->cache, ME, fd, desk->digest, LARGE);
+    must(pwrite(fd, "changed", 7, 100) == 7);
+    assert_int_equal(
+        cache_fetch(desk->cache, ME, &desk->sources, desk->digest, LARGE, NULL), RC_OK);
+    assert_int_equal(desk->shop.calls, 1);
+    assert_int_equal(cache_counts(desk->cache).healed, 1);
+}
+
+static void test_a_file_with_another_name_is_left_alone(void **state)
+{
+    struct desk *desk = *state;
+    char path[96], other[128];
+    scoped_fd int fd = file_made(desk, "made", path);
+
+    snprintf(other, sizeof other, "%s-too", path);
+    must(link(path, other) == 0);
+    cache_adopt(desk->cache, ME, fd, desk->digest, LARGE);
+    assert_false(objects_has(cache_objects(desk->cache), desk->digest, NULL));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -634,6 +684,9 @@ int main(void)
         TEST(test_a_new_process_pins_again_what_runs),
         TEST(test_bytes_of_an_unknown_digest_are_pinned_and_counted),
         TEST(test_a_full_disk_makes_room_and_then_waits),
+        TEST(test_a_file_that_a_task_made_serves_as_the_object),
+        TEST(test_such_a_file_that_changed_afterwards_is_seen),
+        TEST(test_a_file_with_another_name_is_left_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
