@@ -157,6 +157,8 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
         rc = open_storage(made, err);
     if (rc == RC_OK)
         rc = broker_restore(made, err);
+    if (rc == RC_OK && !(made->space = space_create(made)))
+        rc = err_set(err, RC_NO_MEMORY, "no memory for the broker");
     if (rc == RC_OK)
         rc = open_sockets(made, err);
     if (rc != RC_OK)
@@ -190,6 +192,7 @@ void broker_destroy(struct broker *broker)
     plans_fini(broker);
     peers_fini(broker);
     labels_fini(&broker->labels);
+    space_destroy(broker->space);
     reuse_destroy(broker->reuse);
     outbox_fini(&broker->outbox);
     unread_destroy(broker->answers);

@@ -14,6 +14,7 @@
 #include "broker/link/link.h"
 #include "broker/outbox.h"
 #include "broker/reuse.h"
+#include "broker/space.h"
 #include "broker/store/lineage.h"
 #include "broker/store/copy.h"
 #include "broker/store/secrets.h"
@@ -92,6 +93,7 @@ struct broker {
     struct submission *submitting;
     struct labels labels;
     struct reuse *reuse;
+    struct space *space;
     struct peer *peers;
     uint32_t peer_count, peer_capacity;
     struct table plan_slots; /* run -> slot */
@@ -187,6 +189,9 @@ request_handler query_records, request_import;
 
 /* outcomes.c */
 request_handler query_outcomes;
+
+/* space.c */
+request_handler request_space;
 
 /* lineage.c */
 request_handler query_lineage, query_made;

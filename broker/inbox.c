@@ -22,7 +22,7 @@ static request_handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_ALIAS] = request_alias,       [MESSAGE_TAG] = request_tag,
     [MESSAGE_DATASETS] = query_datasets,   [MESSAGE_DATASET] = request_dataset,
     [MESSAGE_OUTCOMES] = query_outcomes,   [MESSAGE_LINEAGE] = query_lineage,
-    [MESSAGE_MADE] = query_made,
+    [MESSAGE_MADE] = query_made,           [MESSAGE_SPACE] = request_space,
 };
 
 /* Answers stand under the protocol of what they answer, so that it is one of the

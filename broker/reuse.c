@@ -46,7 +46,7 @@ struct reuse *reuse_create(void)
 
 static bool has_object(struct broker *broker, const char *digest)
 {
-    return !digest || objects_has(broker->objects, digest, NULL);
+    return !digest || objects_use(broker->objects, digest, NULL);
 }
 
 /* Whether the result is still there, with every file that it names. */

@@ -87,6 +87,7 @@ static enum rc turn_commit(struct broker *broker, struct err *err)
         err_set(&broker->batch, RC_NO_MEMORY, "a turn has more to say than it may");
     if (broker->batch.rc == RC_OK && store_is_dirty(broker->store))
         rc = store_commit(broker->store, &broker->batch);
+    space_committed(broker, broker->batch.rc == RC_OK && rc == RC_OK);
     if (broker->batch.rc != RC_OK || rc != RC_OK)
         return turn_undo(broker, err);
     broker->counters_changed = false;
@@ -245,6 +246,8 @@ static enum rc turn(struct broker *broker, struct err *err)
     if (broker->batch.rc == RC_OK)
         trim_events(broker);
     forget_readers(broker);
+    if (broker->batch.rc == RC_OK)
+        space_write(broker);
     rc = turn_commit(broker, err);
     arena_destroy(broker->scratch);
     broker->scratch = NULL;
@@ -299,7 +302,8 @@ enum rc broker_run(struct broker *broker, struct err *err)
     while (rc == RC_OK && !broker->is_ending) {
         zmq_pollitem_t items[] = { { broker->requests, 0, ZMQ_POLLIN, 0 },
                                    { broker->events, 0, ZMQ_POLLIN, 0 },
-                                   { NULL, broker->signal_fd, ZMQ_POLLIN, 0 } };
+                                   { NULL, broker->signal_fd, ZMQ_POLLIN, 0 },
+                                   { NULL, space_fd(broker->space), ZMQ_POLLIN, 0 } };
 
         if (zmq_poll(items, COUNT_OF(items), wait_ms(broker)) < 0 && errno != EINTR)
             return err_set_sys(err, RC_IO, errno, "waiting for messages");

@@ -82,7 +82,7 @@ static void on_have(struct bulk_server *self, struct request *request)
     _Static_assert((int)BULK_HAVE_MAX <= (int)BULK_CHUNK_BYTES, "one byte for each");
     for (size_t i = 0; i < have->digest_count; i++) {
         bulk_digest_next(have, digest);
-        missing[i] = objects_has(self->objects, digest, NULL) ? 0 : 1;
+        missing[i] = objects_use(self->objects, digest, NULL) ? 0 : 1;
     }
     answer(self, request,
            (struct bulk_message){ .type = BULK_HAD,
@@ -144,7 +144,7 @@ static void on_put(struct bulk_server *self, struct request *request)
         answer_error(self, request, &err);
         return;
     }
-    if (objects_has(self->objects, put->digest, &size) && size == put->size) {
+    if (objects_use(self->objects, put->digest, &size) && size == put->size) {
         answer(self, request, (struct bulk_message){ .type = BULK_STORED });
         return;
     }
@@ -300,6 +300,8 @@ static enum rc pack_store(struct bulk_server *self, struct bulk_message *put,
     }
     if (left.size > 0)
         return err_set(err, RC_INVALID, "PUT_PACK: %zu bytes too many", left.size);
+    for (size_t i = 0; i < put->digest_count; i++)
+        objects_use(self->objects, items[i].digest, NULL);
     return objects_add(self->objects, items, put->digest_count, true, err);
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -21,15 +22,17 @@ enum {
     RECORD_CHECKED = DIGEST_SIZE + 8,
     OPEN_MAX = 32, /* packs that are open for reading */
     PACKS_MAX = 1 << 20,
+    USE_EVERY_S = 60, /* a use is noted so often */
     NONE = -1,
 };
 
 struct pack {
     uint32_t number;
-    int fd;          /* of the bytes; NONE: not open */
-    uint64_t size;   /* bytes in the file */
-    uint64_t live;   /* of those, bytes of objects that are there */
-    int64_t used_ns; /* when something was added, as far as is known */
+    int fd;             /* of the bytes; NONE: not open */
+    uint64_t size;      /* bytes in the file */
+    uint64_t live;      /* of those, bytes of objects that are there */
+    int64_t used_ns;    /* when something was added, as far as is known */
+    uint32_t touched_s; /* when its time of modification was set for a use */
 };
 
 struct packs {
@@ -49,6 +52,14 @@ static enum rc failed(const struct packs *self, struct err *err, int sys,
                       const char *doing)
 {
     return err_set_sys(err, rc_of_errno(sys), sys, "%s %s/packs", doing, self->shown);
+}
+
+static uint32_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint32_t)now.tv_sec;
 }
 
 static void number_put(unsigned char *at, uint32_t number)
@@ -152,7 +163,8 @@ static enum rc pack_load(struct packs *self, uint32_t number, struct err *err)
     for (off_t at = 0; (got = pread(index, records, sizeof records, at)) >= RECORD;
          at += got / RECORD * RECORD)
         for (ssize_t i = 0; i + RECORD <= got; i += RECORD) {
-            struct packed packed = { .pack = (uint32_t)(self->count - 1) };
+            struct packed packed = { .pack = (uint32_t)(self->count - 1),
+                                     .used_s = (uint32_t)status.st_mtim.tv_sec };
 
             if (!record_read(records + i, &packed))
                 return RC_OK;
@@ -464,7 +476,7 @@ static enum rc add(struct packs *self, const struct object_small *items, size_t 
         return err_set(err, RC_NO_MEMORY, "no memory for %zu small objects", count);
     rc = append(self, &data, &index, is_durable, err);
     for (; rc == RC_OK && done < count; done++) {
-        struct packed packed = { .pack = pack };
+        struct packed packed = { .pack = pack, .used_s = now_s() };
 
         must(record_read(index.data + done * RECORD, &packed));
         if (!move(self, &packed))
@@ -522,6 +534,8 @@ static enum rc pack_empty(struct packs *self, uint32_t at, struct err *err)
         if (rc == RC_OK)
             rc = add(self, &(struct object_small){ digest, room, packed.size }, 1, false,
                      err);
+        if (rc == RC_OK)
+            pack_table_find(&self->table, packed.key)->used_s = packed.used_s;
         else if (rc == RC_CORRUPT)
             rc = RC_OK;
     }
@@ -550,7 +564,42 @@ static enum rc forget(struct packs *self, const struct packed *found, struct err
     return RC_OK;
 }
 
+bool packs_use(struct packs *packs, const char *digest, uint64_t *size)
+{
+    const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+                                       { .tv_nsec = UTIME_NOW } };
+    uint32_t now = now_s();
+    unsigned char key[DIGEST_SIZE];
+
+    pthread_mutex_lock(&packs->lock);
+    digest_raw(digest, key);
+
+    struct packed *found = pack_table_find(&packs->table, key);
+    bool is_there = found && found->size != PACK_REMOVED;
+
+    if (is_there && size)
+        *size = found->size;
+    if (is_there && found->used_s + USE_EVERY_S <= now) {
+        struct pack *pack = &packs->items[found->pack];
+
+        found->used_s = now;
+        if (pack->touched_s + USE_EVERY_S <= now && pack_fd(packs, pack) >= 0
+            && futimens(pack->fd, times) == 0)
+            pack->touched_s = now;
+    }
+    pthread_mutex_unlock(&packs->lock);
+    return is_there;
+}
+
 enum rc packs_remove(struct packs *packs, const char *digest, struct err *err)
+{
+    bool was_removed;
+
+    return packs_remove_unused(packs, digest, INT64_MAX, &was_removed, err);
+}
+
+enum rc packs_remove_unused(struct packs *packs, const char *digest, int64_t since_ns,
+                            bool *was_removed, struct err *err)
 {
     enum rc rc = RC_OK;
 
@@ -558,10 +607,13 @@ enum rc packs_remove(struct packs *packs, const char *digest, struct err *err)
 
     const struct packed *found = find(packs, digest);
 
+    if (found && (int64_t)found->used_s * 1000000000 >= since_ns)
+        found = NULL;
     if (found) {
         uint32_t at = found->pack;
 
         rc = forget(packs, found, err);
+        *was_removed = rc == RC_OK;
         if (rc == RC_OK && (long)at != packs->adding
             && packs->items[at].live * 2 < packs->items[at].size)
             rc = pack_empty(packs, at, err);
@@ -584,6 +636,7 @@ enum rc packs_each(struct packs *packs,
         if (packed->size == PACK_REMOVED)
             continue;
         seen.used_ns = packs->items[packed->pack].used_ns;
+        seen.kept_ns = (int64_t)packed->used_s * 1000000000;
         digest_text(packed->key, seen.digest);
         rc = take(context, &seen);
     }

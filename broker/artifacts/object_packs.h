@@ -31,6 +31,12 @@ NODISCARD enum rc packs_add(struct packs *packs, const struct object_small *item
 /* Forgets the object. Its bytes go when less than half of its pack is left: the rest is
  * then added anew and the files removed. */
 NODISCARD enum rc packs_remove(struct packs *packs, const char *digest, struct err *err);
+/* objects_use and objects_remove_unused, of what is in packs. After a restart all of a
+ * pack was used when the last of it was. */
+bool packs_use(struct packs *packs, const char *digest, uint64_t *size);
+NODISCARD enum rc packs_remove_unused(struct packs *packs, const char *digest,
+                                      int64_t since_ns, bool *was_removed,
+                                      struct err *err);
 NODISCARD enum rc packs_each(struct packs *packs,
                              enum rc (*take)(void *context,
                                              const struct object_seen *seen),

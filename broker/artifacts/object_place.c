@@ -66,7 +66,7 @@ enum { PLACED = 0, CANNOT_SHARE = -1 };
 
 /* Whether to has from's bytes without a copy. A file system that cannot is not asked
  * again. */
-static bool clone(struct objects *objects, int from, int to)
+static bool share(struct objects *objects, int from, int to)
 {
     if (atomic_load(&objects->cannot_clone))
         return false;
@@ -94,7 +94,7 @@ static int fill(struct objects *objects, int from, const char *path, unsigned mo
 
     if (to < 0)
         return errno;
-    if (!clone(objects, from, to))
+    if (!share(objects, from, to))
         sys = may_copy ? copy(from, to) : CANNOT_SHARE;
     if (sys == 0 && fchmod(to, mode) != 0)
         sys = errno;

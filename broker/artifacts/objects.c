@@ -226,6 +226,7 @@ enum rc objects_open(const char *directory, struct objects **objects, struct err
     if (!self)
         return err_set(err, RC_NO_MEMORY, "objects in %s", directory);
     self->fd = self->tmp_fd = -1;
+    pthread_mutex_init(&self->use, NULL);
     if (directory[0] == '\0')
         return err_set(err, RC_INVALID, "the folder of objects has an empty name");
 
@@ -247,6 +248,7 @@ void objects_destroy(struct objects *objects)
     fd_scoped(&objects->tmp_fd);
     fd_scoped(&objects->fd);
     free(objects->directory);
+    pthread_mutex_destroy(&objects->use);
     free(objects);
 }
 
@@ -478,6 +480,7 @@ static enum rc entry_see(int folder, const char *shard, const char *name,
         return RC_OK;
     seen.size = (uint64_t)status.st_size;
     seen.used_ns = (int64_t)status.st_atim.tv_sec * 1000000000 + status.st_atim.tv_nsec;
+    seen.kept_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
     return take(context, &seen);
 }
 

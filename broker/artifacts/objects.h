@@ -101,6 +101,14 @@ NODISCARD enum rc objects_sync(struct objects *objects, struct err *err);
 NODISCARD enum rc objects_adopt(struct objects *objects, int fd, const char *digest,
                                 struct err *err);
 
+/* As objects_has, and the object counts as used now: it is kept by objects_remove_unused
+ * with any earlier time, also after a restart. */
+bool objects_use(struct objects *objects, const char *digest, uint64_t *size);
+/* Removes the object if it was not stored or used since, in nanoseconds since 1970; a
+ * use is known to the minute. *was_removed: it was there, and is no more. */
+NODISCARD enum rc objects_remove_unused(struct objects *objects, const char *digest,
+                                        int64_t since_ns, bool *was_removed,
+                                        struct err *err);
 /* Removes the object. RC_OK if there is none. */
 NODISCARD enum rc objects_remove(struct objects *objects, const char *digest,
                                  struct err *err);
@@ -109,6 +117,7 @@ struct object_seen {
     char digest[DIGEST_TEXT_SIZE];
     uint64_t size;   /* bytes */
     int64_t used_ns; /* the file's time of access, or when its pack grew, since 1970 */
+    int64_t kept_ns; /* when it was stored, or given to objects_use */
 };
 /* Calls take for every object, in no order; what comes or goes meanwhile may be missed.
  * Stops with what take returns when that is not RC_OK. RC_IO. */

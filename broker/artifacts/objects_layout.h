@@ -5,6 +5,7 @@
 #include "broker/artifacts/object_packs.h"
 #include "broker/artifacts/objects.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum {
@@ -21,6 +22,7 @@ struct objects {
     char *directory; /* absolute */
     int fd, tmp_fd;  /* of the directory and of tmp, -1 when not open */
     struct packs *packs;
+    pthread_mutex_t use; /* held while a file's last use is looked at or set */
     atomic_uint shards_made;
     atomic_bool cannot_clone;                    /* the file system has no reflinks */
     atomic_bool is_shard_durable[OBJECT_SHARDS]; /* there, and its entry is on disk */

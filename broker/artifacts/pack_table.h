@@ -13,6 +13,7 @@ struct packed {
     uint32_t pack;   /* which one, as its owner counts */
     uint32_t offset; /* of its bytes in the pack */
     uint32_t size;   /* PACK_REMOVED: not there any more */
+    uint32_t used_s; /* when it was added or used, in seconds since 1970 */
 };
 
 struct pack_table {

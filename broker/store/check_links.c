@@ -338,6 +338,12 @@ const char *rule_lineage(struct check *check, const struct row *row)
                : "the stage is not there";
 }
 
+const char *rule_removed(struct check *check, const struct row *row)
+{
+    (void)check;
+    return row->key.mv_size == DIGEST_SIZE ? NULL : "the key has another size";
+}
+
 const char *rule_datum(struct check *check, const struct row *row)
 {
     MDB_val number;

@@ -4,6 +4,7 @@
 #include "broker/store/store_state.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ enum rc store_open_reading(const char *directory, struct store **store, struct e
     if (!made)
         return err_set(err, RC_NO_MEMORY, "no memory for the store");
     made->lock_fd = -1;
+    pthread_mutex_init(&made->moves, NULL);
     made->is_reading = true;
     made->map = (struct store_map){ .first = (size_t)1 << 30, .margin = (size_t)1 << 28 };
     if (snprintf(made->path, sizeof made->path, "%s/data.mdb", directory)

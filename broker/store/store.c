@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static const char *const names[TABLE_COUNT] = {
     [TABLE_REUSED] = "reused",
     [TABLE_MAKERS] = "makers",
     [TABLE_USERS] = "users",
+    [TABLE_REMOVED] = "removed",
     [TABLE_SECRETS] = "secrets",
     [TABLE_DATUMS] = "datums",
     [TABLE_DATUM_IDS] = "datum_ids",
@@ -227,7 +229,7 @@ enum rc store_read_format(struct store *store, MDB_txn *txn, const char *directo
     struct reader reader;
     MDB_dbi meta;
 
-    if (mdb_dbi_open(txn, names[TABLE_META], 0, &meta) != 0
+    if (mdb_dbi_open(txn, table_name(TABLE_META), 0, &meta) != 0
         || mdb_get(txn, meta, &key, &data) != 0)
         return has_strangers(txn) ? err_set(
                    err, RC_INVALID,
@@ -358,7 +360,8 @@ static enum rc open_tables(struct store *store, const char *directory, struct er
     bool is_new = rc == RC_NOT_FOUND;
 
     for (unsigned i = 0; code == 0 && (rc == RC_OK || is_new) && i < TABLE_COUNT; i++)
-        code = mdb_dbi_open(txn, names[i], MDB_CREATE, &store->tables[i]);
+        code = mdb_dbi_open(txn, table_name((enum table_id)i), MDB_CREATE,
+                            &store->tables[i]);
     if (is_new)
         rc = code ? RC_OK : write_format(store, txn, store->tables[TABLE_META], err);
     if (rc == RC_OK && code == 0)
@@ -410,6 +413,7 @@ enum rc store_open_sized(const char *directory, const struct store_map *map,
     if (!made)
         return err_set(err, RC_NO_MEMORY, "no memory for the store");
     made->lock_fd = -1;
+    pthread_mutex_init(&made->moves, NULL);
     made->map = *map;
     if ((size_t)snprintf(made->path, sizeof made->path, "%s", directory)
         >= sizeof made->path)
@@ -449,6 +453,7 @@ void store_destroy(struct store *store)
     close_all(store);
     if (store->lock_fd >= 0)
         close(store->lock_fd);
+    pthread_mutex_destroy(&store->moves);
     free(store);
 }
 
@@ -479,8 +484,12 @@ static void grow_map(struct store *store)
         size *= 2;
     if (store->bytes_max > 0 && size > store->bytes_max)
         size = store->bytes_max > used ? store->bytes_max : used;
-    if (size != store->map_size && mdb_env_set_mapsize(store->env, size) == 0)
+    if (size == store->map_size)
+        return;
+    pthread_mutex_lock(&store->moves);
+    if (mdb_env_set_mapsize(store->env, size) == 0)
         store->map_size = size;
+    pthread_mutex_unlock(&store->moves);
 }
 
 void store_limit(struct store *store, uint64_t bytes_max)
@@ -541,11 +550,13 @@ static enum rc revive(struct store *store, struct err *err)
     enum rc rc = RC_OK;
 
     if (store->is_suspect) {
+        pthread_mutex_lock(&store->moves);
         close_all(store);
         rc = open_all(store, err);
         if (rc != RC_OK)
             close_all(store);
         store->is_suspect = rc != RC_OK;
+        pthread_mutex_unlock(&store->moves);
     }
     return rc;
 }
@@ -614,7 +625,7 @@ static enum rc check_key(enum table_id table, size_t size, struct err *err)
     if (size > 0 && size <= KEYS_MAX)
         return RC_OK;
     return err_set(err, RC_INVALID, "store: a key of %s has 1 to %d bytes, not %zu",
-                   names[table], KEYS_MAX, size);
+                   table_name(table), KEYS_MAX, size);
 }
 
 enum rc db_put(struct store *store, enum table_id table, const void *key, size_t key_size,
@@ -642,7 +653,7 @@ enum rc db_put_buf(struct store *store, enum table_id table, const struct key *k
 {
     if (!buf_ok(record))
         return err_set(err, RC_NO_MEMORY, "store: %s: a record is too large",
-                       names[table]);
+                       table_name(table));
     return db_put(store, table, key->bytes, key->size, record->data, record->size, false,
                   err);
 }
@@ -664,6 +675,8 @@ enum rc db_remove(struct store *store, enum table_id table, const void *key,
 enum rc view_begin(struct store *store, struct view *view, struct err *err)
 {
     *view = (struct view){ .store = store, .txn = store->batch };
+    if (store->owner)
+        return store_reader_begin(store, view, err);
     if (view->txn)
         return RC_OK;
 
@@ -684,8 +697,11 @@ void view_end(struct view *view)
 {
     if (view->cursor)
         mdb_cursor_close(view->cursor);
-    if (view->txn && view->txn == view->store->reader)
+    if (view->txn && view->store->owner) {
+        store_reader_end(view);
+    } else if (view->txn && view->txn == view->store->reader) {
         mdb_txn_reset(view->txn);
+    }
     view->cursor = NULL;
     view->txn = NULL;
 }
@@ -747,6 +763,6 @@ enum rc db_get(struct store *store, enum table_id table, const struct key *key,
     view_end(&view);
     if (rc == RC_OK && !buf_ok(data))
         return err_set(err, RC_NO_MEMORY, "store: %s: a record is too large",
-                       names[table]);
+                       table_name(table));
     return rc;
 }

@@ -24,6 +24,11 @@ NODISCARD enum rc store_open(const char *directory, struct store **store,
 void store_destroy(struct store *store); /* drops an open batch */
 SCOPED(store)
 
+/* For one other thread, which may call what only reads; it sees what was committed. Each
+ * call holds up a growth of the map, so none may take long. Destroyed before the store;
+ * NULL: no memory. */
+struct store *store_reader(struct store *store);
+
 /* From the next batch on the store may have so many bytes, but never fewer than it has;
  * 0: no limit but the disk. A batch beyond is RC_FULL. */
 void store_limit(struct store *store, uint64_t bytes_max);

@@ -18,13 +18,20 @@ struct store {
     size_t bytes_max;            /* of the map; 0: no limit */
     size_t room, written;        /* when the batch began, and since then */
     int batch_code;              /* the first failure of the open batch */
-    bool is_suspect; /* a commit failed: LMDB is opened anew before the next use */
-    bool is_reading; /* batch is a snapshot that is only read */
+    bool is_suspect;       /* a commit failed: LMDB is opened anew before the next use */
+    bool is_reading;       /* batch is a snapshot that is only read */
+    struct store *owner;   /* of a reader: the store that it reads; else NULL */
+    pthread_mutex_t moves; /* held while a reader reads, or the map is changed */
     int lock_fd;
     char id[37];
     uint8_t mask_key[SECRET_KEY_SIZE];
     char path[4096];
 };
+
+/* reader.c: a view of a reader. */
+NODISCARD enum rc store_reader_begin(struct store *reader, struct view *view,
+                                     struct err *err);
+void store_reader_end(struct view *view);
 
 /* What an LMDB code means, said once. */
 enum rc store_failed(struct store *store, struct err *err, int code, const char *what);

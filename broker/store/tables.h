@@ -31,6 +31,7 @@ enum table_id {
     TABLE_REUSED,      /* run, stage -> ranges */
     TABLE_MAKERS,      /* digest, run, stage, index -> nothing */
     TABLE_USERS,       /* digest, run, stage -> nothing */
+    TABLE_REMOVED,     /* digest -> record */
     /* names.h; keys that are texts end with a zero byte, see names_key.h */
     TABLE_DATUMS,        /* number -> record */
     TABLE_DATUM_IDS,     /* 16 bytes -> number */

@@ -209,6 +209,21 @@ static const struct help helps[] = {
       "  --bytes                read all stored files and check their hashes, too\n"
       "\n"
       "Exit status: 0 sound, 1 not.\n" },
+    { "du", "sluice du", "show what holds how much of the store",
+      "By kind of file, each counted once, and by run: all that it refers to, and what\n"
+      "no other run does.\n" },
+    { "gc",
+      "sluice gc [--older-than TIME] [--keep-last N] [--runs LIST] [--grace TIME] "
+      "[--yes]",
+      "remove files that nothing needs",
+      "Says what may go, and why; --yes removes it. Records and hashes stay. Without a\n"
+      "policy, all files of all runs stay; of several policies all have to agree.\n"
+      "\n"
+      "  --older-than TIME      files of runs that ended so long ago may go: 30d\n"
+      "  --keep-last N          but not of the last N runs of a pipeline\n"
+      "  --runs LIST            only of these: 3,5-9\n"
+      "  --grace TIME           what was stored or asked for since stays (default: 1d)\n"
+      "  -y, --yes              do it\n" },
     { "cancel", "sluice cancel RUN", "end a run", "" },
     { "approve", "sluice approve RUN STAGE", "let a waiting stage go on", "" },
     { "reject", "sluice reject RUN STAGE", "refuse a waiting stage, which ends the run",

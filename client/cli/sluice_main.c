@@ -38,6 +38,8 @@ static const struct verb verbs[] = {
     { "help", verb_help },
     { "version", verb_version },
     { "trace", verb_trace },
+    { "du", verb_du },
+    { "gc", verb_gc },
     { "__complete", verb_complete },
     { "diff", verb_diff },
     { "plot", verb_plot },

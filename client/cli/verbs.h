@@ -14,6 +14,8 @@ int verb_explain(int argc, char **argv);
 int verb_record(int argc, char **argv);
 int verb_verify(int argc, char **argv);
 int verb_trace(int argc, char **argv);
+int verb_du(int argc, char **argv);
+int verb_gc(int argc, char **argv);
 int verb_export(int argc, char **argv);
 int verb_import(int argc, char **argv);
 int verb_compare(int argc, char **argv);

@@ -305,6 +305,45 @@ int sluice_run_records(struct sluice *sluice, uint64_t run, void **records, size
  * broker, hashes too, and one commit. SLUICE_CONFLICT: the run is there already. */
 int sluice_import(struct sluice *sluice, const void *records, size_t size, uint64_t *run,
                   struct sluice_error *error);
+/* ---- Space
+ * ---------------------------------------------------------------------------------- */
+
+struct sluice_space_query {
+    bool collects;         /* false: only counts */
+    bool is_real;          /* with collects: removes; false: says what it would remove */
+    uint64_t older_than_s; /* files of runs that ended so long ago; 0: of any age */
+    uint32_t keep_last;    /* but not of the last so many of a pipeline; 0: no matter */
+    uint64_t grace_s;      /* files that were stored or asked for since stay; at least
+                              five minutes */
+    const char *const *runs; /* numbers: only files of these; count 0: of all */
+    size_t run_count;        /* with neither of these no run's files are removed */
+};
+struct sluice_space_kind {
+    const char *name; /* outputs logs code inputs other unused */
+    uint64_t files, bytes;
+};
+struct sluice_space_run {
+    uint64_t run, files, bytes, own; /* own: bytes that no other run refers to */
+    const char *title;               /* project and pipeline or step */
+    bool is_kept;
+};
+struct sluice_space_file {
+    const char *digest, *why;
+    uint64_t size;
+};
+struct sluice_space {
+    struct sluice_space_kind *kinds;
+    struct sluice_space_run *runs;   /* the newest first, at most 10,000 */
+    struct sluice_space_file *files; /* removed, or to be removed; at most 10,000 */
+    size_t kind_count, run_count, file_count;
+    uint64_t count, bytes;       /* of all that is removed */
+    uint64_t young, young_bytes; /* not needed, but stored or asked for lately */
+};
+/* Waits until the broker has counted. */
+int sluice_space(struct sluice *sluice, const struct sluice_space_query *query,
+                 struct sluice_space **space, struct sluice_error *error);
+void sluice_space_free(struct sluice_space *space);
+
 /* ---- Lineage
  * --------------------------------------------------------------------------------- */
 

@@ -47,6 +47,7 @@ enum message_type {
     MESSAGE_OUTCOMES,
     MESSAGE_LINEAGE,
     MESSAGE_MADE,
+    MESSAGE_SPACE,
     /* broker to client */
     MESSAGE_OK,
     MESSAGE_ERROR,

@@ -43,7 +43,7 @@ _sluice_run() {
 _sluice() {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[1]-} before=
-    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\ncompare\ndiff\nplot\nreproduce\nverify\nbackup\ncheck\ntrace\nexport\nimport\ncancel\napprove\nreject
+    local verbs=$'run\nlint\nls\nshow\nexplain\nlogs\noutputs\nmetadata\nrecord\ncompare\ndiff\nplot\nreproduce\nverify\nbackup\ncheck\ntrace\ndu\ngc\nexport\nimport\ncancel\napprove\nreject
 watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
     COMPREPLY=()
     ((COMP_CWORD < 3)) || before=${COMP_WORDS[COMP_CWORD - 2]}
@@ -94,6 +94,7 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         plot) _sluice_words $'-x\n--x\n--scatter\n--svg' ;;
         reproduce) _sluice_words $'-v\n--variable' ;;
         verify) _sluice_words '--allow-missing' ;;
+        gc) _sluice_words $'--older-than\n--keep-last\n--runs\n--grace\n-y\n--yes' ;;
         trace) _sluice_words $'--down\n--depth\n--dot' ;;
         export) _sluice_words $'--output\n-o' ;;
         backup) _sluice_words $'--from\n--prune' ;;

@@ -49,7 +49,7 @@ function __sluice_runs_or_stages
     end
 end
 
-set -l verbs run lint ls show explain logs outputs metadata record compare diff plot reproduce verify backup check trace export import cancel approve reject watch datum alias tag \
+set -l verbs run lint ls show explain logs outputs metadata record compare diff plot reproduce verify backup check trace du gc export import cancel approve reject watch datum alias tag \
     dataset nodes status stop help version
 
 complete -c sluice -f
@@ -67,6 +67,8 @@ complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a diff -d 'say w
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a plot -d 'draw metrics'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a reproduce -d 'run something again exactly'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a verify -d 'check that no record and no file was changed'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a du -d 'show what holds how much of the store'
+complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a gc -d 'remove files that nothing needs'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a trace -d 'show where a file or a result came from'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a export -d 'write a run with all its files into one'
 complete -c sluice -n "not __fish_seen_subcommand_from $verbs" -a import -d 'take in a run that was exported elsewhere'
@@ -142,6 +144,11 @@ complete -c sluice -n '__fish_seen_subcommand_from plot' -s x -l x -x -d 'over a
 complete -c sluice -n '__fish_seen_subcommand_from plot' -l scatter -x -d 'over a parameter'
 complete -c sluice -n '__fish_seen_subcommand_from plot' -l svg -r -d 'write SVG'
 complete -c sluice -n '__fish_seen_subcommand_from reproduce' -s v -l variable -x -d 'a secret'
+complete -c sluice -n '__fish_seen_subcommand_from gc' -l older-than -x -d 'runs that ended so long ago'
+complete -c sluice -n '__fish_seen_subcommand_from gc' -l keep-last -x -d 'but the last ones of a pipeline'
+complete -c sluice -n '__fish_seen_subcommand_from gc' -l runs -x -d 'only these'
+complete -c sluice -n '__fish_seen_subcommand_from gc' -l grace -x -d 'what was used since stays'
+complete -c sluice -n '__fish_seen_subcommand_from gc' -s y -l yes -d 'remove them'
 complete -c sluice -n '__fish_seen_subcommand_from trace' -l down -d 'what was made from it'
 complete -c sluice -n '__fish_seen_subcommand_from trace' -l depth -x -d 'over at most so many stages'
 complete -c sluice -n '__fish_seen_subcommand_from trace' -l dot -d 'print the graph for Graphviz'

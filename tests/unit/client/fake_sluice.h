@@ -183,6 +183,20 @@ void sluice_lineages_free(struct sluice_lineages *lineages)
     (void)lineages;
 }
 
+int sluice_space(struct sluice *sluice, const struct sluice_space_query *query,
+                 struct sluice_space **space, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)query;
+    (void)space;
+    return fake_fail(error, SLUICE_UNREACHABLE, "nobody counts");
+}
+
+void sluice_space_free(struct sluice_space *space)
+{
+    (void)space;
+}
+
 int sluice_made(struct sluice *sluice, uint64_t run, const char *stage, uint64_t first,
                 uint32_t limit, struct sluice_makes **makes, struct sluice_error *error)
 {

@@ -1,0 +1,122 @@
+# What holds how much, and removing what nothing needs: `sluice du`, `sluice gc`.
+. "$SYSTEM_TESTS/lib.sh"
+
+cat >valohai.yaml <<'END'
+- step:
+    name: make
+    image: none
+    command:
+      - 'head -c 100000 /dev/urandom > "$VH_OUTPUTS_DIR/big.bin"'
+      - 'echo {parameter-value:n} > "$VH_OUTPUTS_DIR/small.txt"'
+      - 'echo log of {parameter-value:n}'
+    parameters: [{name: n, type: integer, default: 0}]
+- step:
+    name: use
+    image: none
+    command: 'cp "$VH_INPUTS_DIR"/data/* "$VH_OUTPUTS_DIR/used.bin"; echo used'
+    inputs: [{name: data}]
+- pipeline:
+    name: both
+    nodes:
+      - {name: make, type: execution, step: make}
+      - {name: use, type: execution, step: use}
+    edges: [[make.output.big.bin, use.input.data]]
+END
+objects=.sluice/objects
+
+# As if all that is stored had been asked for last a week ago; the broker is started anew,
+# since it remembers small objects itself.
+age() {
+    sluice_exits 0 stop
+    find $objects -type f -exec touch -m -d '7 days ago' {} +
+}
+
+it "counts files by kind and by run"
+sluice_exits 0 run --step make -p n=1
+sluice_exits 0 run --step make -p n=2
+sluice_exits 0 du
+has outputs
+has "p/make"
+same 1 "$(value runs.1.run du)"
+[ "$(value runs.1.own du)" -ge 100000 ] || fail "run 1 alone has too little"
+
+it "removes nothing that a run refers to, and nothing young"
+age
+sluice_exits 0 gc --yes
+has "0 files"
+sluice_exits 0 verify
+sluice_exits 0 run --step make -p n=3
+sluice_exits 0 gc --runs 3 --json
+same 0 "$(value count gc --runs 3)" "young files"
+
+it "says what may go before it does it"
+age
+sluice_exits 0 gc --runs 1
+has "only run 1 refers to it"
+has "would be removed"
+sluice_exits 0 verify
+before=$(value count gc --runs 1)
+[ "$before" -ge 2 ] || fail "$before files may go"
+
+it "removes files of a run and keeps its record"
+sluice_exits 0 gc --runs 1 --yes
+same 0 "$(value count gc --runs 1)" "files that are left"
+sluice_exits 0 verify 2
+sluice_exits 0 verify 3
+sluice_exits 1 verify 1
+sluice_exits 0 verify --allow-missing
+sluice_exits 0 record 1
+has big.bin
+sluice_exits 0 show 1
+sluice_exits 0 trace 1
+
+it "keeps what has a tag, an alias or a place in a dataset"
+age
+sluice_exits 0 tag add 2 keep
+id=$(value datums.0.id datum ls --run 3)
+sluice_exits 0 alias set best "$id"
+sluice_exits 0 gc --keep-last 1 --yes
+sluice_exits 0 datum show best
+
+it "runs what is gone again, and what is reused is kept"
+sluice_exits 0 run both
+sluice_exits 0 run both --reuse
+age
+first=$(($(last_run) - 1))
+sluice_exits 0 gc --runs $first --yes
+sluice_exits 0 verify $((first + 1))
+age
+sluice_exits 0 gc --runs $first-$((first + 1)) --yes
+sluice_exits 0 run both --reuse
+same complete "$(value run.state show last)"
+sluice_exits 0 verify last
+
+it "is safe beside runs and when the broker is killed in the middle"
+for n in 11 12 13 14; do
+    sluice_exits 0 run --step make -p n=$n
+done
+kept=$(last_run)
+age
+"$SLUICE" run --step make -p n=21 >"$out" 2>&1 &
+running=$!
+sluice_exits 0 gc --runs 1-3 --yes
+wait $running || fail "the run beside it failed"
+for _ in 1 2 3 4 5; do
+    age
+    sluice_exits 0 ls
+    pid=$(value pid status)
+    "$SLUICE" gc --runs 1-$((kept - 1)) --yes >/dev/null 2>&1 &
+    collecting=$!
+    kill -9 "$pid"
+    wait $collecting
+done
+sluice_exits 0 run --step make -p n=22
+sluice_exits 0 gc --runs 1-$((kept - 1)) --yes
+sluice_exits 0 verify --allow-missing
+for run in $(seq $kept "$(last_run)"); do
+    "$SLUICE" verify "$run" >"$out" 2>"$err" || fail "run $run misses files: $(cat "$out")"
+done
+
+it "refuses what it does not understand"
+sluice_exits 2 gc --older-than soon
+sluice_exits 2 gc --runs a-b
