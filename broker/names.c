@@ -667,7 +667,11 @@ enum rc request_dataset(struct broker *broker, const struct request *request,
         return rc;
     is_new = change.version.number == 0;
     if (request->yes && !is_new)
-        return err_set(err, RC_CONFLICT, "%.300s is there already", request->name);
+        return err_set(
+            err, RC_CONFLICT,
+            "%.300s is there already: add files to it (`sluice dataset add`), or "
+            "name a new version",
+            request->name);
     if (change.version.files + change.base_files + request->uri_count > DATASET_FILES_MAX)
         return err_set(err, RC_CONFLICT, "%.300s would have more than %d files",
                        request->name, DATASET_FILES_MAX);

@@ -275,7 +275,10 @@ enum rc store_run_by_id(struct store *store, const char *prefix, uint64_t *run,
     if (rc == RC_OK && found > 0)
         *run = found;
     else if (rc == RC_OK || rc == RC_NOT_FOUND)
-        rc = err_set(err, RC_NOT_FOUND, "no run has an id that begins with %s", prefix);
+        rc = err_set(err, RC_NOT_FOUND,
+                     "there is no run \"%s\": give a number, last, or 4 or more "
+                     "characters of an id",
+                     prefix);
     return rc;
 }
 

@@ -48,6 +48,7 @@ static const struct help helps[] = {
       "again, or why it failed, and what would help. Of what was run: the nearest\n"
       "earlier success, and what differs from it; of what was not: whose result it "
       "uses.\n"
+      "Of a run that is complete, that of each stage.\n"
       "\n" REFERENCE_TEXT },
     { "logs", "sluice logs [-f] [OPTION]... RUN/STAGE[/N]", "print what a task wrote",
       "  -f, --follow           go on until the task ends\n"
@@ -238,6 +239,20 @@ static const struct help helps[] = {
     { "version", "sluice version", "print the version", "" },
 };
 
+/* In which order `sluice help` lists the verbs. The last group has what no other names.
+ */
+static const struct {
+    const char *title, *verbs;
+} groups[] = {
+    { "Run", "run lint cancel approve reject" },
+    { "Look", "ls show explain logs outputs metadata watch" },
+    { "Results explained", "record trace diff compare plot reproduce verify" },
+    { "Names of data", "datum alias tag dataset" },
+    { "Take elsewhere, keep", "export import backup check" },
+    { "Broker and nodes", "status nodes stop" },
+    { "Other", NULL },
+};
+
 static const struct help *find(const char *verb)
 {
     for (size_t i = 0; i < COUNT_OF(helps); i++)
@@ -253,6 +268,38 @@ const char *help_usage(const char *verb)
     return help ? help->usage : "sluice help";
 }
 
+static bool is_in(const char *words, const char *word)
+{
+    size_t size = strlen(word);
+
+    for (const char *at = strstr(words, word); at; at = strstr(at + 1, word))
+        if ((at == words || at[-1] == ' ') && (!at[size] || at[size] == ' '))
+            return true;
+    return false;
+}
+
+static size_t group_of(const char *verb)
+{
+    size_t last = COUNT_OF(groups) - 1;
+
+    for (size_t i = 0; i < last; i++)
+        if (is_in(groups[i].verbs, verb))
+            return i;
+    return last;
+}
+
+static void print_groups(FILE *to)
+{
+    fputs("usage: sluice VERB [ARGUMENT]...\n\n", to);
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        fprintf(to, "%s\n", groups[i].title);
+        for (size_t k = 0; k < COUNT_OF(helps); k++)
+            if (group_of(helps[k].verb) == i)
+                fprintf(to, "  %-10s %s\n", helps[k].verb, helps[k].summary);
+        fputc('\n', to);
+    }
+}
+
 int help_print(const char *verb, FILE *to)
 {
     const struct help *help = find(verb);
@@ -261,10 +308,7 @@ int help_print(const char *verb, FILE *to)
         fprintf(to, "usage: %s\n\n%s%s", help->usage, help->text,
                 *help->text ? "\n" : "");
     } else if (!verb) {
-        fputs("usage: sluice VERB [ARGUMENT]...\n\n", to);
-        for (size_t i = 0; i < COUNT_OF(helps); i++)
-            fprintf(to, "  %-10s %s\n", helps[i].verb, helps[i].summary);
-        fputc('\n', to);
+        print_groups(to);
     } else {
         fprintf(stderr, "sluice: there is no verb \"%s\" (`sluice help` lists them)\n",
                 verb);

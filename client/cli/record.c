@@ -352,31 +352,49 @@ static bool is_empty(const struct value *value)
            || (value->kind == VALUE_MAP && !value->map.count);
 }
 
-void record_print(const struct value *value, unsigned indent, FILE *to)
+static void print_entry(const struct value_entry *entry, unsigned indent, FILE *to)
 {
-    if (value->kind == VALUE_LIST)
-        for (size_t i = 0; i < value->list.count; i++) {
-            const struct value *item = &value->list.items[i];
+    fprintf(to, "%s:", entry->key);
+    if (is_plain(&entry->value)) {
+        fputc(' ', to);
+        print_plain(&entry->value, to);
+    } else {
+        fputc('\n', to);
+        record_print(&entry->value, indent + 2, to);
+    }
+}
 
-            fprintf(to, "%*s- ", (int)indent, "");
-            if (is_plain(item)) {
-                print_plain(item, to);
-            } else {
-                fputc('\n', to);
-                record_print(item, indent + 2, to);
-            }
-        }
-    for (size_t i = 0; value->kind == VALUE_MAP && i < value->map.count; i++) {
-        const struct value_entry *entry = &value->map.entries[i];
+/* is_begun: the first one stands on the line that has begun, behind a dash. */
+static void print_entries(const struct value *map, unsigned indent, bool is_begun,
+                          FILE *to)
+{
+    for (size_t i = 0; i < map->map.count; i++) {
+        const struct value_entry *entry = &map->map.entries[i];
 
         if (is_empty(&entry->value))
             continue;
-        fprintf(to, "%*s%s: ", (int)indent, "", entry->key);
-        if (is_plain(&entry->value)) {
-            print_plain(&entry->value, to);
+        if (!is_begun)
+            fprintf(to, "%*s", (int)indent, "");
+        is_begun = false;
+        print_entry(entry, indent, to);
+    }
+}
+
+void record_print(const struct value *value, unsigned indent, FILE *to)
+{
+    if (value->kind == VALUE_MAP)
+        print_entries(value, indent, false, to);
+    for (size_t i = 0; value->kind == VALUE_LIST && i < value->list.count; i++) {
+        const struct value *item = &value->list.items[i];
+
+        fprintf(to, "%*s- ", (int)indent, "");
+        if (is_plain(item)) {
+            print_plain(item, to);
+        } else if (item->kind == VALUE_MAP && !is_empty(item)) {
+            print_entries(item, indent + 2, true, to);
         } else {
             fputc('\n', to);
-            record_print(&entry->value, indent + 2, to);
+            record_print(item, indent + 2, to);
         }
     }
 }

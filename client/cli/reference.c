@@ -88,6 +88,16 @@ enum rc reference_stage(const char *rest, const char *const *names, size_t count
     return no_stage(rest, is_ambiguous, names, count, err);
 }
 
+bool reference_is_run(const char *text)
+{
+    struct reference reference;
+
+    return reference_split(text, &reference)
+           && (strcmp(reference.run, "last") == 0
+               || reference.run[strspn(reference.run, "0123456789abcdefABCDEF-")]
+                      == '\0');
+}
+
 static int match_stage(struct cli *cli, const char *rest, struct target *target)
 {
     struct sluice_view *view = target->view;
@@ -135,9 +145,11 @@ int target_open(struct cli *cli, const char *text, enum target_depth depth,
     if (!reference_split(text, &reference) || (reference.rest && depth == TARGET_RUN)
         || (!reference.rest && depth == TARGET_STAGE))
         return cli_fail(cli, EXIT_WRONG, "\"%s\" is not of the form %s", text,
-                        depth == TARGET_RUN     ? "RUN (a number, \"last\" or an id)"
-                        : depth == TARGET_STAGE ? "RUN/STAGE[/N], as in last/train"
-                                                : "RUN[/STAGE[/N]], as in last/train");
+                        depth == TARGET_RUN ? "RUN (a number, \"last\" or an id)"
+                        : depth == TARGET_STAGE
+                            ? "RUN/STAGE[/N], as in last/train (`sluice "
+                              "show RUN` lists the stages)"
+                            : "RUN[/STAGE[/N]], as in last/train");
 
     uint64_t run;
     int end = run_find(cli, reference.run, &run);

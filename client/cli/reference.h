@@ -12,6 +12,10 @@ struct reference {
 };
 bool reference_split(const char *text, struct reference *reference);
 
+/* Whether the text can name a run: its first part is "last", a number, or looks like (the
+ * beginning of) an id. Pure. */
+bool reference_is_run(const char *text);
+
 /* Finds "STAGE" or "STAGE/N" among the names: an exact name first (also one that ends
  * with a slash and digits), then a unique prefix. RC_NOT_FOUND with the names there are,
  * RC_INVALID when several fit. Pure. */

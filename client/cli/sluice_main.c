@@ -83,7 +83,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
  * argv[1], in front of them. */
 static void verb_to_front(int argc, char **argv)
 {
-    static const char *const with_value[] = { "-C", "--project", "--broker" };
+    static const char *const with_value[] = { "-C", "--project", "--broker", "--context",
+                                              "--timeout" };
     int at = 1;
 
     while (at < argc && argv[at][0] == '-') {

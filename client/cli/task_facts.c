@@ -147,10 +147,24 @@ static void add_environment(struct facts *self, const struct value *object)
     }
 }
 
+/* A result that was reused is no other result: that counts as little as the node does. */
+static void add_end(struct facts *self, const struct value *task)
+{
+    static const char *const ends[] = { "state", "exit_code", "signal" };
+    const char *cause = text_in(task, "cause");
+    bool is_reused = cause && strcmp(cause, "reused") == 0;
+
+    for (size_t i = 0; i < COUNT_OF(ends); i++)
+        add_value(self, FACT_END, ends[i], value_get(task, ends[i]));
+    add_text(self, FACT_END, "cause", is_reused ? "exit" : cause);
+    add_value(self, FACT_USE, "reused from", value_get(task, "origin"));
+    add_value(self, FACT_USE, "seconds", value_get(task, "seconds"));
+    add_value(self, FACT_USE, "node", value_get(task, "node"));
+}
+
 void facts_of(struct facts *self, const struct value *record,
               const struct plan_stage *stage)
 {
-    static const char *const ends[] = { "state", "cause", "exit_code", "signal" };
     const struct value *task = value_get(record, "task");
     const struct value *environment = value_get(record, "environment");
 
@@ -162,14 +176,10 @@ void facts_of(struct facts *self, const struct value *record,
     add_environment(self, environment ? value_get(environment, "object") : NULL);
     add_list(self, FACT_OUTPUTS, value_get(record, "outputs"), "digest");
     add_map(self, FACT_METRICS, value_get(record, "metadata"));
-    for (size_t i = 0; task && i < COUNT_OF(ends); i++)
-        add_value(self, FACT_END, ends[i], value_get(task, ends[i]));
+    if (task)
+        add_end(self, task);
     add_value(self, FACT_END, "message", value_get(record, "message"));
-    if (task)
-        add_value(self, FACT_USE, "seconds", value_get(task, "seconds"));
     add_map(self, FACT_USE, value_get(record, "usage"));
-    if (task)
-        add_value(self, FACT_USE, "node", value_get(task, "node"));
 }
 
 /* What a fact is called among all, with how often it came before. */

@@ -18,6 +18,7 @@ struct item { /* a file at a stage, and the stage at its other end */
     uint64_t size;
     struct sluice_lineage_entry *ends; /* in the arena of the walk's step */
     size_t end_count;
+    bool is_copied; /* the stage made the same bytes: its own file is not meant */
 };
 
 struct step { /* one stage that is looked at */
@@ -241,6 +242,41 @@ static bool copy_ends(struct step *step, struct item *item,
     return item->ends != NULL;
 }
 
+/* A stage that copied a file did not make it before it used it. */
+static void drop_own(struct step *step, struct item *item)
+{
+    const struct trace_node *node = &step->trace->nodes[step->node];
+    size_t kept_count = 0;
+
+    for (size_t i = 0; i < item->end_count; i++)
+        if (item->ends[i].run != node->run || item->ends[i].stage != node->number)
+            item->ends[kept_count++] = item->ends[i];
+    item->is_copied |= kept_count < item->end_count;
+    item->end_count = kept_count;
+}
+
+/* Where the stage itself is all that made the file in its run, an earlier run did. */
+static int look_earlier(struct step *step, struct item *item)
+{
+    struct trace *trace = step->trace;
+    uint64_t run = trace->nodes[step->node].run;
+    struct sluice_lineages *found;
+    bool is_good;
+
+    drop_own(step, item);
+    if (!item->is_copied || item->end_count > 0 || run <= 1)
+        return EXIT_GO_ON;
+    if (sluice_lineage(trace->cli->sluice, &item->digest, 1, run - 1, 0, &found,
+                       &trace->cli->error))
+        return cli_fail_last(trace->cli);
+    is_good = copy_ends(step, item, &found->files[0]);
+    sluice_lineages_free(found);
+    if (!is_good)
+        return cli_fail(trace->cli, EXIT_FAILED, "out of memory");
+    drop_own(step, item);
+    return EXIT_GO_ON;
+}
+
 /* Who is at the other end of each file. */
 static int read_ends(struct step *step)
 {
@@ -269,6 +305,15 @@ static int read_ends(struct step *step)
             return cli_fail(trace->cli, EXIT_FAILED, "out of memory");
     }
     return EXIT_GO_ON;
+}
+
+static int look_all_earlier(struct step *step)
+{
+    int end = EXIT_GO_ON;
+
+    for (size_t i = 0; i < step->count && end == EXIT_GO_ON; i++)
+        end = look_earlier(step, &step->items[i]);
+    return end;
 }
 
 /* ---- Files become nodes ---- */
@@ -307,7 +352,9 @@ static int put_files(struct step *step, const struct item *item, size_t count)
     int64_t at;
     int end = EXIT_GO_ON;
 
-    if (count == 1)
+    if (count == 1 && item->is_copied)
+        snprintf(key, sizeof key, "%zu copied %s", step->node, item->digest);
+    else if (count == 1)
         snprintf(key, sizeof key, "%s", item->digest);
     else
         snprintf(key, sizeof key, "%zu files %zu", step->node,
@@ -401,6 +448,8 @@ static int open_stage(struct trace *trace, size_t at)
     end = trace->is_down ? read_outputs(&step) : read_inputs(&step);
     if (end == EXIT_GO_ON)
         end = read_ends(&step);
+    if (end == EXIT_GO_ON && !trace->is_down)
+        end = look_all_earlier(&step);
     if (end == EXIT_GO_ON)
         end = fold(&step);
     return end == EXIT_GO_ON ? link_values(&step) : end;

@@ -137,7 +137,8 @@ static int show(struct cli *cli, const char *text, struct arena *arena)
         json_close(&json, '}');
         json_print(&json, stdout);
     } else {
-        printf("%s: %zu files\n", found->version, found->file_count);
+        printf("%s: %zu file%s\n", found->version, found->file_count,
+               found->file_count == 1 ? "" : "s");
         if (found->file_count)
             datums_print(found->files, found->file_count);
     }

@@ -384,6 +384,8 @@ static int compare_all(struct diff *self)
     json_close(&self->json, '}');
     if (self->cli->json)
         json_print(&self->json, stdout);
+    else if (!self->differs)
+        puts("nothing differs but time and resources");
     return self->differs ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -10,7 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_COLUMNS = 24, VALUE_COLUMNS = 60, FILES_SHOWN = 20, ARENA_MAX = 1 << 30 };
+enum {
+    NAME_COLUMNS = 24,
+    VALUE_COLUMNS = 60,
+    FILES_SHOWN = 20,
+    STAGES_SHOWN = 100,
+    ARENA_MAX = 1 << 30
+};
 
 struct code_changes {
     bool is_known;
@@ -71,27 +77,22 @@ static void json_reuse(struct json *json, const struct sluice_explanation *expla
     json_text(json, "unsettled", or_null(explanation->unsettled));
 }
 
-static void print_json(const struct target *target,
-                       const struct sluice_explanation *explanation,
-                       const struct code_changes *code)
+static void json_explanation(struct json *json, const struct target *target,
+                             const struct sluice_explanation *explanation,
+                             const struct code_changes *code)
 {
-    scoped_json json = { 0 };
-
-    json_open(&json, NULL, '{');
-    json_uint(&json, "run", target->run);
-    json_text(&json, "stage", target->stage ? target->stage->name : NULL);
+    json_uint(json, "run", target->run);
+    json_text(json, "stage", target->stage ? target->stage->name : NULL);
     if (target->has_task)
-        json_uint(&json, "task", target->task);
+        json_uint(json, "task", target->task);
     else
-        json_text(&json, "task", NULL);
-    json_text(&json, "why", explanation->why);
-    json_text(&json, "text", explanation->text);
-    json_text(&json, "help", or_null(explanation->help));
-    json_list(&json, "nodes", explanation->nodes, explanation->node_count);
-    json_list(&json, "attempts", explanation->attempts, explanation->attempt_count);
-    json_reuse(&json, explanation, code);
-    json_close(&json, '}');
-    json_print(&json, stdout);
+        json_text(json, "task", NULL);
+    json_text(json, "why", explanation->why);
+    json_text(json, "text", explanation->text);
+    json_text(json, "help", or_null(explanation->help));
+    json_list(json, "nodes", explanation->nodes, explanation->node_count);
+    json_list(json, "attempts", explanation->attempts, explanation->attempt_count);
+    json_reuse(json, explanation, code);
 }
 
 /* One side of a difference, on one line and not too long. */
@@ -168,41 +169,72 @@ static void print_text(const struct sluice_explanation *explanation,
         printf("what would help: %s\n", explanation->help);
 }
 
-static int print(struct cli *cli, const struct target *target,
-                 const struct sluice_explanation *explanation)
+/* One explanation: as text, or into the object that is open in json. */
+static int tell(struct cli *cli, const struct target *target, struct json *json)
 {
     scoped(arena) arena = arena_create(ARENA_MAX);
+    struct sluice_explanation *explanation;
     struct code_changes code = { 0 };
 
     if (!arena)
         return cli_fail(cli, EXIT_FAILED, "out of memory");
+    if (sluice_explain(
+            cli->sluice, target->run, target->stage ? target->stage->name : NULL,
+            target->has_task ? (int64_t)target->task : -1, &explanation, &cli->error))
+        return cli_fail_last(cli);
     if (*explanation->code_before)
         code.is_known =
             tree_changes_fetch(cli, explanation->code_before, explanation->code_after,
                                arena, &code.changes, &code.count);
     if (cli->json)
-        print_json(target, explanation, &code);
+        json_explanation(json, target, explanation, &code);
     else
         print_text(explanation, &code);
-    return EXIT_DONE;
+    sluice_explanation_free(explanation);
+    return EXIT_GO_ON;
+}
+
+/* Of a run that is complete there is nothing to say but why each stage ran or did not. */
+static int tell_stages(struct cli *cli, const struct target *run, struct json *json)
+{
+    bool is_told = !run->stage && strcmp(run->view->run.state, "complete") == 0;
+    size_t count = is_told ? run->view->stage_count : 0;
+    int end = EXIT_GO_ON;
+
+    json_open(json, "stages", '[');
+    for (size_t i = 0; i < count && i < STAGES_SHOWN && end == EXIT_GO_ON; i++) {
+        struct target stage = { .run = run->run, .stage = &run->view->stages[i] };
+
+        json_open(json, NULL, '{');
+        end = tell(cli, &stage, json);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+    if (count > STAGES_SHOWN && !cli->json)
+        printf("... and %zu more stages (`sluice show %" PRIu64 "` lists them)\n",
+               count - STAGES_SHOWN, run->run);
+    return end;
 }
 
 int verb_explain(int argc, char **argv)
 {
     scoped_cli cli = { 0 };
     scoped_target target = { 0 };
-    struct sluice_explanation *explanation;
+    scoped_json json = { 0 };
     int end = cli_begin(&cli, argc, argv, NULL, 0, 1, 1);
 
     if (end == EXIT_GO_ON)
         end = target_open(&cli, cli.words[0], TARGET_RUN_OR_STAGE, &target);
     if (end != EXIT_GO_ON)
         return end;
-    if (sluice_explain(cli.sluice, target.run, target.stage ? target.stage->name : NULL,
-                       target.has_task ? (int64_t)target.task : -1, &explanation,
-                       &cli.error))
-        return cli_fail_last(&cli);
-    end = print(&cli, &target, explanation);
-    sluice_explanation_free(explanation);
-    return end;
+    json_open(&json, NULL, '{');
+    end = tell(&cli, &target, &json);
+    if (end == EXIT_GO_ON)
+        end = tell_stages(&cli, &target, &json);
+    json_close(&json, '}');
+    if (end != EXIT_GO_ON)
+        return end;
+    if (cli.json)
+        json_print(&json, stdout);
+    return EXIT_DONE;
 }

@@ -116,7 +116,8 @@ static int add_row(void *context, const struct sluice_stage *stage,
     table_cell(table, STYLE_STRONG, "%s/%" PRIu64, stage->name, task->index);
     table_cell(table, style_of_state(task->state), "%s", task->state);
     table_cell(table, STYLE_PLAIN, "%s", task->node);
-    table_cell(table, STYLE_WAITING, "%s", hash);
+    table_cell(table, STYLE_WAITING, "%s%s", *task->origin ? "reused from " : hash,
+               task->origin);
     return EXIT_GO_ON;
 }
 

@@ -16,9 +16,13 @@ static int change(struct cli *cli, bool is_removing)
                                       .tag_count = cli->word_count - 2,
                                       .remove = is_removing };
     scoped_json json = { 0 };
-    int end =
-        is_datum ? cli_connect(cli, CONNECT_STORE) : run_find(cli, target, &tagging.run);
+    int end;
 
+    if (!is_datum && !reference_is_run(target))
+        return cli_fail(cli, EXIT_WRONG, "%s is no run; a datum is named datum://%s",
+                        target, target);
+    end =
+        is_datum ? cli_connect(cli, CONNECT_STORE) : run_find(cli, target, &tagging.run);
     if (end != EXIT_GO_ON)
         return end;
     if (sluice_tag(cli->sluice, names_project(cli), names_user().text, &tagging,

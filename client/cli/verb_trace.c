@@ -79,7 +79,13 @@ static int begin(struct trace *trace, struct cli *cli)
     int end;
 
     if (!is_named && !is_digest && !is_file(word))
-        return begin_run(trace, cli, word);
+        return reference_is_run(word)
+                   ? begin_run(trace, cli, word)
+                   : cli_fail(cli, EXIT_WRONG,
+                              "%s is neither a file that is here nor a run; an output is "
+                              "named by datum:// and an alias or id (`sluice datum ls`), "
+                              "by sha256:, or by what made it, as in last/train",
+                              word);
     end = cli_connect(cli, CONNECT_STORE);
     if (end != EXIT_GO_ON)
         return end;

@@ -75,7 +75,7 @@ static enum rc read_dataset(const char *text, struct name_uri *read, struct err 
     if (!slash || !name_is_valid(read->name) || !name_is_valid(slash + 1))
         return err_set(err, RC_INVALID,
                        "dataset://%.200s: it has to be dataset://NAME/VERSION, each of 1 "
-                       "to %d bytes without '/'",
+                       "to %d bytes without '/'; the version may be \"latest\"",
                        text, NAME_BYTES_MAX);
     snprintf(read->version, sizeof read->version, "%s", slash + 1);
     return RC_OK;

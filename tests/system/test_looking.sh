@@ -27,6 +27,10 @@ sluice_exits 0 --help
 sluice_exits 2
 sluice_exits 0 lint valohai.yaml
 
+it "takes the options of every verb before the verb, too"
+sluice_exits 0 --timeout 5s ls
+sluice_exits 0 -C . ls
+
 it "prints data of every verb as JSON"
 sluice_exits 0 run tr --json --title 'a "title"'
 "$TOOLS/json" <"$out" || fail "run: not JSON"

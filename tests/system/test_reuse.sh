@@ -97,6 +97,11 @@ same 5 "$(value run.reused show 2)"
 same 5 "$(value run.complete show 2)"
 sluice_exits 0 explain 2/prepare
 has "it uses the result of 1/prepare/0, all fields being equal"
+sluice_exits 0 explain 2
+has "run 2 is complete"
+has "it uses the result of 1/prepare/0, all fields being equal"
+has "3 of 3 tasks are reused"
+same 1/choose/0 "$(value stages.2.origin explain 2)"
 same 1/sweep/2 "$(value origin explain 2/sweep/2)"
 same reused "$(value task.cause show 2/sweep/1)"
 same 1/sweep/1 "$(value task.origin show 2/sweep/1)"

@@ -84,6 +84,12 @@ id=$(value datums.0.id datum ls)
 sluice_exits 0 trace "datum://$id"
 has "1/report"
 
+it "tells how an output is named when there is no such file"
+sluice_exits 2 trace model-1.bin
+has "neither a file that is here nor a run" "$err"
+sluice_exits 2 tag add best good
+has "a datum is named datum://best" "$err"
+
 it "goes on to what was made of a file"
 sluice_exits 0 trace --down raw.csv
 has "1/prepare"
@@ -118,6 +124,25 @@ has "1/report, commit"
 sluice_exits 0 trace "$report"
 has_not "2/report"
 
+it "goes on behind a stage that copied its input"
+cat >valohai.yaml <<'END'
+- step: {name: make, image: none, command: 'echo made > $VH_OUTPUTS_DIR/made'}
+- step:
+    name: copy
+    image: none
+    command: 'cp $VH_INPUTS_DIR/file/* $VH_OUTPUTS_DIR/copied'
+    inputs: [{name: file}]
+END
+sluice_exits 0 run --step make
+sluice_exits 0 run --step copy -i "file=datum://$(value datums.0.id datum ls)"
+sluice_exits 0 trace 4/copy
+has "3/make, commit"
+has_not "see above"
+sluice_exits 0 run --step copy -i file=raw.csv
+sluice_exits 0 trace 5/copy
+has "raw.csv"
+has_not "see above"
+
 it "walks over each of a ladder of diamonds once"
 python3 - >wide.yaml <<'END'
 n = 60
@@ -136,7 +161,7 @@ END
 sed -i 's/cat \$VH_INPUTS_DIR\/\*\/\* >/ls $VH_INPUTS_DIR >/' wide.yaml
 mv wide.yaml valohai.yaml
 sluice_exits 0 run ladder
-sluice_exits 0 trace 3/a59
+sluice_exits 0 trace 6/a59
 [ "$(wc -l <"$out")" -lt 1000 ] || fail "$(wc -l <"$out") lines"
-has "3/a0"
-has "3/b0"
+has "6/a0"
+has "6/b0"

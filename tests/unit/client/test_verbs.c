@@ -462,7 +462,7 @@ static void test_an_explanation_is_a_sentence_with_what_it_rests_on(void **state
         "\"nearest\": \"2/first/0\", \"differ\": 3, "
         "\"differences\": [{\"field\": \"parameter:lr\", \"before\": \"0.1\\n2\\n\", "
         "\"after\": null}], \"files\": null, \"environment_differs\": true, "
-        "\"unsettled\": null}\n");
+        "\"unsettled\": null, \"stages\": []}\n");
 }
 
 static void test_completion_lists_names_and_never_complains(void **state)
@@ -504,7 +504,9 @@ static void test_help_is_there_for_every_verb(void **state)
     struct fixture *fixture = *state;
 
     assert_int_equal(RUN(fixture, verb_help, "help"), EXIT_DONE);
+    assert_prints(fixture, "Look\n  ls ");
     assert_prints(fixture, "  metadata   print metadata\n");
+    assert_prints(fixture, "Other\n  help       explain a verb\n");
     assert_int_equal(RUN(fixture, verb_logs, "logs", "-h"), EXIT_DONE);
     assert_prints(fixture, "usage: sluice logs [-f]");
     assert_int_equal(RUN(fixture, verb_help, "help", "x"), EXIT_WRONG);
