@@ -33,6 +33,19 @@ double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+void memory_warm(const char *folder, size_t bytes)
+{
+    static char zeros[1 << 20];
+    int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        fail("cannot make a file in %s: %s", folder, strerror(errno));
+    for (size_t done = 0; done < bytes; done += sizeof zeros)
+        if (write(fd, zeros, sizeof zeros) != sizeof zeros)
+            fail("cannot write a file in %s: %s", folder, strerror(errno));
+    close(fd);
+}
+
 double run_ms(const char *directory, const char *const arguments[])
 {
     posix_spawn_file_actions_t actions;

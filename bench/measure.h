@@ -16,6 +16,11 @@ double run_ms(const char *directory, const char *const arguments[]);
  * benchmark when it fails. */
 void run_text(const char *const arguments[], char *text, size_t size);
 
+/* Fills and frees so many bytes of file cache, by a file in the folder. A virtual machine
+ * may have to ask its host for memory that it has not used for a while; who is measured
+ * first would pay for all. To be called before each part of a comparison alike. */
+void memory_warm(const char *folder, size_t bytes);
+
 double median(double *values, size_t count); /* sorts them */
 
 struct metric {

@@ -78,6 +78,7 @@ void bench_transfer(const char *folder, size_t repeats, bool as_json)
         all[i] = hash[i] + put[i];
         folder_remove(scratch);
         sha[i] = limit_sha_ms(file);
+        memory_warm(folder, LARGE_BYTES);
         copy[i] = limit_copy_ms(file, folder);
         both[i] = sha[i] + copy[i];
     }
