@@ -248,7 +248,7 @@ static const struct {
     { "Look", "ls show explain logs outputs metadata watch" },
     { "Results explained", "record trace diff compare plot reproduce verify" },
     { "Names of data", "datum alias tag dataset" },
-    { "Take elsewhere, keep", "export import backup check" },
+    { "Take elsewhere, keep, remove", "export import backup check du gc" },
     { "Broker and nodes", "status nodes stop" },
     { "Other", NULL },
 };

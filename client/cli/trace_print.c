@@ -13,6 +13,10 @@ static void add_ranges(struct buf *text, const struct trace_node *node)
 {
     if (node->tasks == 1 || node->range_count == 0)
         return;
+    if (node->range_count == 1 && node->ranges[0].count == 1) {
+        buf_printf(text, "/%" PRIu64, node->ranges[0].first);
+        return;
+    }
     buf_text(text, "[");
     for (size_t i = 0; i < node->range_count && i < RANGES_SHOWN; i++) {
         const struct trace_range *range = &node->ranges[i];

@@ -30,7 +30,7 @@ trap finish_transfer EXIT
 
 # Other bytes than ever before, of so many KiB.
 make_large() { # KIB
-    openssl rand $(($1 * 1024)) >large
+    head -c $(($1 * 1024)) /dev/urandom >large
     large=$(sha256sum <large | cut -c 1-64)
     stored=.sluice/objects/$(echo "$large" | cut -c 1-2)/$(echo "$large" | cut -c 3-)
     cached=.sluice/node/cache/$(echo "$large" | cut -c 1-2)/$(echo "$large" | cut -c 3-)
