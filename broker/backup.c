@@ -2,6 +2,7 @@
 #include "broker/backup.h"
 
 #include "broker/artifacts/objects.h"
+#include "broker/removal_lock.h"
 #include "broker/store/copy.h"
 #include "codecs/base/buf.h"
 
@@ -357,7 +358,7 @@ enum rc backup_make(const char *from, const char *into, bool prunes,
 {
     struct backup *backup = calloc(1, sizeof *backup);
     struct backup_done made = { .store = "" };
-    scoped_fd int lock = -1;
+    scoped_fd int lock = -1, removal = -1;
     enum rc rc = RC_NO_MEMORY;
 
     if (backup)
@@ -371,6 +372,8 @@ enum rc backup_make(const char *from, const char *into, bool prunes,
     backup->done = &made;
     buf_init(&backup->list, LIST_MAX);
     rc = folder_take(backup, &lock, err);
+    if (rc == RC_OK)
+        rc = removal_prevent(from, &removal, err);
     if (rc == RC_OK)
         rc = run(backup, prunes, err);
     objects_destroy(backup->source);

@@ -2,7 +2,7 @@
  * are now, while a broker uses the first one or not.
  *
  * Artifacts come first, then the store, then the artifacts that came meanwhile: so the
- * copy has whatever its store refers to, also when the broker removes files on the way.
+ * copy has whatever its store refers to. Meanwhile gc removes nothing (removal_lock.h).
  * Nothing is taken from the copy before the new one is whole, so one that is cut off
  * leaves the former. Only files are read; the broker is not asked. docs/backup.md. */
 #pragma once
@@ -21,6 +21,7 @@ struct backup_done {
 
 /* from: a broker's folder. into: made if it is missing; must be empty or a backup.
  * prunes: removes objects of into that from no longer has. RC_NOT_FOUND, RC_INVALID,
- * RC_CONFLICT (another backup writes there), RC_FULL, RC_DENIED, RC_IO. */
+ * RC_CONFLICT (another backup writes there, or gc
+ * removes files), RC_FULL, RC_DENIED, RC_IO. */
 NODISCARD enum rc backup_make(const char *from, const char *into, bool prunes,
                               struct backup_done *done, struct err *err);

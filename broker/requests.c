@@ -1,5 +1,6 @@
 /* requests.c - the commands of clients: submit, cancel, approve, shut down. */
 #include "broker/broker_state.h"
+#include "broker/gone.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -141,12 +142,15 @@ enum rc request_submit(struct broker *broker, const struct request *request,
     rc = submission_fits(broker, request, err);
     if (rc == RC_OK)
         rc = submission_open(broker, request, &submission, err);
-    if (rc != RC_OK)
-        return rc;
-    if (plan_shapes(broker, submission.plan.plan, broker->scratch, &shapes, &edges)
-        != RC_OK) {
+    if (rc == RC_OK)
+        rc = plan_use_files(broker, submission.plan.plan, err);
+    if (rc == RC_OK
+        && plan_shapes(broker, submission.plan.plan, broker->scratch, &shapes, &edges)
+               != RC_OK)
+        rc = err_set(err, RC_NO_MEMORY, "no memory for the run's stages");
+    if (rc != RC_OK) {
         arena_destroy(submission.plan.arena);
-        return err_set(err, RC_NO_MEMORY, "no memory for the run's stages");
+        return rc;
     }
     input.shapes = shapes;
     input.shape_count = submission.plan.plan->stage_count;

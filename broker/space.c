@@ -2,6 +2,7 @@
 #include "broker/space.h"
 
 #include "broker/broker_state.h"
+#include "broker/removal_lock.h"
 #include "broker/space_mark.h"
 #include "broker/store/removed.h"
 
@@ -34,6 +35,7 @@ struct space {
     struct store *reader;
     struct objects *objects;
     int event_fd;
+    int removal; /* the lock of a thread that removes; else -1 */
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock; /* of all below */
@@ -245,6 +247,13 @@ static void write_report(struct space *self)
     buf_add(report, self->list.data, self->list.size);
 }
 
+static void let_go(struct space *self)
+{
+    if (self->removal >= 0)
+        close(self->removal);
+    self->removal = -1;
+}
+
 static void *work(void *context)
 {
     struct space *self = context;
@@ -254,6 +263,7 @@ static void *work(void *context)
     if (rc == RC_OK && self->is_gc)
         rc = collect(self, &err);
     write_report(self);
+    let_go(self);
     pthread_mutex_lock(&self->lock);
     if (rc == RC_OK && !buf_ok(&self->report))
         rc = err_set(&err, RC_NO_MEMORY, "no memory for the report");
@@ -272,6 +282,7 @@ struct space *space_create(struct broker *broker)
 
     if (!self)
         return NULL;
+    self->removal = -1;
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->changed, NULL);
     self->objects = broker->objects;
@@ -367,8 +378,10 @@ static enum rc begin(struct broker *broker, const struct request *request,
     struct space *self = broker->space;
     uint64_t grace_s = request->first > GRACE_MIN_S ? request->first : GRACE_MIN_S;
     struct space_policy *policy = &self->mark.policy;
+    enum rc rc = RC_OK;
 
     forget(self);
+    self->phase = PHASE_IDLE;
     self->mark = (struct space_mark){ .store = self->reader,
                                       .objects = self->objects,
                                       .is_ending = is_ending,
@@ -385,14 +398,22 @@ static enum rc begin(struct broker *broker, const struct request *request,
     policy->older_than_us = (int64_t)(request->since % (1u << 31)) * 1000000;
     policy->has_last = request->limit > 0;
     policy->keep_last = request->limit;
+    if (self->is_real)
+        rc = removal_begin(broker->settings.directory, &self->removal, err);
+    if (rc == RC_OK)
+        rc = read_runs(self, request, err);
+    if (rc != RC_OK) {
+        let_go(self);
+        return rc;
+    }
     self->job++;
     self->phase = PHASE_WORK;
-    if (read_runs(self, request, err) == RC_OK
-        && pthread_create(&self->thread, NULL, work, self) == 0) {
+    if (pthread_create(&self->thread, NULL, work, self) == 0) {
         self->has_thread = true;
         return RC_OK;
     }
     self->phase = PHASE_IDLE;
+    let_go(self);
     return err_set(err, RC_NO_MEMORY, "no thread to count the files");
 }
 

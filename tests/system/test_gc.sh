@@ -91,6 +91,34 @@ sluice_exits 0 run both --reuse
 same complete "$(value run.state show last)"
 sluice_exits 0 verify last
 
+it "refuses a run of files that are gone, and says since when and why"
+sluice_exits 0 run --step make -p n=5
+id=$(value datums.0.id datum ls --run last)
+sluice_exits 0 run --step use -i data="datum://$id"
+user=$(last_run)
+exits 0 "$TOOLS/resubmit" "$user"
+await_event "run/$((user + 1))/run/complete"
+age
+sluice_exits 0 gc --yes --runs "$((user - 1))-$((user + 1))"
+sluice_exits 0 stop
+rm -rf .sluice/node
+sluice_exits 0 ls
+exits 1 "$TOOLS/resubmit" "$user"
+has "use: the bytes of " "$err"
+has "UTC by gc: all runs that refer to it may go" "$err"
+
+it "excludes a backup, in both orders, and a dead one excludes nothing"
+lock=.sluice/removal.lock
+exits 1 flock -o -s $lock "$SLUICE" gc --yes
+has "a backup of the broker's folder is being made" "$err"
+exits 0 flock -o -s $lock "$SLUICE" gc
+exits 0 flock -o -s $lock "$SLUICE" backup "$scratch/safe"
+exits 1 flock -o -x $lock "$SLUICE" backup "$scratch/safe"
+has "sluice gc removes files at this moment" "$err"
+sluice_exits 0 gc --yes
+sluice_exits 0 backup "$scratch/safe"
+sluice_exits 0 check "$scratch/safe" --bytes
+
 it "is safe beside runs and when the broker is killed in the middle"
 for n in 11 12 13 14; do
     sluice_exits 0 run --step make -p n=$n
