@@ -12,7 +12,8 @@ struct help {
 #define REFERENCE_TEXT                                                                   \
     "RUN is a run's number, \"last\", or a prefix of its id. STAGE is a stage's name "   \
     "or\n"                                                                               \
-    "a prefix that only one has. N is the number of a task in it, from 0.\n"
+    "a prefix that only one has. N is the number of a task in it, from 0.\n"             \
+    "Where a run has one stage only, RUN is enough for RUN/STAGE.\n"
 
 static const struct help helps[] = {
     { "run", "sluice run [PIPELINE | --step STEP] [OPTION]...",

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STAGES_NAMED = 10 };
+
 bool reference_split(const char *text, struct reference *reference)
 {
     size_t size = strcspn(text, "/");
@@ -137,24 +139,44 @@ int run_find(struct cli *cli, const char *text, uint64_t *run)
                                                             : EXIT_GO_ON;
 }
 
+/* The stage of a run that was named alone, where there is but one. */
+static int only_stage(struct cli *cli, const char *text, struct target *target)
+{
+    const struct sluice_view *view = target->view;
+    scoped_buf names = { 0 };
+
+    if (view->stage_count == 1) {
+        target->stage = &view->stages[0];
+        return EXIT_GO_ON;
+    }
+    for (size_t i = 0; i < view->stage_count && i < STAGES_NAMED; i++)
+        buf_printf(&names, "%s%s", i > 0 ? ", " : "", view->stages[i].name);
+    return cli_fail(cli, EXIT_WRONG,
+                    "run %" PRIu64 " has %zu stages: name one, as in %s/%s (there are: "
+                    "%s%s)",
+                    target->run, view->stage_count, text,
+                    view->stage_count > 0 ? view->stages[0].name : "STAGE",
+                    buf_string(&names), view->stage_count > STAGES_NAMED ? ", ..." : "");
+}
+
 int target_open(struct cli *cli, const char *text, enum target_depth depth,
                 struct target *target)
 {
     struct reference reference;
 
-    if (!reference_split(text, &reference) || (reference.rest && depth == TARGET_RUN)
-        || (!reference.rest && depth == TARGET_STAGE))
+    if (!reference_split(text, &reference) || (reference.rest && depth == TARGET_RUN))
         return cli_fail(cli, EXIT_WRONG, "\"%s\" is not of the form %s", text,
                         depth == TARGET_RUN ? "RUN (a number, \"last\" or an id)"
-                        : depth == TARGET_STAGE
-                            ? "RUN/STAGE[/N], as in last/train (`sluice "
-                              "show RUN` lists the stages)"
-                            : "RUN[/STAGE[/N]], as in last/train");
+                                            : "RUN[/STAGE[/N]], as in last/train");
 
     uint64_t run;
     int end = run_find(cli, reference.run, &run);
 
-    return end == EXIT_GO_ON ? target_of_run(cli, run, reference.rest, target) : end;
+    if (end == EXIT_GO_ON)
+        end = target_of_run(cli, run, reference.rest, target);
+    if (end == EXIT_GO_ON && depth == TARGET_STAGE && !reference.rest)
+        end = only_stage(cli, text, target);
+    return end;
 }
 
 int target_of_run(struct cli *cli, uint64_t run, const char *rest, struct target *target)

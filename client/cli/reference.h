@@ -37,6 +37,7 @@ struct target {
     bool has_task;
     uint64_t task;
 };
+/* TARGET_STAGE: a run by itself will do where it has one stage only. */
 enum target_depth { TARGET_RUN, TARGET_RUN_OR_STAGE, TARGET_STAGE };
 int target_open(struct cli *cli, const char *text, enum target_depth depth,
                 struct target *target);

@@ -95,6 +95,7 @@ static enum rc ask_git(const char *project, struct arena *arena, struct texts *n
                                    "--",
                                    ".",
                                    ":(exclude).sluice",
+                                   ":(exclude)*.sluice",
                                    NULL };
     struct spawned listing, looking;
     scoped_buf listed = { .limit = GIT_BYTES_MAX }, looked = { .limit = GIT_BYTES_MAX };
@@ -183,9 +184,16 @@ static enum rc take(struct snapshot *snapshot, const char *project, const char *
     return rc;
 }
 
-/* .sluice, at any depth: it may have been added to git by mistake. */
+/* .sluice, at any depth: it may have been added to git by mistake. And exported runs,
+ * which `sluice export` writes beside the code: a new one would look like changed code.
+ */
 static bool is_ours(const char *name)
 {
+    static const char suffix[] = ".sluice";
+    size_t size = strlen(name);
+
+    if (size >= sizeof suffix && strcmp(name + size - (sizeof suffix - 1), suffix) == 0)
+        return true;
     for (const char *part = name; part; part = strchr(part, '/')) {
         part += *part == '/';
         if (strncmp(part, ".sluice", 7) == 0 && (!part[7] || part[7] == '/'))

@@ -134,7 +134,7 @@ enum rc tar_reader_create(const char *path, struct tar_reader **reader, struct e
         return err_set(err, RC_NO_MEMORY, "no memory to read the file");
     if (archive_read_support_format_tar(made->archive) != ARCHIVE_OK
         || archive_read_open_filename(made->archive, path, BLOCK) != ARCHIVE_OK)
-        return err_set(err, RC_INVALID, "%s: %s", path,
+        return err_set(err, RC_INVALID, "this is no exported run: %s",
                        archive_error_string(made->archive));
     *reader = steal(&made);
     return RC_OK;

@@ -255,6 +255,12 @@ static enum rc pipeline_parameter_unknown(struct compiler *compiler, const char 
 
     if (!names)
         return RC_NO_MEMORY;
+    if (pipeline->parameter_count == 0)
+        return compile_fail(
+            compiler, RC_INVALID, (struct place){ 0 },
+            "the pipeline has no parameter of its own, so none is '%.80s'; "
+            "a node's own parameter is written NODE.NAME",
+            name);
     for (size_t i = 0; i < pipeline->parameter_count; i++)
         names[i] = pipeline->parameters[i].name;
 

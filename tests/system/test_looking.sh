@@ -68,6 +68,14 @@ sluice_exits 0 run --step prep
 sluice_exits 2 run --step pre
 has present "$err"
 
+it "takes a run for its stage where it has one only, and else names the stages"
+sluice_exits 0 show last/prepare
+sluice_exits 0 logs last
+sluice_exits 0 outputs last
+sluice_exits 0 metadata last
+sluice_exits 2 outputs 1
+has "stages: name one, as in 1/prepare (there are: prepare, sweep" "$err"
+
 it "downloads the outputs of a sweep, each task into its folder"
 sluice_exits 0 outputs 1/sweep -d "$scratch/sweep"
 same "0 1 2" "$(cd "$scratch/sweep" && echo *)"

@@ -33,6 +33,12 @@ if command -v git >/dev/null 2>&1; then
     same false "$(value run.dirty show last)"
 fi
 
+it "leaves out what sluice export wrote"
+sluice_exits 0 export last
+tree=$(value run.tree show last)
+sluice_exits 0 run --step list
+same "$tree" "$(value run.tree show last)"
+
 it "gives each execution the files as they were, whatever others do to theirs"
 sluice_exits 0 run two
 same first "$(stdout_of last/list | tail -n 1)"

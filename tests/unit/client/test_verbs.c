@@ -318,12 +318,27 @@ static void test_a_reference_to_nothing_is_wrong_usage(void **state)
 
     fixture_file(".sluice/store", "");
     assert_int_equal(RUN(fixture, verb_show, "show", "99"), EXIT_WRONG);
-    assert_int_equal(RUN(fixture, verb_logs, "logs", "last"), EXIT_WRONG);
     assert_int_equal(RUN(fixture, verb_logs, "logs", "last/x"), EXIT_WRONG);
     assert_int_equal(RUN(fixture, verb_logs, "logs", "last/first/9"), EXIT_WRONG);
     assert_int_equal(RUN(fixture, verb_logs, "logs"), EXIT_WRONG);
     assert_int_equal(RUN(fixture, verb_show, "show", "last"), EXIT_DONE);
     assert_prints(fixture, "first  waiting");
+}
+
+static void test_a_run_is_enough_where_it_has_one_stage(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sluice_stage two[] = { stages[2], stages[2] };
+
+    fixture_file(".sluice/store", "");
+    assert_int_equal(RUN(fixture, verb_metadata, "metadata", "last"), EXIT_DONE);
+    two[1].name = "second";
+    for (size_t i = 0; i < 3; i++) {
+        views[i].stages = two;
+        views[i].stage_count = 2;
+    }
+    assert_int_equal(RUN(fixture, verb_metadata, "metadata", "last"), EXIT_WRONG);
+    assert_prints(fixture, "name one, as in last/first (there are: first, second)");
 }
 
 static void add_mark(struct buf *marks, enum stream stream, uint64_t end, int64_t time_us)
@@ -531,6 +546,7 @@ int main(void)
         VERB_TEST(test_without_a_broker_the_exit_code_is_three),
         VERB_TEST(test_looking_starts_nothing_where_nothing_was_run),
         VERB_TEST(test_a_reference_to_nothing_is_wrong_usage),
+        VERB_TEST(test_a_run_is_enough_where_it_has_one_stage),
         VERB_TEST(test_logs_are_merged_in_the_order_of_time),
         VERB_TEST(test_outputs_are_downloaded_into_the_folder_only),
         VERB_TEST(test_equal_names_of_several_tasks_get_folders),
