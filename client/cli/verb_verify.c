@@ -43,7 +43,10 @@ static void print_text(const struct verify *verify, bool is_good)
     if (!is_good && verify->fault.version)
         printf("version %" PRIu64 ": ", verify->fault.version);
     if (!is_good) {
-        puts(verify->fault.text);
+        printf("%s%s\n", verify->fault.text,
+               verify->fault.is_missing
+                   ? " (if `sluice gc` removed files: --allow-missing counts them)"
+                   : "");
         return;
     }
     printf("%" PRIu64 " versions, %" PRIu64 " artifacts (%s): all as they were stored\n",

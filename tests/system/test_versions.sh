@@ -129,7 +129,7 @@ has "model.bin"
 has "was changed"
 rm -f "$object"
 sluice_exits 1 verify
-has "is missing"
+has "is missing (if \`sluice gc\` removed files: --allow-missing"
 sluice_exits 0 verify --allow-missing
 has "1 artifacts are not in the store"
 cp "$scratch/object" "$object"
