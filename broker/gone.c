@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { ASKED_MAX = 10000, ANSWER_MAX = 16 << 20 };
+
 static bool is_anywhere(struct broker *broker, const char *digest)
 {
     struct node_place found[PLACE_NODES_MAX];
@@ -79,4 +81,42 @@ enum rc plan_use_files(struct broker *broker, const struct plan *plan, struct er
             code = stage->code;
     }
     return rc;
+}
+
+/* What was never removed costs a look into the store and none at the disk. */
+enum rc query_gone(struct broker *broker, const struct request *request, struct buf *body,
+                   struct err *err)
+{
+    scoped_buf rows = { 0 };
+    struct node_place found[PLACE_NODES_MAX];
+    size_t count = 0;
+
+    if (request->text_count > ASKED_MAX)
+        return err_set(err, RC_INVALID, "space: ask about at most %d files at once",
+                       ASKED_MAX);
+    buf_init(&rows, ANSWER_MAX);
+    for (size_t i = 0; i < request->text_count; i++) {
+        const char *digest = request->texts[i], *why;
+        int64_t removed_us;
+
+        if (!digest_is_valid(digest, strlen(digest)))
+            return err_set(err, RC_INVALID, "space: '%.80s' is no digest", digest);
+        if (store_removed(broker->store, digest, broker->scratch, &removed_us, &why, NULL)
+                != RC_OK
+            || objects_has(broker->objects, digest, NULL)
+            || places_find(bulk_server_places(broker->bulk), digest, found) > 0)
+            continue;
+        pack_list(&rows, 3);
+        pack_uint(&rows, i);
+        pack_int(&rows, removed_us);
+        pack_text(&rows, why);
+        count++;
+    }
+    if (!buf_ok(&rows))
+        return err_set(err, RC_NO_MEMORY, "no memory for the answer");
+    pack_map(body, 1);
+    pack_text(body, "gone");
+    pack_list(body, count);
+    buf_add(body, rows.data, rows.size);
+    return RC_OK;
 }

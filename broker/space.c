@@ -2,6 +2,7 @@
 #include "broker/space.h"
 
 #include "broker/broker_state.h"
+#include "broker/gone.h"
 #include "broker/removal_lock.h"
 #include "broker/space_mark.h"
 #include "broker/store/removed.h"
@@ -425,6 +426,8 @@ enum rc request_space(struct broker *broker, const struct request *request,
     enum phase phase;
     enum rc rc = RC_OK;
 
+    if (request->name && strcmp(request->name, "gone") == 0)
+        return query_gone(broker, request, body, err);
     pthread_mutex_lock(&self->lock);
     phase = self->phase;
     pthread_mutex_unlock(&self->lock);
@@ -433,7 +436,8 @@ enum rc request_space(struct broker *broker, const struct request *request,
                        "files are being counted already: wait a little");
     if (request->name) {
         if (strcmp(request->name, "du") != 0 && strcmp(request->name, "gc") != 0)
-            return err_set(err, RC_INVALID, "space does du or gc, not %s", request->name);
+            return err_set(err, RC_INVALID, "space does du, gc or gone, not %s",
+                           request->name);
         rc = begin(broker, request, err);
         phase = PHASE_WORK;
     }

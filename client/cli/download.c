@@ -1,6 +1,7 @@
 /* download.c - see download.h. */
 #include "client/cli/download.h"
 
+#include "client/cli/removed.h"
 #include "codecs/plan/tree.h"
 
 #include <errno.h>
@@ -95,7 +96,7 @@ static int fetch(const struct download *self, int folder, const char *path,
         return fail(self, path, errno);
     if (sluice_get(self->cli->sluice, digest, fd, NULL, NULL, &self->cli->error)) {
         unlinkat(folder, part, 0);
-        return cli_fail_last(self->cli);
+        return removed_fail(self->cli, path, digest);
     }
     if (renameat2(folder, part, folder, name, self->overwrite ? 0 : RENAME_NOREPLACE)
         < 0) {

@@ -148,7 +148,7 @@ static void write_command(struct json *json, const struct plan_stage *stage,
     json_close(json, ']');
 }
 
-static void write_file(struct json *json, const char *input,
+static void write_file(struct recorder *recorder, struct json *json, const char *input,
                        const struct plan_source *source)
 {
     json_open(json, NULL, '{');
@@ -169,24 +169,27 @@ static void write_file(struct json *json, const char *input,
         json_text(json, "etag", source->etag);
     if (source->location)
         json_text(json, "location", source->location);
+    removed_json(json, &recorder->removed, source->digest);
     json_close(json, '}');
 }
 
-static void write_files(struct json *json, const char *key,
+static void write_files(struct recorder *recorder, struct json *json, const char *key,
                         const struct plan_source *files, size_t count)
 {
     json_open(json, key, '[');
     for (size_t i = 0; i < count; i++)
-        write_file(json, NULL, &files[i]);
+        write_file(recorder, json, NULL, &files[i]);
     json_close(json, ']');
 }
 
-static void write_inputs(struct json *json, const struct plan_stage *stage)
+static void write_inputs(struct recorder *recorder, struct json *json,
+                         const struct plan_stage *stage)
 {
     json_open(json, "inputs", '[');
     for (size_t i = 0; i < stage->input_count; i++)
         for (size_t k = 0; k < stage->inputs[i].source_count; k++)
-            write_file(json, stage->inputs[i].name, &stage->inputs[i].sources[k]);
+            write_file(recorder, json, stage->inputs[i].name,
+                       &stage->inputs[i].sources[k]);
     json_close(json, ']');
 }
 
@@ -206,8 +209,8 @@ static void write_result(struct recorder *recorder, struct json *json,
                          const struct task_result *result)
 {
     json_text(json, "message", result->message);
-    write_files(json, "fetched", result->inputs, result->input_count);
-    write_files(json, "outputs", result->outputs, result->output_count);
+    write_files(recorder, json, "fetched", result->inputs, result->input_count);
+    write_files(recorder, json, "outputs", result->outputs, result->output_count);
     json_value(json, "metadata", &result->metadata);
     json_open(json, "streams", '{');
     for (unsigned i = 0; i < STREAM_COUNT; i++) {
@@ -292,7 +295,30 @@ static void write_class(struct recorder *recorder, struct json *json, uint64_t t
     write_code(json, &recorder->plan->code);
     write_command(json, recorder->resolved, task, recorder->arena);
     write_parameters(json, recorder->resolved, task, recorder->arena);
-    write_inputs(json, recorder->resolved);
+    write_inputs(recorder, json, recorder->resolved);
+}
+
+/* Which files of the record are gone. */
+static void ask_removed(struct recorder *recorder, const struct task_result *result)
+{
+    const struct plan_stage *stage = recorder->resolved;
+    size_t count = result ? result->input_count + result->output_count : 0, at = 0;
+    const char **digests;
+
+    for (size_t i = 0; i < stage->input_count; i++)
+        count += stage->inputs[i].source_count;
+    recorder->removed = (struct removed){ .count = 0 };
+    digests = arena_array(recorder->arena, count, sizeof *digests);
+    if (!digests)
+        return;
+    for (size_t i = 0; i < stage->input_count; i++)
+        for (size_t k = 0; k < stage->inputs[i].source_count; k++)
+            digests[at++] = stage->inputs[i].sources[k].digest;
+    for (size_t i = 0; result && i < result->input_count; i++)
+        digests[at++] = result->inputs[i].digest;
+    for (size_t i = 0; result && i < result->output_count; i++)
+        digests[at++] = result->outputs[i].digest;
+    recorder->removed = removed_ask(recorder->cli, recorder->arena, digests, count);
 }
 
 int recorder_write(struct recorder *recorder, const struct sluice_stage *stage,
@@ -315,6 +341,7 @@ int recorder_write(struct recorder *recorder, const struct sluice_stage *stage,
         end = read_version(recorder, task->version, &versions, &version);
     if (end != EXIT_GO_ON)
         return end;
+    ask_removed(recorder, result);
     json_open(json, NULL, '{');
     write_heading(recorder, json, stage, task);
     if (versions)

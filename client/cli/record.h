@@ -4,6 +4,7 @@
 
 #include "client/cli/json_out.h"
 #include "client/cli/reference.h"
+#include "client/cli/removed.h"
 #include "codecs/plan/plan.h"
 
 struct recorder { /* what the records of a run share, fetched once */
@@ -13,8 +14,9 @@ struct recorder { /* what the records of a run share, fetched once */
     struct plan *plan;
     const struct sluice_stage *stage; /* whose plan is below */
     struct plan_stage *resolved;
-    char environment[72]; /* digest of the object below; "" for none */
-    struct value facts;   /* VALUE_ABSENT: it is not in the store any more */
+    char environment[72];   /* digest of the object below; "" for none */
+    struct value facts;     /* VALUE_ABSENT: it is not in the store any more */
+    struct removed removed; /* of the files of the record in hand */
 };
 
 /* Reads the plan. EXIT_GO_ON, or the exit code after the error was said. */

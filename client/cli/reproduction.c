@@ -4,6 +4,7 @@
 
 #include "client/cli/load.h"
 #include "client/cli/pipeline_file.h"
+#include "client/cli/removed.h"
 #include "client/cli/tree_changes.h"
 #include "codecs/plan/task.h"
 
@@ -148,12 +149,17 @@ static int settle_values(struct reproduction *self, struct plan_stage *stage)
     return EXIT_GO_ON;
 }
 
-static int gone(const struct reproduction *self, const char *what, const char *name)
+static int gone(const struct reproduction *self, const char *what, const char *name,
+                const char *digest)
 {
+    struct removed removed = removed_ask(self->cli, self->arena, &digest, 1);
+    const struct removed_file *file = removed_find(&removed, digest);
+
     return cli_fail(self->cli, EXIT_WRONG,
                     "%s %s is no longer in the store: %" PRIu64
-                    "/%s cannot be run again as it was",
-                    what, name, self->target->run, self->target->stage->name);
+                    "/%s cannot be run again as it was%s%s",
+                    what, name, self->target->run, self->target->stage->name,
+                    file ? "; " : "", removed_text(file).text);
 }
 
 /* Whether the store has all of them; names[i] is what digests[i] is called. */
@@ -172,7 +178,7 @@ static int check_have(struct reproduction *self, const char *what,
             return cli_fail_last(self->cli);
         for (size_t i = 0; i < here; i++)
             if (missing[i])
-                return gone(self, what, names[at + i]);
+                return gone(self, what, names[at + i], digests[at + i]);
     }
     return EXIT_GO_ON;
 }
@@ -186,7 +192,7 @@ static int check_tree(struct reproduction *self, const char *digest, struct tree
     if (!digest || !*digest)
         return EXIT_GO_ON;
     if (!tree_fetch(self->cli, digest, self->arena, tree))
-        return gone(self, "the list of the code's files,", digest);
+        return gone(self, "the list of the code's files,", digest, digest);
     digests = arena_array(self->arena, tree->entry_count, sizeof *digests);
     names = arena_array(self->arena, tree->entry_count, sizeof *names);
     if (!digests || !names)

@@ -4,6 +4,7 @@
 #include "client/cli/json_out.h"
 #include "client/cli/load.h"
 #include "client/cli/reference.h"
+#include "client/cli/removed.h"
 #include "client/cli/term.h"
 #include "client/cli/verbs.h"
 
@@ -23,6 +24,7 @@ struct output {
 struct outputs {
     struct output *items;
     size_t count, capacity;
+    struct removed removed;
 };
 
 static bool add_output(struct outputs *outputs, uint64_t task, size_t order,
@@ -141,6 +143,16 @@ static int place(struct cli *cli, struct outputs *outputs, struct arena *arena)
     return EXIT_GO_ON;
 }
 
+static void ask_removed(struct cli *cli, struct outputs *outputs, struct arena *arena)
+{
+    const char **digests = arena_array(arena, outputs->count, sizeof *digests);
+
+    for (size_t i = 0; digests && i < outputs->count; i++)
+        digests[i] = outputs->items[i].source->digest;
+    if (digests)
+        outputs->removed = removed_ask(cli, arena, digests, outputs->count);
+}
+
 static void print_json(const struct outputs *outputs, const char *folder)
 {
     scoped_json json = { 0 };
@@ -161,6 +173,7 @@ static void print_json(const struct outputs *outputs, const char *folder)
             json_text(&json, "location", output->source->location);
         if (folder)
             json_text(&json, "path", output->path);
+        removed_json(&json, &outputs->removed, output->source->digest);
         json_close(&json, '}');
     }
     json_close(&json, ']');
@@ -176,12 +189,15 @@ static void print_table(const struct outputs *outputs)
     table_heading(&table, names);
     for (size_t i = 0; i < outputs->count; i++) {
         const struct output *output = &outputs->items[i];
+        const struct removed_file *gone =
+            removed_find(&outputs->removed, output->source->digest);
 
         table_cell(&table, STYLE_PLAIN, "%" PRIu64, output->task);
         table_cell(&table, STYLE_PLAIN, "%s", human_size(output->source->size).text);
         table_cell(&table, STYLE_STRONG, "%s", output->source->name);
-        table_cell(&table, STYLE_WAITING, "%s",
-                   output->source->digest ? output->source->digest : "");
+        table_cell(&table, STYLE_WAITING, "%s%s%s",
+                   output->source->digest ? output->source->digest : "", gone ? "  " : "",
+                   removed_text(gone).text);
     }
     table_print(&table, &term, stdout);
 }
@@ -224,6 +240,8 @@ int verb_outputs(int argc, char **argv)
                     : cli_fail(&cli, EXIT_FAILED, "out of memory");
     if (end == EXIT_GO_ON)
         end = place(&cli, &outputs, arena);
+    if (end == EXIT_GO_ON && !folder)
+        ask_removed(&cli, &outputs, arena);
     if (end == EXIT_GO_ON && folder)
         end = download_all(&cli, &outputs, folder, overwrite);
     if (end == EXIT_GO_ON) {

@@ -4,6 +4,7 @@
 #include "client/cli/json_out.h"
 #include "client/cli/load.h"
 #include "client/cli/reference.h"
+#include "client/cli/removed.h"
 #include "client/cli/term.h"
 #include "client/cli/verbs.h"
 #include "codecs/plan/task.h"
@@ -257,10 +258,21 @@ struct detail {
     const struct sluice_task *task;
     const struct plan_stage *plan;
     const struct task_result *result;
+    struct removed removed;
     struct value parameters;
     const char *const *commands;
     size_t command_count;
 };
+
+static size_t count_removed(const struct detail *detail)
+{
+    const struct task_result *result = detail->result;
+    size_t count = 0;
+
+    for (size_t i = 0; i < result->output_count; i++)
+        count += removed_find(&detail->removed, result->outputs[i].digest) != NULL;
+    return count;
+}
 
 static void detail_json(const struct target *target, const struct detail *detail)
 {
@@ -282,6 +294,7 @@ static void detail_json(const struct target *target, const struct detail *detail
         json_usage(&json, &detail->result->usage);
         json_value(&json, "metadata", &detail->result->metadata);
         json_uint(&json, "outputs", detail->result->output_count);
+        json_uint(&json, "outputs_removed", count_removed(detail));
     }
     json_close(&json, '}');
     json_print(&json, stdout);
@@ -297,7 +310,7 @@ static void print_map(const char *name, const struct value *map)
     }
 }
 
-static void print_result(const struct task_result *result)
+static void print_result(const struct task_result *result, const struct removed *removed)
 {
     const struct usage *usage = &result->usage;
 
@@ -306,9 +319,13 @@ static void print_result(const struct task_result *result)
     field("peak memory", "%s", human_size(usage->memory_peak_bytes).text);
     field("block I/O", "%s read, %s written", human_size(usage->read_bytes).text,
           human_size(usage->written_bytes).text);
-    for (size_t i = 0; i < result->output_count; i++)
-        field(i ? "" : "outputs", "%s (%s)", result->outputs[i].name,
-              human_size(result->outputs[i].size).text);
+    for (size_t i = 0; i < result->output_count; i++) {
+        const struct plan_source *output = &result->outputs[i];
+        const struct removed_file *gone = removed_find(removed, output->digest);
+
+        field(i ? "" : "outputs", "%s (%s)%s%s", output->name,
+              human_size(output->size).text, gone ? " " : "", removed_text(gone).text);
+    }
     print_map("metadata", &result->metadata);
 }
 
@@ -341,7 +358,18 @@ static void detail_print(const struct target *target, const struct detail *detai
     field("started", "%s", human_time(task->started_us).text);
     field("took", "%s", took(task->started_us, task->ended_us).text);
     if (detail->result)
-        print_result(detail->result);
+        print_result(detail->result, &detail->removed);
+}
+
+static void ask_removed(struct cli *cli, struct arena *arena, struct detail *detail)
+{
+    size_t count = detail->result ? detail->result->output_count : 0;
+    const char **digests = arena_array(arena, count, sizeof *digests);
+
+    for (size_t i = 0; digests && i < count; i++)
+        digests[i] = detail->result->outputs[i].digest;
+    if (digests)
+        detail->removed = removed_ask(cli, arena, digests, count);
 }
 
 static int show_task(struct cli *cli, const struct target *target,
@@ -362,6 +390,7 @@ static int show_task(struct cli *cli, const struct target *target,
     if (end == EXIT_GO_ON) {
         detail.task = &tasks->tasks[0];
         detail.result = result;
+        ask_removed(cli, arena, &detail);
         if (target->stage->is_resolved
             && plan_task_parameter_map(plan, target->task, arena, &detail.parameters,
                                        NULL)

@@ -343,6 +343,12 @@ struct sluice_space {
 int sluice_space(struct sluice *sluice, const struct sluice_space_query *query,
                  struct sluice_space **space, struct sluice_error *error);
 void sluice_space_free(struct sluice_space *space);
+/* Calls take for each of the digests whose bytes were removed and that neither the store
+ * nor a node has. why: until take returns. */
+typedef void sluice_removed_take(void *context, size_t i, int64_t removed_us,
+                                 const char *why);
+int sluice_removed(struct sluice *sluice, const char *const *digests, size_t count,
+                   sluice_removed_take *take, void *context, struct sluice_error *error);
 
 /* ---- Lineage
  * --------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <string.h>
 
-enum { ASK_EVERY_MS = 50 };
+enum { ASK_EVERY_MS = 50, REMOVED_AT_ONCE = 10000, REASONS_MAX = 32 << 20 };
 
 struct space_box {
     struct sluice_space space;
@@ -158,4 +158,48 @@ void sluice_space_free(struct sluice_space *space)
 {
     if (space)
         arena_destroy(((struct space_box *)space)->arena);
+}
+
+static enum rc removed_some(struct sluice *sluice, const char *const *digests,
+                            size_t first, size_t count, sluice_removed_take *take,
+                            void *context, struct err *err)
+{
+    struct request request = { .name = "gone",
+                               .texts = digests + first,
+                               .text_count = count };
+    scoped(arena) arena = arena_create(REASONS_MAX);
+    scoped_reply reply = { 0 };
+    enum rc rc = arena ? sluice_call(sluice, MESSAGE_SPACE, &request, &reply, err)
+                       : err_set(err, RC_NO_MEMORY, "no memory for the answer");
+    struct reader reader;
+
+    if (rc != RC_OK)
+        return rc;
+    reader = reply_field(&reply, "gone");
+    for (size_t n = reader_list(&reader); n > 0 && reader_ok(&reader); n--) {
+        size_t fields = reader_list(&reader);
+        uint64_t i = reader_uint(&reader);
+        int64_t removed_us = reader_int(&reader);
+        const char *why = reader_text(&reader, arena, LOOK_TEXT_MAX);
+
+        if (fields != 3 || i >= count)
+            reader_fail(&reader);
+        if (reader_ok(&reader))
+            take(context, first + i, removed_us, why);
+    }
+    return reader_ok(&reader) ? RC_OK : fields_undecodable(err);
+}
+
+int sluice_removed(struct sluice *sluice, const char *const *digests, size_t count,
+                   sluice_removed_take *take, void *context, struct sluice_error *error)
+{
+    struct err own;
+    struct err *err = error_or(error, &own);
+    enum rc rc = RC_OK;
+
+    for (size_t at = 0; rc == RC_OK && at < count; at += REMOVED_AT_ONCE)
+        rc = removed_some(sluice, digests, at,
+                          count - at < REMOVED_AT_ONCE ? count - at : REMOVED_AT_ONCE,
+                          take, context, err);
+    return (int)rc;
 }

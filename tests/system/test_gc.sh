@@ -69,6 +69,21 @@ sluice_exits 0 record 1
 has big.bin
 sluice_exits 0 show 1
 sluice_exits 0 trace 1
+sluice_exits 0 stop
+rm -rf .sluice/node
+sluice_exits 0 outputs 1/make
+has "big.bin"
+has "by gc: only run 1 refers to it"
+same "only run 1 refers to it, which may go" "$(value 0.removed.why outputs 1/make)"
+sluice_exits 0 show 1/make/0
+has "by gc: only run 1"
+same 2 "$(value outputs_removed show 1/make/0)"
+sluice_exits 0 record 1
+has "only run 1 refers to it"
+sluice_exits 1 outputs -d "$scratch/none" 1/make
+has "bytes removed on" "$err"
+sluice_exits 0 outputs 2/make
+has_not "by gc"
 
 it "keeps what has a tag, an alias or a place in a dataset"
 age
@@ -103,6 +118,8 @@ sluice_exits 0 gc --yes --runs "$((user - 1))-$((user + 1))"
 sluice_exits 0 stop
 rm -rf .sluice/node
 sluice_exits 0 ls
+sluice_exits 2 reproduce "$user"/use
+has "bytes removed on" "$err"
 exits 1 "$TOOLS/resubmit" "$user"
 has "use: the bytes of " "$err"
 has "UTC by gc: all runs that refer to it may go" "$err"

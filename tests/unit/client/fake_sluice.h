@@ -197,6 +197,17 @@ void sluice_space_free(struct sluice_space *space)
     (void)space;
 }
 
+int sluice_removed(struct sluice *sluice, const char *const *digests, size_t count,
+                   sluice_removed_take *take, void *context, struct sluice_error *error)
+{
+    (void)sluice;
+    (void)digests;
+    (void)count;
+    (void)take;
+    (void)context;
+    return fake_fail(error, SLUICE_UNREACHABLE, "nothing was removed");
+}
+
 int sluice_made(struct sluice *sluice, uint64_t run, const char *stage, uint64_t first,
                 uint32_t limit, struct sluice_makes **makes, struct sluice_error *error)
 {
