@@ -5,9 +5,11 @@
 #include "broker/gone.h"
 #include "broker/removal_lock.h"
 #include "broker/space_mark.h"
+#include "broker/space_rest.h"
 #include "broker/store/removed.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,8 @@ struct going { /* a file about to be removed */
 struct space {
     struct store *reader;
     struct objects *objects;
+    char directory[PATH_MAX];
+    struct space_rest damaged, unfinished; /* in bad/ and tmp/ */
     int event_fd;
     int removal; /* the lock of a thread that removes; else -1 */
     pthread_t thread;
@@ -187,6 +191,53 @@ static enum rc collect(struct space *self, struct err *err)
     return rc;
 }
 
+/* Of a damaged file, whose bytes nobody gets: whether it goes. */
+static bool take_damaged(void *context, const char *name, uint64_t size,
+                         int64_t changed_ns)
+{
+    struct space *self = context;
+    struct going going = { .size = size };
+
+    snprintf(going.digest, sizeof going.digest, "sha256:%.64s", name);
+    if (!self->is_gc || changed_ns >= self->since_ns
+        || !digest_is_valid(going.digest, strlen(going.digest)))
+        return false;
+    snprintf(going.why, sizeof going.why, "its bytes were wrong: it had been set aside");
+    list(self, &going);
+    return self->is_real;
+}
+
+static void count_rest(struct space *self)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/objects/bad", self->directory) < PATH_MAX)
+        self->damaged = space_rest_walk(path, take_damaged, self);
+    if (snprintf(path, sizeof path, "%s/objects/tmp", self->directory) < PATH_MAX)
+        self->unfinished = space_rest_walk(path, NULL, NULL);
+}
+
+/* Bytes that the store's file has on disk. */
+static uint64_t store_bytes(const struct space *self)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    if (snprintf(path, sizeof path, "%s/store/data.mdb", self->directory) >= PATH_MAX
+        || stat(path, &status) != 0)
+        return 0;
+    return (uint64_t)status.st_blocks * 512;
+}
+
+static void report_kind(struct buf *report, const char *name, uint64_t count,
+                        uint64_t bytes)
+{
+    pack_list(report, 3);
+    pack_text(report, name);
+    pack_uint(report, count);
+    pack_uint(report, bytes);
+}
+
 static void report_kinds(const struct space *self, struct buf *report)
 {
     uint64_t counts[SPACE_KIND_COUNT] = { 0 }, bytes[SPACE_KIND_COUNT] = { 0 };
@@ -198,13 +249,12 @@ static void report_kinds(const struct space *self, struct buf *report)
         bytes[object->kind] += object->is_there ? object->size : 0;
     }
     pack_text(report, "kinds");
-    pack_list(report, SPACE_KIND_COUNT);
-    for (unsigned i = 0; i < SPACE_KIND_COUNT; i++) {
-        pack_list(report, 3);
-        pack_text(report, space_kind_name((enum space_kind)i));
-        pack_uint(report, counts[i]);
-        pack_uint(report, bytes[i]);
-    }
+    pack_list(report, SPACE_KIND_COUNT + 3);
+    for (unsigned i = 0; i < SPACE_KIND_COUNT; i++)
+        report_kind(report, space_kind_name((enum space_kind)i), counts[i], bytes[i]);
+    report_kind(report, "damaged", self->damaged.files, self->damaged.bytes);
+    report_kind(report, "unfinished", self->unfinished.files, self->unfinished.bytes);
+    report_kind(report, "store", 1, store_bytes(self));
 }
 
 static void report_runs(const struct space *self, struct buf *report)
@@ -263,6 +313,7 @@ static void *work(void *context)
 
     if (rc == RC_OK && self->is_gc)
         rc = collect(self, &err);
+    count_rest(self);
     write_report(self);
     let_go(self);
     pthread_mutex_lock(&self->lock);
@@ -287,6 +338,7 @@ struct space *space_create(struct broker *broker)
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->changed, NULL);
     self->objects = broker->objects;
+    snprintf(self->directory, sizeof self->directory, "%s", broker->settings.directory);
     self->reader = store_reader(broker->store);
     self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->reader && self->event_fd >= 0)

@@ -319,7 +319,8 @@ struct sluice_space_query {
     size_t run_count;        /* with neither of these no run's files are removed */
 };
 struct sluice_space_kind {
-    const char *name; /* outputs logs code inputs other unused */
+    const char *name; /* outputs logs code inputs other unused damaged
+                         unfinished store */
     uint64_t files, bytes;
 };
 struct sluice_space_run {

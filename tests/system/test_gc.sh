@@ -162,6 +162,24 @@ for run in $(seq $kept "$(last_run)"); do
     "$SLUICE" verify "$run" >"$out" 2>"$err" || fail "run $run misses files: $(cat "$out")"
 done
 
+it "counts what was set aside, what is unfinished and the store, and removes the first"
+aside=$(printf '%064d' 7)
+head -c 3000 /dev/zero >$objects/bad/"$aside"
+head -c 2000 /dev/zero >$objects/tmp/left
+same 3000 "$(value kinds.6.bytes du)"
+same damaged "$(value kinds.6.kind du)"
+same 2000 "$(value kinds.7.bytes du)"
+[ "$(value kinds.8.bytes du)" -gt 10000 ] || fail "the store has no size"
+sluice_exits 0 gc --yes
+same 3000 "$(value kinds.6.bytes du)" "young"
+touch -d '7 days ago' $objects/bad/"$aside"
+sluice_exits 0 gc
+has "its bytes were wrong"
+same 3000 "$(value kinds.6.bytes du)" "a dry run"
+sluice_exits 0 gc --yes
+has "sha256:$aside"
+same 0 "$(value kinds.6.bytes du)"
+
 it "refuses what it does not understand"
 sluice_exits 2 gc --older-than soon
 sluice_exits 2 gc --runs a-b
