@@ -97,9 +97,12 @@ static enum rc open_sockets(struct broker *broker, struct err *err)
     if (rc == RC_OK)
         rc = bulk_server_create(
             broker->context, broker->settings.bulk, broker->objects,
-            &(struct bulk_limits){ .queue_max = limits->bulk_queue_max,
-                                   .uploads_max = limits->uploads_max,
-                                   .uploads_peer_max = limits->uploads_peer_max },
+            &(struct bulk_limits){
+                .queue_max = limits->bulk_queue_max,
+                .nodes_wait_ms =
+                    broker->settings.is_private ? 0 : broker->settings.node_timeout_ms,
+                .uploads_max = limits->uploads_max,
+                .uploads_peer_max = limits->uploads_peer_max },
             &broker->bulk, err);
     if (rc == RC_OK)
         tell_endpoints(broker);

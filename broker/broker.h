@@ -22,6 +22,7 @@ struct broker_settings {
     const char *requests, *events, *bulk; /* endpoints to bind */
     const char *advertise; /* host to tell others instead of the bound one, or NULL */
     struct broker_limits limits;
+    bool is_private; /* of one project: its node keeps nothing for itself */
     uint64_t node_timeout_ms;
     uint64_t retry_wait_ms, retry_wait_max_ms; /* before a task is tried again */
     uint64_t events_keep_s; /* events older than this are forgotten; 0: none is */

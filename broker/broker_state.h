@@ -204,6 +204,8 @@ void near_find(struct broker *broker, const struct plan_stage *stage,
                struct core_input *input);
 /* The node made the file, and has it if it gives files to others. */
 void near_made(struct broker *broker, uint32_t node, const struct plan_source *output);
+/* Whether a node that is there says that it has the object, or made it and keeps it. */
+bool near_has(struct broker *broker, const char *digest);
 
 /* questions.c */
 void answer_resolve(struct broker *broker, uint64_t run, uint32_t stage);

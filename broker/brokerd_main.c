@@ -203,6 +203,7 @@ static enum rc run(struct start *start, struct err *err)
                                            : 0;
     struct broker_settings settings = {
         .directory = start->directory,
+        .is_private = start->private != NULL,
         .requests = start->listens.requests,
         .events = start->listens.events,
         .bulk = start->listens.bulk,

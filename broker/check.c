@@ -138,8 +138,12 @@ static enum rc check_result(void *context, const struct attempt_row *where,
         return err_set(err, RC_NO_MEMORY, "no memory for a result");
     if (result_decode(arena, bytes, size, &result, &unread) != RC_OK)
         return RC_OK; /* told by store_check */
+    /* What a node keeps need not be here. */
     for (size_t i = 0; i < result->output_count; i++)
-        check_object(checking, result->outputs[i].digest, result->outputs[i].size, true);
+        if (!result->outputs[i].node
+            || objects_has(checking->objects, result->outputs[i].digest, NULL))
+            check_object(checking, result->outputs[i].digest, result->outputs[i].size,
+                         true);
     for (size_t i = 0; i < STREAM_COUNT; i++)
         check_object(checking, result->streams[i].digest, result->streams[i].size, true);
     check_object(checking, result->environment, UINT64_MAX, true);

@@ -291,7 +291,8 @@ static enum rc check_datum(struct broker *broker, const struct request *request,
         rc = check_alias(request->name, err);
     if (rc != RC_OK)
         return rc;
-    if (!objects_use(broker->objects, file->digest, NULL))
+    if (!objects_use(broker->objects, file->digest, NULL)
+        && !near_has(broker, file->digest))
         return err_set(err, RC_NOT_FOUND, "the bytes of %.200s are not in the store: %s",
                        file->name, file->digest);
     rc = store_datum_find(broker->store, id, &known.number, err);

@@ -91,7 +91,26 @@ void near_find(struct broker *broker, const struct plan_stage *stage,
 
 void near_made(struct broker *broker, uint32_t node, const struct plan_source *output)
 {
-    if (output->size >= NEAR_FILE_MIN && node < broker->peer_count)
-        places_add(bulk_server_places(broker->bulk), broker->peers[node].name,
-                   output->digest);
+    struct places *places = bulk_server_places(broker->bulk);
+
+    if (node >= broker->peer_count)
+        return;
+    if (output->node)
+        places_expect(places, broker->peers[node].name, output->digest);
+    else if (output->size >= NEAR_FILE_MIN)
+        places_add(places, broker->peers[node].name, output->digest);
+}
+
+bool near_has(struct broker *broker, const char *digest)
+{
+    struct node_place found[PLACE_NODES_MAX];
+    size_t count = places_find(bulk_server_places(broker->bulk), digest, found);
+    struct node_view view;
+    uint32_t number;
+
+    while (count-- > 0)
+        if (peer_by_name(broker, found[count].node, &number)
+            && core_node(broker->core, number, &view) && view.state == NODE_ONLINE)
+            return true;
+    return false;
 }

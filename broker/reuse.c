@@ -49,6 +49,12 @@ static bool has_object(struct broker *broker, const char *digest)
     return !digest || objects_use(broker->objects, digest, NULL);
 }
 
+static bool has_output(struct broker *broker, const struct plan_source *output)
+{
+    return has_object(broker, output->digest)
+           || (output->node && near_has(broker, output->digest));
+}
+
 /* Whether the result is still there, with every file that it names. */
 static bool is_whole(struct broker *broker, const struct origin *origin)
 {
@@ -66,7 +72,7 @@ static bool is_whole(struct broker *broker, const struct origin *origin)
         || result_status_of(result->cause, result->exit_code) != RESULT_COMPLETE)
         return false;
     for (size_t i = 0; i < result->output_count && is_here; i++)
-        is_here = has_object(broker, result->outputs[i].digest);
+        is_here = has_output(broker, &result->outputs[i]);
     for (unsigned i = 0; i < STREAM_COUNT && is_here; i++)
         is_here =
             result->streams[i].size == 0 || has_object(broker, result->streams[i].digest);

@@ -81,6 +81,7 @@ static enum rc open_local(struct agent *agent, struct err *err)
                           .cache = agent->cache,
                           .stores = agent->settings.stores,
                           .shares_outputs = agent->settings.bulk_listen != NULL,
+                          .keeps_outputs = agent->settings.keeps_outputs,
                           .has_namespaces = true };
     if (rc == RC_OK && !(agent->staging.facts = facts_create(agent->settings.devices)))
         rc = err_set(err, RC_NO_MEMORY, "no memory for what this machine is");
@@ -255,6 +256,7 @@ static void advance_clock(struct agent *agent)
     agent->heard_us += jump;
     agent->next_beat_us += jump;
     agent->next_join_us += jump;
+    agent->next_settle_us += jump;
     agent->drain_until_us += jump;
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_CLOCK, .jump_us = jump });
 }
@@ -270,6 +272,7 @@ static void turn(struct agent *agent)
     follow_drain(agent);
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_TICK });
     broker_timers(agent);
+    kept_step(agent);
     drain_step(agent);
     broker_tell(agent);
 }
@@ -319,6 +322,7 @@ static void agent_destroy(struct agent *agent)
 
     for (uint32_t i = 0; i < agent->hand_count; i++)
         agent->hands[i]->job.cancelled = true;
+    agent->settling.cancelled = true;
     stream_server_destroy(agent->streams);
     bulk_server_destroy(agent->giving);
     /* Whoever waits for the broker's answer stops waiting; the next agent begins again.

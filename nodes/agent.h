@@ -30,6 +30,7 @@ struct agent_settings {
     uint64_t cache_size;     /* bytes; 0: no limit */
     const char *stores;      /* the file of object stores, or NULL */
     const char *bulk_listen; /* where other nodes get files; NULL: nowhere */
+    bool keeps_outputs;      /* large ones stay here until asked for */
     const char *bulk_advertise; /* host by which they reach it; NULL: the one bound */
     uint32_t peers_max;         /* other nodes that a worker is connected with at once */
     uint64_t drain_timeout_ms;  /* how long attempts may go on after SIGTERM */

@@ -72,6 +72,10 @@ void drain_step(struct agent *agent)
         drop_all(agent);
     if (agent_count(agent->core) > 0 && agent->now_us < leave_us(agent))
         return;
+    if (kept_is_due(agent) && agent->now_us < agent->drain_until_us)
+        return;
+    agent->settling.cancelled = true;
+    kept_tell(agent);
     broker_send(agent, MESSAGE_LEAVE, &empty);
     agent->is_ending = true;
 }

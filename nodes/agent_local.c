@@ -177,8 +177,13 @@ void jobs_drain(struct agent *agent)
     struct job *job;
 
     while ((job = workers_take(agent->workers)) != NULL) {
-        struct hand *hand = hand_find(agent, job->token);
+        struct hand *hand;
 
+        if (job == &agent->settling) {
+            kept_settled(agent);
+            continue;
+        }
+        hand = hand_find(agent, job->token);
         must(hand && &hand->job == job);
         hand->has_job = false;
         if (job->kind == JOB_PREPARE)

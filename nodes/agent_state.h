@@ -4,8 +4,8 @@
  * agent.c: the loop. agent_broker.c: messages from and to the broker. agent_local.c: the
  * supervisor's channel, finished jobs, the follower. agent_effects.c: carries out what
  * the core wants. agent_adopt.c: takes over what an earlier agent left. agent_drain.c:
- * the orderly end. agent_session.c: sessions with the broker. classes.c: what tasks have
- * in common. */
+ * the orderly end. agent_kept.c: outputs that stay here. agent_session.c: sessions with
+ * the broker. classes.c: what tasks have in common. */
 #pragma once
 
 #include "broker/artifacts/bulk.h"
@@ -72,6 +72,9 @@ struct agent {
     struct err failure;      /* why another agent has to begin anew; rc RC_OK if not */
     bool is_joined, is_listed, is_ending, has_said_no_namespace, is_draining;
     int64_t drain_until_us;
+    struct job settling;            /* asks what is kept here and the broker has by now */
+    bool is_settling, has_given_up; /* to copy what is kept */
+    int64_t next_settle_us;
     char no_namespace[CHANNEL_TEXT_MAX];
     uint64_t told_run; /* the last run that was told how its commands run */
     int64_t now_us, heard_us, next_beat_us, next_join_us;
@@ -87,6 +90,13 @@ void agent_input(struct agent *agent,
                  const struct agent_input *input); /* and carries out */
 
 enum rc agent_use_bulk(struct agent *agent, const char *endpoint, struct err *err);
+
+/* agent_kept.c */
+void kept_step(struct agent *agent);
+void kept_settled(struct agent *agent);
+/* Whether a drain has to wait for what is kept here. */
+bool kept_is_due(const struct agent *agent);
+void kept_tell(const struct agent *agent); /* in the log, before the node ends */
 
 /* agent_drain.c */
 void drain_begin(struct agent *agent);

@@ -108,6 +108,24 @@ static enum rc telling_add(void *context, const struct object_seen *seen)
     return self->count == BULK_HAVE_MAX ? telling_flush(self) : RC_OK;
 }
 
+/* What is kept comes first, because nobody else may have it. */
+static enum rc tell_kept(struct telling *self)
+{
+    char(*digests)[DIGEST_TEXT_SIZE];
+    size_t count = cache_kept(self->announcer->cache, &digests);
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        struct object_seen seen = { .size = 0 };
+
+        memcpy(seen.digest, digests[i], DIGEST_TEXT_SIZE);
+        if (objects_has(cache_objects(self->announcer->cache), digests[i], &seen.size))
+            rc = telling_add(self, &seen);
+    }
+    free(digests);
+    return rc;
+}
+
 static bool tell_all(struct announcer *self, struct stream_server *server)
 {
     struct telling telling = { .announcer = self, .server = server, .is_first = true };
@@ -116,6 +134,8 @@ static bool tell_all(struct announcer *self, struct stream_server *server)
     telling.digests = calloc(BULK_HAVE_MAX, sizeof *telling.digests);
     telling.pointers = calloc(BULK_HAVE_MAX, sizeof *telling.pointers);
     if (telling.digests && telling.pointers)
+        rc = tell_kept(&telling);
+    if (rc == RC_OK)
         rc = objects_each(cache_objects(self->cache), telling_add, &telling, NULL);
     if (rc == RC_OK && (telling.count > 0 || telling.is_first))
         rc = telling_flush(&telling);

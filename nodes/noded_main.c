@@ -102,6 +102,9 @@ static void check_giving(const struct noded_values *values, struct settings *set
     char seen[ENDPOINT_MAX];
     struct err err;
 
+    if (!values->bulk_listen && strcmp(values->outputs, "node") == 0)
+        settings_fault(settings, "outputs",
+                       "cannot be node without bulk-listen: nobody could ask for them");
     if (!values->bulk_listen)
         return;
     if (link_check("other nodes", values->bulk_listen, values->insecure, &err) != RC_OK)
@@ -231,6 +234,7 @@ static int run_agent(struct start *start)
         .results_max = values->results_max,
         .cache_size = values->cache_size,
         .bulk_listen = start->private ? NULL : values->bulk_listen,
+        .keeps_outputs = !start->private && strcmp(values->outputs, "node") == 0,
         .bulk_advertise = values->bulk_advertise,
         .peers_max = (uint32_t)values->peers_max,
         .stores = stores_file(start, stores),

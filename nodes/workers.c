@@ -2,6 +2,7 @@
 #include "nodes/workers.h"
 
 #include "broker/artifacts/bulk.h"
+#include "nodes/kept_settle.h"
 #include "nodes/peers.h"
 
 #include <errno.h>
@@ -179,6 +180,26 @@ static void do_collect(struct workers *workers, const struct store_port *port,
     result_encode(&job->encoded, &job->result);
 }
 
+static void do_job(struct port_context *context, const struct store_port *port,
+                   struct job *job)
+{
+    const struct staging *staging = context->workers->staging;
+
+    switch (job->kind) {
+    case JOB_PREPARE:
+        job->rc = attempt_prepare(staging, port, job->identity, job->stage,
+                                  &job->cancelled, &job->err);
+        break;
+    case JOB_COLLECT:
+        do_collect(context->workers, port, job);
+        break;
+    case JOB_SETTLE:
+        job->rc = kept_settle(staging->cache, context->client, job->copies,
+                              &job->cancelled, &job->err);
+        break;
+    }
+}
+
 static void *work(void *argument)
 {
     struct workers *workers = argument;
@@ -215,11 +236,7 @@ static void *work(void *argument)
             fprintf(stderr, "noded: %s\n", err.text);
             abort();
         }
-        if (job->kind == JOB_PREPARE)
-            job->rc = attempt_prepare(workers->staging, &port, job->identity, job->stage,
-                                      &job->cancelled, &job->err);
-        else
-            do_collect(workers, &port, job);
+        do_job(&context, &port, job);
         cache_trim(workers->staging->cache, 0);
         pthread_mutex_lock(&workers->lock);
         list_add(&workers->done, job);

@@ -6,7 +6,7 @@
 
 #include "nodes/staging/staging.h"
 
-enum job_kind { JOB_PREPARE, JOB_COLLECT };
+enum job_kind { JOB_PREPARE, JOB_COLLECT, JOB_SETTLE };
 
 struct job { /* owned by who submits it; the worker owns it until it is taken back */
     enum job_kind kind;
@@ -16,6 +16,7 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
     atomic_bool cancelled; /* PREPARE gives up; may be set by the submitter at any time */
     struct task_result
         result;         /* COLLECT: filled by the submitter, completed by the worker */
+    bool copies;        /* SETTLE: what the broker lacks is put there */
     struct buf encoded; /* COLLECT: the result's bytes */
     enum rc rc;
     struct err err;

@@ -17,7 +17,8 @@ struct bulk_server;
 struct bulk_limits {
     uint32_t queue_max;                     /* messages queued for one peer, each way */
     uint32_t uploads_max, uploads_peer_max; /* objects that arrive at once */
-    bool is_read_only;                      /* gives objects and takes none */
+    uint64_t nodes_wait_ms; /* for nodes to tell and give what they have */
+    bool is_read_only;      /* gives objects and takes none */
 };
 /* Binds endpoint (a zmq endpoint) and serves objects until destroyed. zmq_context is a
  * libzmq context, borrowed. limits NULL: the usual ones. RC_CONFLICT when the endpoint is

@@ -24,6 +24,7 @@ struct waiting { /* a GET or CHECK of an object that is fetched from a node */
     char peer[BULK_IDENTITY_MAX];
     size_t peer_size; /* 0: free */
     struct bulk_message message;
+    uint64_t until_ms; /* asked for again until then */
 };
 
 struct bulk_server {
@@ -35,6 +36,8 @@ struct bulk_server {
     struct places *places;
     struct bringer *bringer; /* NULL: read only */
     struct waiting *waiting; /* WAITING_MAX */
+    uint64_t nodes_wait_ms, begun_ms;
+    char silent[PLACE_NAME_MAX + 1]; /* the node that was waited for in vain */
     int wake_fd;
     unsigned char *chunk; /* BULK_CHUNK_BYTES, for what is read */
     atomic_ullong dropped;
@@ -194,6 +197,20 @@ static void on_put_stop(struct bulk_server *self, struct request *request)
         upload_drop(upload);
 }
 
+/* A node may be away for a moment, and after a start none has told yet what it has. One
+ * that was waited for in vain is not waited for again before it comes back. */
+static uint64_t nodes_wait_until(struct bulk_server *self, const char *digest)
+{
+    struct node_place found[PLACE_NODES_MAX];
+
+    if (self->nodes_wait_ms == 0)
+        return 0;
+    if (places_find(self->places, digest, found) == 0)
+        return self->begun_ms + self->nodes_wait_ms;
+    return strcmp(found[0].node, self->silent) == 0 ? 0
+                                                    : pump_now_ms() + self->nodes_wait_ms;
+}
+
 /* What the broker lacks and a node has is fetched; the request waits for it. Whether it
  * does. */
 static bool request_wait(struct bulk_server *self, const struct request *request)
@@ -201,20 +218,24 @@ static bool request_wait(struct bulk_server *self, const struct request *request
     const struct bytes *peer = &request->peer;
     const char *digest = request->message.digest;
     struct err ignored;
+    uint64_t until_ms;
 
     if (!self->bringer || objects_has(self->objects, digest, NULL))
         return false;
+    until_ms = nodes_wait_until(self, digest);
     for (size_t i = 0; i < WAITING_MAX; i++) {
         struct waiting *waiting = &self->waiting[i];
 
         if (waiting->peer_size > 0)
             continue;
         if (peer->size > BULK_IDENTITY_MAX
-            || bringer_ask(self->bringer, digest, &ignored) != RC_OK)
+            || (bringer_ask(self->bringer, digest, &ignored) != RC_OK
+                && pump_now_ms() >= until_ms))
             return false;
         memcpy(waiting->peer, peer->data, peer->size);
         waiting->peer_size = peer->size;
         waiting->message = request->message;
+        waiting->until_ms = until_ms;
         return true;
     }
     return false;
@@ -443,6 +464,8 @@ static void on_here(struct bulk_server *self, struct request *request)
              here->endpoint.data);
     if (here->is_first)
         places_begin(self->places, name, endpoint);
+    if (strcmp(name, self->silent) == 0)
+        self->silent[0] = '\0';
     for (size_t i = 0; i < here->digest_count; i++) {
         bulk_digest_next(here, digest);
         places_add(self->places, name, digest);
@@ -484,13 +507,15 @@ static void bring_failure(struct bulk_server *self, const char *digest, struct e
 {
     struct node_place found[PLACE_NODES_MAX];
 
-    if (places_find(self->places, digest, found) == 0)
+    if (places_find(self->places, digest, found) == 0) {
         err_set(err, RC_NOT_FOUND, "no object %s, and no node has it any more", digest);
-    else
+    } else {
+        memcpy(self->silent, found[0].node, sizeof self->silent);
         err_set(err, RC_NOT_FOUND,
                 "no object %s here, and node %s, which had it, does not give it: start "
                 "the node again",
                 digest, found[0].node);
+    }
 }
 
 static void request_handle(struct bulk_server *self, struct request *request)
@@ -591,13 +616,30 @@ static void on_woken(void *context)
             continue;
         if (objects_has(self->objects, waiting->message.digest, NULL)) {
             request_handle(self, &request);
-        } else if (!bringer_is_at(self->bringer, waiting->message.digest)) {
+        } else if (!bringer_is_at(self->bringer, waiting->message.digest)
+                   && pump_now_ms() >= waiting->until_ms) {
             bring_failure(self, waiting->message.digest, &err);
             answer_error(self, &request, &err);
         } else {
             continue;
         }
         waiting->peer_size = 0;
+    }
+}
+
+/* Nodes that were away may be back. */
+static void waiting_ask_again(struct bulk_server *self)
+{
+    struct err ignored;
+
+    for (size_t i = 0; i < WAITING_MAX; i++) {
+        const struct waiting *waiting = &self->waiting[i];
+
+        if (waiting->peer_size > 0 && pump_now_ms() < waiting->until_ms
+            && !objects_has(self->objects, waiting->message.digest, NULL)
+            && bringer_ask(self->bringer, waiting->message.digest, &ignored)
+                   == RC_UNREACHABLE)
+            break; /* there is no room for more */
     }
 }
 
@@ -627,6 +669,8 @@ static void on_tick(void *context, uint64_t now_ms)
     if (!self->uploads)
         return;
     uploads_drop_stale(self->uploads, now_ms);
+    waiting_ask_again(self);
+    on_woken(self);
     waiting_comfort(self);
 }
 
@@ -647,7 +691,7 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
                            struct bulk_server **server, struct err *err)
 {
     static const struct bulk_limits usual = { BULK_QUEUE_MAX, UPLOAD_MAX, UPLOAD_PEER_MAX,
-                                              false };
+                                              0, false };
     struct pump_calls calls = { .message = on_message,
                                 .refused = on_refused,
                                 .tick = on_tick };
@@ -662,6 +706,8 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
         || !(self->chunk = malloc(BULK_CHUNK_BYTES)))
         return err_set(err, RC_NO_MEMORY, "bulk server at %s", endpoint);
     self->objects = objects;
+    self->nodes_wait_ms = limits->nodes_wait_ms;
+    self->begun_ms = pump_now_ms();
     self->wake_fd = -1;
     if (!limits->is_read_only) {
         enum rc made = bringing_begin(self, endpoint, err);

@@ -171,6 +171,26 @@ enum rc objects_adopt(struct objects *objects, int fd, const char *digest,
     return err_set_sys(err, RC_UNSUPPORTED, errno, "link %s", digest);
 }
 
+enum rc objects_adopt_durably(struct objects *objects, int fd, const char *digest,
+                              struct err *err)
+{
+    char name[OBJECT_NAME_SIZE];
+
+    if (!object_name(digest, name))
+        return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
+    if (objects_has(objects, digest, NULL))
+        return err_set(err, RC_CONFLICT, "object %s is there already", digest);
+    if (fsync(fd) != 0) {
+        int sys = errno;
+
+        return err_set_sys(err, rc_of_errno(sys), sys, "sync the file of %s", digest);
+    }
+
+    enum rc rc = objects_adopt(objects, fd, digest, err);
+
+    return rc == RC_OK ? objects_sync_shard(objects, name, err) : rc;
+}
+
 enum rc objects_place(struct objects *objects, const char *digest, const char *path,
                       unsigned mode, bool may_link, struct err *err)
 {

@@ -101,6 +101,11 @@ NODISCARD enum rc objects_sync(struct objects *objects, struct err *err);
 NODISCARD enum rc objects_adopt(struct objects *objects, int fd, const char *digest,
                                 struct err *err);
 
+/* As objects_adopt, and it is on disk. RC_CONFLICT: it was there before. RC_FULL, RC_IO.
+ */
+NODISCARD enum rc objects_adopt_durably(struct objects *objects, int fd,
+                                        const char *digest, struct err *err);
+
 /* As objects_has, and the object counts as used now: it is kept by objects_remove_unused
  * with any earlier time, also after a restart. */
 bool objects_use(struct objects *objects, const char *digest, uint64_t *size);

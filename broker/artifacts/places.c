@@ -207,17 +207,31 @@ static void entry_note(struct places *self, struct entry *entry, uint32_t number
     self->tellers[number - 1].count++;
 }
 
+/* With the lock; number: of the node, plus 1, or 0. */
+static void place_note(struct places *self, uint32_t number, const char *digest)
+{
+    struct entry *entry = number && self->tellers[number - 1].count < PLACES_OF_NODE_MAX
+                              ? entry_make(self, digest)
+                              : NULL;
+
+    if (entry)
+        entry_note(self, entry, number);
+}
+
 void places_add(struct places *places, const char *node, const char *digest)
+{
+    pthread_mutex_lock(&places->lock);
+    place_note(places, teller_find(places, node), digest);
+    pthread_mutex_unlock(&places->lock);
+}
+
+void places_expect(struct places *places, const char *node, const char *digest)
 {
     pthread_mutex_lock(&places->lock);
 
     uint32_t number = teller_find(places, node);
-    struct entry *entry = number && places->tellers[number - 1].count < PLACES_OF_NODE_MAX
-                              ? entry_make(places, digest)
-                              : NULL;
 
-    if (entry)
-        entry_note(places, entry, number);
+    place_note(places, number ? number : teller_add(places, node), digest);
     pthread_mutex_unlock(&places->lock);
 }
 

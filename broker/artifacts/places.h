@@ -26,6 +26,8 @@ SCOPED(places)
 void places_begin(struct places *places, const char *node, const char *endpoint);
 /* Nothing happens to a node that has not begun. */
 void places_add(struct places *places, const char *node, const char *digest);
+/* As places_add; a node that has not begun is noted, with no endpoint yet. */
+void places_expect(struct places *places, const char *node, const char *digest);
 void places_remove(struct places *places, const char *node, const char *digest);
 
 struct node_place {

@@ -169,6 +169,8 @@ static void write_file(struct recorder *recorder, struct json *json, const char 
         json_text(json, "etag", source->etag);
     if (source->location)
         json_text(json, "location", source->location);
+    if (source->node)
+        json_text(json, "node", source->node);
     removed_json(json, &recorder->removed, source->digest);
     json_close(json, '}');
 }

@@ -171,6 +171,8 @@ static void print_json(const struct outputs *outputs, const char *folder)
         json_value(&json, "metadata", &output->source->metadata);
         if (output->source->location)
             json_text(&json, "location", output->source->location);
+        if (output->source->node)
+            json_text(&json, "node", output->source->node);
         if (folder)
             json_text(&json, "path", output->path);
         removed_json(&json, &outputs->removed, output->source->digest);
@@ -212,6 +214,12 @@ static int download_all(struct cli *cli, const struct outputs *outputs,
         const struct output *output = &outputs->items[i];
 
         end = download_file(download, output->path, output->source->digest);
+        if (end != EXIT_GO_ON && output->source->node)
+            fprintf(
+                stderr,
+                "%s stayed on node %s when its task had ended: start that node again, "
+                "or run the stage again\n",
+                output->path, output->source->node);
         if (end == EXIT_GO_ON && !cli->json)
             printf("%s/%s\n", folder, output->path);
     }

@@ -35,6 +35,7 @@ struct plan_source {  /* one file, or a URI that may stand for several */
     /* Of results only, not part of a plan; NULL if there is none: */
     const char *etag;     /* of what the node fetched, as the server gave it */
     const char *location; /* the URI that an output was put to as well */
+    const char *node;     /* that keeps an output which the broker may not have */
 };
 
 struct plan_input {

@@ -48,6 +48,11 @@ static bool bulk_listen_is_valid(const char *text)
     return strncmp(text, "tcp://", 6) == 0 && listen_is_valid(text);
 }
 
+static bool outputs_is_valid(const char *text)
+{
+    return strcmp(text, "broker") == 0 || strcmp(text, "node") == 0;
+}
+
 static bool host_is_valid(const char *text)
 {
     size_t size = strlen(text);
@@ -198,6 +203,10 @@ static const struct setting noded_rows[] = {
       .allowed = "a host name or address",
       .help = "The host by which other nodes reach this one; if not given, the one of "
               "bulk-listen." },
+    { "outputs", SETTING_TEXT, NODED(outputs), "broker", .is_valid = outputs_is_valid,
+      .allowed = "broker or node",
+      .help = "Where large outputs go when a task has ended: to the broker, or nowhere "
+              "until somebody asks for them, which needs bulk-listen." },
     { "peers-max", SETTING_NUMBER, NODED(peers_max), "4", .min = 0, .max = 64,
       .help =
           "Other nodes that one thread fetches files from; 0 is none: files come from "

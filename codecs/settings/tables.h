@@ -15,7 +15,8 @@ struct brokerd_values {
 
 struct noded_values {
     const char *directory, *name, *broker, *bulk, *bulk_listen, *bulk_advertise;
-    const char *stores; /* path of the file of object stores */
+    const char *outputs; /* where large ones stay: "broker" or "node" */
+    const char *stores;  /* path of the file of object stores */
     bool insecure;
     uint64_t cpus;             /* 0: as many as the machine has processors */
     uint64_t memory;           /* bytes; 0: not limited */

@@ -15,6 +15,7 @@ enum {
     URI_MAX = 64 << 10,
     HEX_MAX = 128,
     ETAG_MAX = 1024,
+    NODE_MAX = 64,
     METADATA_SLACK = 16 /* the header of the map itself */
 };
 
@@ -85,7 +86,7 @@ enum result_status result_status_of(enum cause cause, int32_t exit_code)
 
 void file_encode(struct buf *buf, const struct plan_source *file)
 {
-    pack_map(buf, 7u + !!file->etag + !!file->location);
+    pack_map(buf, 7u + !!file->etag + !!file->location + !!file->node);
     pack_text(buf, "uri");
     pack_text(buf, file->uri);
     pack_text(buf, "name");
@@ -107,6 +108,10 @@ void file_encode(struct buf *buf, const struct plan_source *file)
     if (file->location) {
         pack_text(buf, "location");
         pack_text(buf, file->location);
+    }
+    if (file->node) {
+        pack_text(buf, "node");
+        pack_text(buf, file->node);
     }
 }
 
@@ -236,6 +241,8 @@ static void decode_source(struct decoder *decoder, struct plan_source *source)
             source->etag = reader_text_or_null(reader, decoder->arena, ETAG_MAX);
         else if (bytes_are(key, "location"))
             source->location = reader_text_or_null(reader, decoder->arena, URI_MAX);
+        else if (bytes_are(key, "node"))
+            source->node = reader_text_or_null(reader, decoder->arena, NODE_MAX);
         else
             reader_skip(reader);
     }

@@ -8,7 +8,7 @@
 
 enum { BLOCK = 4096, LOOK_MS = 100, NS_PER_MS = 1000000 };
 
-static uint64_t size_counted(uint64_t size)
+uint64_t cache_size_counted(uint64_t size)
 {
     return (size + BLOCK - 1) / BLOCK * BLOCK;
 }
@@ -21,6 +21,7 @@ enum rc cache_open(const char *directory, uint64_t limit, struct cache **cache,
     if (!self)
         return err_set(err, RC_NO_MEMORY, "no memory for the cache");
     self->limit = limit;
+    self->kept_fd = -1;
     self->last_holder = UINT64_MAX / 2;
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->idle, NULL);
@@ -29,6 +30,8 @@ enum rc cache_open(const char *directory, uint64_t limit, struct cache **cache,
     enum rc rc = self->entries ? objects_open(directory, &self->objects, err)
                                : err_set(err, RC_NO_MEMORY, "no memory for the cache");
 
+    if (rc == RC_OK)
+        rc = kept_open(self, directory, err);
     if (rc == RC_OK)
         *cache = self;
     else
@@ -41,6 +44,8 @@ void cache_destroy(struct cache *cache)
     if (!cache)
         return;
     cache_entries_destroy(cache->entries);
+    fd_scoped(&cache->kept_fd);
+    free(cache->kept);
     objects_destroy(cache->objects);
     pthread_cond_destroy(&cache->idle);
     pthread_mutex_destroy(&cache->lock);
@@ -55,7 +60,7 @@ void cache_listen(struct cache *cache,
     cache->listening = context;
 }
 
-static void listener_tell(struct cache *cache, const char *digest, bool is_there)
+void cache_listener_tell(struct cache *cache, const char *digest, bool is_there)
 {
     if (cache->told)
         cache->told(cache->listening, digest, is_there);
@@ -114,7 +119,8 @@ static void list_once(struct cache *cache)
             cache_entry_get(cache->entries, listing.items[i].digest);
 
         if (entry)
-            cache_entry_count(cache->entries, entry, size_counted(listing.items[i].size));
+            cache_entry_count(cache->entries, entry,
+                              cache_size_counted(listing.items[i].size));
     }
     free(listing.items);
 }
@@ -130,7 +136,7 @@ static void entry_remove(struct cache *cache, struct cache_entry *entry)
     pthread_mutex_unlock(&cache->lock);
     bool is_gone = objects_remove(cache->objects, digest, &ignored) == RC_OK;
     if (is_gone)
-        listener_tell(cache, digest, false);
+        cache_listener_tell(cache, digest, false);
     pthread_mutex_lock(&cache->lock);
     cache->counts.evicted += is_gone;
     cache_entry_uncount(cache->entries, entry);
@@ -158,7 +164,8 @@ void cache_trim(struct cache *cache, uint64_t room)
     pthread_mutex_lock(&cache->lock);
     list_once(cache);
     while (cache->limit > 0
-           && cache_entries_bytes(cache->entries) + size_counted(room) > cache->limit
+           && cache_entries_bytes(cache->entries) + cache_size_counted(room)
+                  > cache->limit
            && (oldest = cache_entries_oldest(cache->entries)) != NULL)
         entry_remove(cache, oldest);
     pthread_mutex_unlock(&cache->lock);
@@ -180,10 +187,9 @@ static bool entry_wait(struct cache *cache, const struct cache_entry *entry,
     return !entry->is_busy;
 }
 
-/* Makes the entry the caller's own, pinned. */
-static enum rc entry_take(struct cache *cache, uint64_t holder, const char *digest,
-                          const atomic_bool *cancelled, struct cache_entry **entry,
-                          struct err *err)
+enum rc cache_entry_take(struct cache *cache, uint64_t holder, const char *digest,
+                         const atomic_bool *cancelled, struct cache_entry **entry,
+                         struct err *err)
 {
     enum rc rc = RC_OK;
 
@@ -203,14 +209,14 @@ static enum rc entry_take(struct cache *cache, uint64_t holder, const char *dige
     return rc;
 }
 
-static void entry_give(struct cache *cache, struct cache_entry *entry, bool is_there,
-                       uint64_t size)
+void cache_entry_give(struct cache *cache, struct cache_entry *entry, bool is_there,
+                      uint64_t size)
 {
     pthread_mutex_lock(&cache->lock);
     if (!is_there)
         cache_entry_uncount(cache->entries, entry);
     else if (cache->is_listed)
-        cache_entry_count(cache->entries, entry, size_counted(size));
+        cache_entry_count(cache->entries, entry, cache_size_counted(size));
     cache_entry_set_busy(cache->entries, entry, false);
     pthread_cond_broadcast(&cache->idle);
     pthread_mutex_unlock(&cache->lock);
@@ -235,8 +241,8 @@ enum rc cache_fetch(struct cache *cache, uint64_t holder,
     if (!digest_is_valid(digest, strnlen(digest, DIGEST_TEXT_SIZE)))
         return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
 
-    enum rc rc = entry_take(cache, holder, digest, sources ? sources->cancelled : NULL,
-                            &entry, err);
+    enum rc rc = cache_entry_take(cache, holder, digest,
+                                  sources ? sources->cancelled : NULL, &entry, err);
 
     if (rc != RC_OK)
         return rc;
@@ -250,9 +256,9 @@ enum rc cache_fetch(struct cache *cache, uint64_t holder,
             count_some(cache, 1, was_bad);
         }
     }
-    entry_give(cache, entry, rc == RC_OK, found);
+    cache_entry_give(cache, entry, rc == RC_OK, found);
     if (rc != RC_OK ? was_bad : found > CACHE_SMALL_MAX)
-        listener_tell(cache, digest, rc == RC_OK);
+        cache_listener_tell(cache, digest, rc == RC_OK);
     if (rc == RC_OK)
         cache_trim(cache, 0);
     return rc;
@@ -310,7 +316,7 @@ static void missing_give(struct prefetch *self)
         uint64_t size = 0;
         bool is_there = objects_has(self->cache->objects, self->missing[i].digest, &size);
 
-        entry_give(self->cache, self->entries[i], is_there, size);
+        cache_entry_give(self->cache, self->entries[i], is_there, size);
     }
 }
 
@@ -351,7 +357,7 @@ enum rc cache_commit(struct cache *cache, uint64_t holder, struct object_writer 
     enum rc rc = object_writer_commit(writer, NULL, &made, &bytes, err);
 
     if (rc == RC_OK)
-        rc = entry_take(cache, holder, made.sha256, NULL, &entry, err);
+        rc = cache_entry_take(cache, holder, made.sha256, NULL, &entry, err);
     if (rc != RC_OK)
         return rc;
 
@@ -360,9 +366,9 @@ enum rc cache_commit(struct cache *cache, uint64_t holder, struct object_writer 
 
     if (is_there)
         object_trust(cache, made.sha256);
-    entry_give(cache, entry, is_there, bytes);
+    cache_entry_give(cache, entry, is_there, bytes);
     if (is_there && bytes > CACHE_SMALL_MAX)
-        listener_tell(cache, made.sha256, true);
+        cache_listener_tell(cache, made.sha256, true);
     cache_trim(cache, 0);
     if (!is_there)
         return err_set(err, RC_CONFLICT, "%s was just removed: fetch it again",
@@ -378,14 +384,14 @@ void cache_adopt(struct cache *cache, uint64_t holder, int fd, const char *diges
     struct cache_entry *entry = NULL;
     struct err ignored;
 
-    if (entry_take(cache, holder, digest, NULL, &entry, &ignored) != RC_OK)
+    if (cache_entry_take(cache, holder, digest, NULL, &entry, &ignored) != RC_OK)
         return;
 
     bool is_there = objects_adopt(cache->objects, fd, digest, &ignored) == RC_OK;
 
-    entry_give(cache, entry, is_there, size);
+    cache_entry_give(cache, entry, is_there, size);
     if (is_there && size > CACHE_SMALL_MAX)
-        listener_tell(cache, digest, true);
+        cache_listener_tell(cache, digest, true);
     cache_trim(cache, 0);
 }
 
@@ -408,7 +414,8 @@ enum rc cache_place(struct cache *cache, uint64_t holder,
 
     rc = cache_fetch(cache, holder, sources, wanted->digest, wanted->size, err);
     if (rc == RC_OK)
-        rc = objects_place(objects, wanted->digest, path, mode, may_link, err);
+        rc = objects_place(objects, wanted->digest, path, mode,
+                           may_link && !cache_is_kept(cache, wanted->digest), err);
     count_some(cache, 0, was_bad && rc == RC_OK);
     return rc;
 }

@@ -86,7 +86,24 @@ NODISCARD enum rc cache_commit(struct cache *cache, uint64_t holder,
 void cache_adopt(struct cache *cache, uint64_t holder, int fd, const char *digest,
                  uint64_t size);
 
-/* cache_fetch, then objects_place. */
+/* Kept objects: outputs that nobody else may have. They are never removed, until they are
+ * kept no more, and outlive the process; they count for the limit. <cache>/kept has an
+ * empty file for each, named by the hex digits. */
+enum { CACHE_KEPT_MAX = 50000 };
+/* The open file becomes a kept object, on disk. Any failure: it may be in the cache, but
+ * is not kept. RC_UNSUPPORTED: not without a copy; RC_CONFLICT: the cache has it already,
+ * and tasks may have links to it; RC_FULL: too many are kept, or the limit or the disk
+ * leaves no room. */
+NODISCARD enum rc cache_keep(struct cache *cache, uint64_t holder, int fd,
+                             const char *digest, uint64_t size, struct err *err);
+/* Somebody else has it now. */
+void cache_unkeep(struct cache *cache, const char *digest);
+size_t cache_kept_count(struct cache *cache);
+/* A list of all, which the caller frees; NULL if there is none, or no memory. */
+size_t cache_kept(struct cache *cache, char (**digests)[DIGEST_TEXT_SIZE]);
+
+/* cache_fetch, then objects_place; a kept object is never linked, since who has the link
+ * could change it. */
 NODISCARD enum rc cache_place(struct cache *cache, uint64_t holder,
                               const struct cache_sources *sources,
                               const struct bulk_small *wanted, const char *path,

@@ -124,7 +124,7 @@ struct cache_entry *cache_entry_get(struct cache_entries *entries, const char *d
 
 static bool is_removable(const struct cache_entry *entry)
 {
-    return entry->is_counted && entry->pins == 0 && !entry->is_busy;
+    return entry->is_counted && entry->pins == 0 && !entry->is_kept && !entry->is_busy;
 }
 
 static void list_remove(struct cache_entries *self, struct cache_entry *entry)
@@ -161,7 +161,7 @@ static void entry_settle(struct cache_entries *self, struct cache_entry *entry,
         list_remove(self, entry);
     else if (!was_removable && is_removable(entry))
         list_add(self, entry);
-    if (!entry->is_counted && entry->pins == 0 && !entry->is_busy)
+    if (!entry->is_counted && entry->pins == 0 && !entry->is_kept && !entry->is_busy)
         entry_drop(self, entry);
 }
 
@@ -191,6 +191,15 @@ void cache_entry_set_busy(struct cache_entries *entries, struct cache_entry *ent
     bool was_removable = is_removable(entry);
 
     entry->is_busy = is_busy;
+    entry_settle(entries, entry, was_removable);
+}
+
+void cache_entry_set_kept(struct cache_entries *entries, struct cache_entry *entry,
+                          bool is_kept)
+{
+    bool was_removable = is_removable(entry);
+
+    entry->is_kept = is_kept;
     entry_settle(entries, entry, was_removable);
 }
 

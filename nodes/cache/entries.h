@@ -1,7 +1,7 @@
 /* entries.h - what the cache knows of its objects: who holds them, which is the oldest.
  *
  * No files and no lock: cache.c has both. An entry is there while somebody holds it, and
- * for as long as it is counted. */
+ * for as long as it is counted or kept. */
 #pragma once
 
 #include "codecs/digest/digest.h"
@@ -11,6 +11,7 @@ struct cache_entry {
     uint64_t size;                  /* as counted */
     uint32_t pins;
     bool is_counted;                   /* it is there, and its size is in the sum */
+    bool is_kept;                      /* others may have it from here alone */
     bool is_busy;                      /* some thread looks at, fetches or removes it */
     struct cache_entry *newer, *older; /* of those that may be removed */
     struct cache_entry *chain;
@@ -34,6 +35,9 @@ bool cache_entry_pin(struct cache_entries *entries, struct cache_entry *entry,
 void cache_entries_release(struct cache_entries *entries, uint64_t holder);
 void cache_entry_set_busy(struct cache_entries *entries, struct cache_entry *entry,
                           bool is_busy);
-/* Of those counted, neither pinned nor busy, the one not used for longest; or NULL. */
+void cache_entry_set_kept(struct cache_entries *entries, struct cache_entry *entry,
+                          bool is_kept);
+/* Of those counted, neither pinned, kept nor busy, the one not used for longest; or NULL.
+ */
 struct cache_entry *cache_entries_oldest(struct cache_entries *entries);
 uint64_t cache_entries_bytes(const struct cache_entries *entries);

@@ -22,6 +22,33 @@ struct collection {
     struct properties properties;
 };
 
+/* The file is hashed, and its bytes are safe: in the broker's store, or, when it is large
+ * and the settings say so, here. What cannot be kept here goes to the broker. */
+static enum rc output_store(const struct collection *collection, int fd,
+                            struct digest_set *set, struct plan_source *output,
+                            struct err *err)
+{
+    const struct staging *staging = collection->staging;
+    struct err ignored;
+
+    if (!staging->keeps_outputs)
+        return file_store(collection->port, fd, true, set, &output->size, err);
+
+    enum rc rc = digest_file(fd, true, set, &output->size, err);
+
+    if (rc != RC_OK)
+        return rc;
+    if (output->size > CACHE_SMALL_MAX
+        && cache_keep(staging->cache, collection->token, fd, set->sha256, output->size,
+                      &ignored)
+               == RC_OK) {
+        output->node = staging->node_name;
+        return RC_OK;
+    }
+    return collection->port->put(collection->port->context, fd, set->sha256, output->size,
+                                 err);
+}
+
 /* The store has the file, and output tells about it. Failures that do not pass are
  * complained about, and leave output->digest NULL. */
 static enum rc output_take(struct collection *collection,
@@ -49,7 +76,7 @@ static enum rc output_take(struct collection *collection,
         return RC_OK;
     }
 
-    enum rc rc = file_store(collection->port, fd, true, &set, &output->size, &why);
+    enum rc rc = output_store(collection, fd, &set, output, &why);
 
     if (failure_is_passing(rc))
         return err_set(err, rc, "output %s: %s", found->name, why.text);
@@ -58,7 +85,8 @@ static enum rc output_take(struct collection *collection,
                  name_shown(arena, found->name), why.text);
         return RC_OK;
     }
-    if (collection->staging->shares_outputs && output->size > CACHE_SMALL_MAX)
+    if (collection->staging->shares_outputs && !output->node
+        && output->size > CACHE_SMALL_MAX)
         cache_adopt(collection->staging->cache, collection->token, fd, set.sha256,
                     output->size);
     output->uri = "";

@@ -40,6 +40,7 @@ struct staging {
     struct facts *facts; /* facts.h; NULL: results name no environment */
     const char *stores;  /* the file of object stores, or NULL */
     bool shares_outputs; /* large ones, in the cache, for this and other nodes */
+    bool keeps_outputs;  /* those are not put to the broker */
     bool has_namespaces; /* show /valohai/...: binds are written into launch */
 };
 

@@ -442,7 +442,7 @@ static void test_files_of_results_have_the_fields_of_the_document(void **state)
 {
     scoped_buf sample = { 0 }, file = { 0 };
     struct plan_source output = {
-        .uri = "", .name = "n", .digest = "d", .etag = "e", .location = "l"
+        .uri = "", .name = "n", .digest = "d", .etag = "e", .location = "l", .node = "o"
     };
     struct task_result result = { .metadata = { .kind = VALUE_MAP },
                                   .outputs = &output,

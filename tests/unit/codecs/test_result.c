@@ -34,7 +34,8 @@ static struct task_result *sample(struct arena *arena)
                                        .name = "b",
                                        .digest = DIGEST,
                                        .etag = "\"e\"",
-                                       .location = "s3://bucket/b" };
+                                       .location = "s3://bucket/b",
+                                       .node = "n1" };
     *result = (struct task_result){
         .cause = CAUSE_TIME_LIMIT,
         .exit_code = -1,
@@ -74,6 +75,8 @@ static void test_a_result_comes_back_as_it_was(void **state)
     assert_true(value_equals(&to->outputs[0].metadata, &from->outputs[0].metadata));
     assert_null(to->outputs[0].etag);
     assert_null(to->outputs[0].location);
+    assert_null(to->outputs[0].node);
+    assert_string_equal(to->outputs[1].node, "n1");
     assert_string_equal(to->outputs[1].etag, "\"e\"");
     assert_string_equal(to->outputs[1].location, "s3://bucket/b");
     assert_null(to->outputs[1].md5);

@@ -657,6 +657,75 @@ static void test_a_file_with_another_name_is_left_alone(void **state)
     assert_false(objects_has(cache_objects(desk->cache), desk->digest, NULL));
 }
 
+static void test_what_is_kept_stays_until_it_is_kept_no_more(void **state)
+{
+    struct desk *desk = *state;
+    char path[96], made[DIGEST_TEXT_SIZE];
+    scoped_fd int fd = file_made(desk, "made", path);
+    char(*kept)[DIGEST_TEXT_SIZE];
+    struct err err;
+
+    desk_open(desk, 2 * LARGE);
+    assert_int_equal(cache_keep(desk->cache, ME, fd, desk->digest, LARGE, &err), RC_OK);
+    assert_int_equal(cache_keep(desk->cache, ME, fd, desk->digest, LARGE, &err), RC_OK);
+    assert_int_equal(cache_kept_count(desk->cache), 1);
+    must(unlink(path) == 0);
+    memcpy(made, desk->digest, sizeof made);
+
+    desk_open(desk, LARGE + 8192);
+    assert_int_equal(cache_kept(desk->cache, &kept), 1);
+    assert_string_equal(kept[0], made);
+    free(kept);
+    take_other(desk, 77, LARGE);
+    assert_int_equal(fetch(desk, OTHER), RC_OK);
+    cache_release(desk->cache, OTHER);
+    cache_trim(desk->cache, 0);
+    assert_true(is_there(desk, made));
+    assert_false(is_there(desk, desk->digest));
+
+    cache_unkeep(desk->cache, made);
+    assert_int_equal(cache_kept_count(desk->cache), 0);
+    cache_trim(desk->cache, LARGE);
+    assert_false(is_there(desk, made));
+    desk_open(desk, 0);
+    assert_int_equal(cache_kept_count(desk->cache), 0);
+}
+
+static void test_what_is_kept_is_linked_nowhere(void **state)
+{
+    struct desk *desk = *state;
+    struct bulk_small wanted = { desk->digest, LARGE };
+    char path[96], placed[128];
+    scoped_fd int fd = file_made(desk, "made", path);
+    struct stat status;
+    struct err err;
+
+    assert_int_equal(cache_keep(desk->cache, ME, fd, desk->digest, LARGE, &err), RC_OK);
+    must(unlink(path) == 0);
+    snprintf(placed, sizeof placed, "%s/placed", desk->directory);
+    assert_int_equal(
+        cache_place(desk->cache, ME, &desk->sources, &wanted, placed, 0444, true, &err),
+        RC_OK);
+    assert_int_equal(stat(placed, &status), 0);
+    assert_int_equal(status.st_nlink, 1);
+}
+
+static void test_what_there_is_no_room_for_is_not_kept(void **state)
+{
+    struct desk *desk = *state;
+    char path[96];
+    scoped_fd int fd = file_made(desk, "made", path);
+    struct err err;
+
+    desk_open(desk, LARGE / 2);
+    assert_int_equal(cache_keep(desk->cache, ME, fd, desk->digest, LARGE, &err), RC_FULL);
+    desk_open(desk, 0);
+    assert_int_equal(fetch(desk, ME), RC_OK);
+    assert_int_equal(cache_keep(desk->cache, ME, fd, desk->digest, LARGE, &err),
+                     RC_CONFLICT);
+    assert_int_equal(cache_kept_count(desk->cache), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -687,6 +756,9 @@ int main(void)
         TEST(test_a_file_that_a_task_made_serves_as_the_object),
         TEST(test_such_a_file_that_changed_afterwards_is_seen),
         TEST(test_a_file_with_another_name_is_left_alone),
+        TEST(test_what_is_kept_stays_until_it_is_kept_no_more),
+        TEST(test_what_is_kept_is_linked_nowhere),
+        TEST(test_what_there_is_no_room_for_is_not_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,7 +69,10 @@ static enum rc broker_get(void *context, const char *digest, struct object_write
 static void giver_open(struct world *world, struct giver *giver, const char *name,
                        bool is_read_only)
 {
-    struct bulk_limits limits = { BULK_QUEUE_MAX, 4, 4, is_read_only };
+    struct bulk_limits limits = { .queue_max = BULK_QUEUE_MAX,
+                                  .uploads_max = 4,
+                                  .uploads_peer_max = 4,
+                                  .is_read_only = is_read_only };
 
     snprintf(giver->directory, sizeof giver->directory, "%s/%s", world->directory, name);
     must(mkdir(giver->directory, 0700) == 0);
