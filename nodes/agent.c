@@ -325,6 +325,9 @@ static void agent_destroy(struct agent *agent)
     agent->settling.cancelled = true;
     stream_server_destroy(agent->streams);
     bulk_server_destroy(agent->giving);
+    /* While the monitor can be told: libzmq loses the memory of what it cannot say. */
+    if (agent->monitor)
+        zmq_socket_monitor(agent->broker, NULL, 0);
     /* Whoever waits for the broker's answer stops waiting; the next agent begins again.
      */
     if (agent->context)
