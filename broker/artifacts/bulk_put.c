@@ -33,7 +33,7 @@ static enum rc source_read(struct bulk_client *client, const struct source *sour
         *piece = (struct bytes){ source->bytes + offset, size };
         return RC_OK;
     }
-    if (!client->chunk && !(client->chunk = malloc(BULK_CHUNK_BYTES)))
+    if (!client->chunk && !(client->chunk = aligned_alloc(COPY_ALIGN, BULK_CHUNK_BYTES)))
         return err_set(err, RC_NO_MEMORY, "reading a file to send");
     while (done < size) {
         ssize_t got =

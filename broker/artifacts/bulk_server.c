@@ -703,7 +703,7 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
         || (!limits->is_read_only
             && !(self->uploads =
                      uploads_create(limits->uploads_max, limits->uploads_peer_max)))
-        || !(self->chunk = malloc(BULK_CHUNK_BYTES)))
+        || !(self->chunk = aligned_alloc(COPY_ALIGN, BULK_CHUNK_BYTES)))
         return err_set(err, RC_NO_MEMORY, "bulk server at %s", endpoint);
     self->objects = objects;
     self->nodes_wait_ms = limits->nodes_wait_ms;

@@ -162,7 +162,7 @@ enum rc digest_file(int fd, bool with_legacy, struct digest_set *set, uint64_t *
                     struct err *err)
 {
     scoped(digester) digester = digester_create(with_legacy);
-    unsigned char *room = malloc(READ_BYTES);
+    unsigned char *room = aligned_alloc(COPY_ALIGN, READ_BYTES);
     enum rc rc = digester && room
                      ? add_file(digester, fd, room, bytes, err)
                      : err_set(err, RC_NO_MEMORY, "no memory to hash a file");
