@@ -1,4 +1,4 @@
-/* name_find.h - what a name stands for now, and changes of names with their events.
+/* name_find.h - what a name means at this moment, and changes of names with their events.
  * Shared by the requests about names and by what tasks say about their outputs. */
 #pragma once
 

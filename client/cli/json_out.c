@@ -191,3 +191,15 @@ void json_view_fields(struct json *json, const struct sluice_view *view)
     json_int(json, "priority", view->priority);
     json_uint(json, "event", view->event);
 }
+
+void json_usage(struct json *json, const struct usage *usage)
+{
+    json_open(json, "usage", '{');
+    json_uint(json, "wall_us", usage->wall_us);
+    json_uint(json, "user_us", usage->user_us);
+    json_uint(json, "system_us", usage->system_us);
+    json_uint(json, "memory_peak_bytes", usage->memory_peak_bytes);
+    json_uint(json, "read_bytes", usage->read_bytes);
+    json_uint(json, "written_bytes", usage->written_bytes);
+    json_close(json, '}');
+}

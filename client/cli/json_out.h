@@ -4,6 +4,7 @@
 
 #include "client/lib/sluice.h"
 #include "codecs/value/value.h"
+#include "codecs/wire/result.h"
 
 #include <stdio.h>
 
@@ -35,5 +36,6 @@ void json_print(struct json *json, FILE *to);
 void json_run(struct json *json, const char *key, const struct sluice_run *run);
 void json_stage(struct json *json, const char *key, const struct sluice_stage *stage);
 void json_task(struct json *json, const char *key, const struct sluice_task *task);
+void json_usage(struct json *json, const struct usage *usage);
 /* The fields of a view, into an object that is open. */
 void json_view_fields(struct json *json, const struct sluice_view *view);

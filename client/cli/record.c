@@ -195,18 +195,6 @@ static void write_inputs(struct recorder *recorder, struct json *json,
     json_close(json, ']');
 }
 
-static void write_usage(struct json *json, const struct usage *usage)
-{
-    json_open(json, "usage", '{');
-    json_uint(json, "wall_us", usage->wall_us);
-    json_uint(json, "user_us", usage->user_us);
-    json_uint(json, "system_us", usage->system_us);
-    json_uint(json, "memory_peak_bytes", usage->memory_peak_bytes);
-    json_uint(json, "read_bytes", usage->read_bytes);
-    json_uint(json, "written_bytes", usage->written_bytes);
-    json_close(json, '}');
-}
-
 static void write_result(struct recorder *recorder, struct json *json,
                          const struct task_result *result)
 {
@@ -222,7 +210,7 @@ static void write_result(struct recorder *recorder, struct json *json,
         json_close(json, '}');
     }
     json_close(json, '}');
-    write_usage(json, &result->usage);
+    json_usage(json, &result->usage);
     json_open(json, "environment", '{');
     json_text(json, "digest", result->environment);
     if (result->environment) {

@@ -80,13 +80,13 @@ static void add_label(struct buf *text, const struct trace_node *node)
 
 /* ---- Tree ---- */
 
-struct place { /* where the walk is: a node, and which of its links comes next */
+struct visit { /* where the walk is: a node, and which of its links comes next */
     uint32_t node;
     size_t next;
 };
 
 static void add_indent(struct buf *line, const struct trace *trace,
-                       const struct place *places, size_t depth)
+                       const struct visit *places, size_t depth)
 {
     for (size_t i = 0; i < depth && i < INDENT_MAX; i++) {
         bool is_last = places[i].next == trace->nodes[places[i].node].to_count;
@@ -98,7 +98,7 @@ static void add_indent(struct buf *line, const struct trace *trace,
     }
 }
 
-static void print_line(const struct trace *trace, const struct place *places,
+static void print_line(const struct trace *trace, const struct visit *places,
                        size_t depth, uint32_t at, bool was_shown, FILE *to)
 {
     scoped_buf line = { 0 };
@@ -112,7 +112,7 @@ static void print_line(const struct trace *trace, const struct place *places,
 
 void trace_print_tree(const struct trace *trace, FILE *to)
 {
-    struct place *places = calloc(trace->node_count + 1, sizeof *places);
+    struct visit *places = calloc(trace->node_count + 1, sizeof *places);
     bool *shown = calloc(trace->node_count + 1, sizeof *shown);
     size_t depth = 1;
 
@@ -124,7 +124,7 @@ void trace_print_tree(const struct trace *trace, FILE *to)
     print_line(trace, places, 0, 0, false, to);
     shown[0] = true;
     while (depth > 0) {
-        struct place *place = &places[depth - 1];
+        struct visit *place = &places[depth - 1];
         const struct trace_node *node = &trace->nodes[place->node];
 
         if (place->next == node->to_count) {
@@ -136,7 +136,7 @@ void trace_print_tree(const struct trace *trace, FILE *to)
 
         print_line(trace, places, depth, at, shown[at], to);
         if (!shown[at])
-            places[depth++] = (struct place){ .node = at };
+            places[depth++] = (struct visit){ .node = at };
         shown[at] = true;
     }
     free(places);

@@ -74,3 +74,21 @@ bool tree_changes_fetch(struct cli *cli, const char *before, const char *after,
            && tree_fetch(cli, after, arena, &new)
            && tree_changes(&old, &new, arena, changes, count);
 }
+
+void json_tree_changes(struct json *json, const char *key,
+                       const struct tree_change *changes, size_t count)
+{
+    json_open(json, key, '[');
+    for (size_t i = 0; i < count; i++) {
+        char how = changes[i].how;
+
+        json_open(json, NULL, '{');
+        json_text(json, "path", changes[i].path);
+        json_text(json, "change",
+                  how == '+'   ? "added"
+                  : how == '-' ? "removed"
+                               : "changed");
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "client/cli/cli.h"
+#include "client/cli/json_out.h"
 #include "codecs/plan/tree.h"
 
 struct tree_change {
@@ -20,3 +21,6 @@ NODISCARD bool tree_fetch(struct cli *cli, const char *digest, struct arena *are
 NODISCARD bool tree_changes_fetch(struct cli *cli, const char *before, const char *after,
                                   struct arena *arena, struct tree_change **changes,
                                   size_t *count);
+/* The list of the changed files and how. */
+void json_tree_changes(struct json *json, const char *key,
+                       const struct tree_change *changes, size_t count);

@@ -295,17 +295,7 @@ static void write_code(struct diff *self)
     json_text(json, "after", *code->after ? code->after : NULL);
     json_text(json, "commit_before", self->sides[0].recorder.plan->code.commit);
     json_text(json, "commit_after", self->sides[1].recorder.plan->code.commit);
-    json_open(json, "files", '[');
-    for (size_t i = 0; i < code->count; i++) {
-        json_open(json, NULL, '{');
-        json_text(json, "path", code->changes[i].path);
-        json_text(json, "change",
-                  code->changes[i].how == '+'   ? "added"
-                  : code->changes[i].how == '-' ? "removed"
-                                                : "changed");
-        json_close(json, '}');
-    }
-    json_close(json, ']');
+    json_tree_changes(json, "files", code->changes, code->count);
     buf_add(&text, code->text.data, code->text.size);
     json_text(json, "diff", code->text.size ? buf_string(&text) : NULL);
     json_text(json, "lack", code->lack);

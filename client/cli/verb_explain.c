@@ -44,17 +44,7 @@ static void json_files(struct json *json, const struct code_changes *code)
         json_text(json, "files", NULL);
         return;
     }
-    json_open(json, "files", '[');
-    for (size_t i = 0; i < code->count; i++) {
-        json_open(json, NULL, '{');
-        json_text(json, "path", code->changes[i].path);
-        json_text(json, "change",
-                  code->changes[i].how == '+'   ? "added"
-                  : code->changes[i].how == '-' ? "removed"
-                                                : "changed");
-        json_close(json, '}');
-    }
-    json_close(json, ']');
+    json_tree_changes(json, "files", code->changes, code->count);
 }
 
 static void json_reuse(struct json *json, const struct sluice_explanation *explanation,

@@ -223,18 +223,6 @@ static int show_stage(struct cli *cli, const struct target *target,
     return EXIT_DONE;
 }
 
-static void json_usage(struct json *json, const struct usage *usage)
-{
-    json_open(json, "usage", '{');
-    json_uint(json, "wall_us", usage->wall_us);
-    json_uint(json, "user_us", usage->user_us);
-    json_uint(json, "system_us", usage->system_us);
-    json_uint(json, "memory_peak_bytes", usage->memory_peak_bytes);
-    json_uint(json, "read_bytes", usage->read_bytes);
-    json_uint(json, "written_bytes", usage->written_bytes);
-    json_close(json, '}');
-}
-
 static void json_inputs(struct json *json, const struct plan_stage *plan)
 {
     json_open(json, "inputs", '[');

@@ -492,8 +492,8 @@ struct sluice_resolution {
     struct sluice_resolved *resolved; /* in the order asked */
     size_t count;
 };
-/* What datum://ID, datum://ALIAS and dataset://NAME/VERSION stand for now; at most 10,000
- * at once. A URI that stands for nothing is no failure of the call. */
+/* What datum://ID, datum://ALIAS and dataset://NAME/VERSION mean at this moment; at most
+ * 10,000 at once. A URI that stands for nothing is no failure of the call. */
 int sluice_resolve(struct sluice *sluice, const char *project, const char *const *uris,
                    size_t count, struct sluice_resolution **resolution,
                    struct sluice_error *error);

@@ -5,7 +5,9 @@
  * kernel, which takes them back when it wants. What comes with more history (LMDB's pages
  * in use, the folders of the cache) is on disk and not counted. A straight line is laid
  * through what was measured after a third of the time; it may rise, from there to the
- * end, by a 20th of the mean and 1 MiB, or by two open files. */
+ * end, by a 20th of the mean and 1 MiB, or by two open files. Both go up and down with
+ * the tasks that happen to run: three standard errors of the slope (of a least-squares
+ * line, as any textbook of statistics has it) are granted besides. */
 #include "tests/chaos/roles.h"
 #include "tests/chaos/work.h"
 #include "tests/chaos/world.h"
@@ -14,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +34,7 @@ enum {
     SECONDS_MAX = 10000000,
     SLACK_KB = 1024,
     SLACK_FILES = 2,
+    ERRORS = 3,
     DAEMONS = 3,
 };
 
@@ -140,10 +144,13 @@ static bool turn(struct soak *soak)
            && read(soak->timer_fd, &ticks, sizeof ticks) == (ssize_t)sizeof ticks;
 }
 
-/* What the line through the points after the warm-up rises by until the end. */
-static double rise(const double *x, const double *y, size_t count, double *mean)
+struct line {
+    double mean, rise, error; /* the rise from the first point to the last one */
+};
+
+static struct line line_through(const double *x, const double *y, size_t count)
 {
-    double mean_x = 0, mean_y = 0, xy = 0, xx = 0;
+    double mean_x = 0, mean_y = 0, xy = 0, xx = 0, squares = 0;
 
     for (size_t i = 0; i < count; i++) {
         mean_x += x[i] / (double)count;
@@ -153,13 +160,24 @@ static double rise(const double *x, const double *y, size_t count, double *mean)
         xy += (x[i] - mean_x) * (y[i] - mean_y);
         xx += (x[i] - mean_x) * (x[i] - mean_x);
     }
-    *mean = mean_y;
-    return xx > 0 ? xy / xx * (x[count - 1] - x[0]) : 0;
+
+    double slope = xx > 0 ? xy / xx : 0, length = x[count - 1] - x[0];
+
+    for (size_t i = 0; i < count; i++) {
+        double off = y[i] - mean_y - slope * (x[i] - mean_x);
+
+        squares += off * off;
+    }
+    return (struct line){ .mean = mean_y,
+                          .rise = slope * length,
+                          .error = xx > 0 && count > 2
+                                       ? sqrt(squares / (double)(count - 2) / xx) * length
+                                       : 0 };
 }
 
 static void judge(struct soak *soak)
 {
-    double x[SAMPLES], own[SAMPLES], files[SAMPLES], mean, mean_files;
+    double x[SAMPLES], own[SAMPLES], files[SAMPLES];
     size_t count = 0;
 
     for (size_t d = 0; d < DAEMONS; d++) {
@@ -170,15 +188,17 @@ static void judge(struct soak *soak)
             files[count] = soak->samples[i].files[d];
         }
 
-        double kb = rise(x, own, count, &mean);
-        double more = rise(x, files, count, &mean_files);
+        struct line kb = line_through(x, own, count);
+        struct line open = line_through(x, files, count);
+        double seconds = x[count - 1] - x[0];
         bool is_flat =
-            (kb <= mean / 20 + SLACK_KB || !is_memory_judged) && more <= SLACK_FILES;
+            (kb.rise - ERRORS * kb.error <= kb.mean / 20 + SLACK_KB || !is_memory_judged)
+            && open.rise - ERRORS * open.error <= SLACK_FILES;
 
-        printf("%-10s  memory %7.0f kB, %+6.0f kB in %.0f s (%+.1f kB a minute); "
-               "files %3.0f, %+.1f: %s\n",
-               names[d], mean, kb, x[count - 1] - x[0], kb / (x[count - 1] - x[0]) * 60,
-               mean_files, more, is_flat ? "flat" : "NOT FLAT");
+        printf("%-10s  memory %7.0f kB, %+6.0f kB +- %.0f in %.0f s (%+.1f kB a minute); "
+               "files %3.0f, %+.1f +- %.1f: %s\n",
+               names[d], kb.mean, kb.rise, kb.error, seconds, kb.rise / seconds * 60,
+               open.mean, open.rise, open.error, is_flat ? "flat" : "NOT FLAT");
         soak->is_bad |= !is_flat;
     }
 }

@@ -16,8 +16,12 @@ done
 it "a client that is stopped holds nobody up"
 trap 'status=$?; kill -KILL "$watcher" 2>/dev/null; (exit $status); finish' EXIT
 watcher=none
-"$SLUICE" watch >"$scratch/watched" 2>&1 &
+mkfifo "$scratch/watched"
+"$SLUICE" watch --since 0 >"$scratch/watched" 2>&1 &
 watcher=$!
+# One that has not begun would, as a part of this shell, catch what it is to die of.
+exec 8<"$scratch/watched"
+read -r _ <&8
 kill -STOP $watcher
 sluice_exits 0 run --step t
 kill -CONT $watcher
