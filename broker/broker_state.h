@@ -14,7 +14,7 @@
 #include "broker/link/link.h"
 #include "broker/outbox.h"
 #include "broker/reuse.h"
-#include "broker/space.h"
+#include "broker/space/space.h"
 #include "broker/store/lineage.h"
 #include "broker/store/copy.h"
 #include "broker/store/secrets.h"

@@ -4,7 +4,7 @@
  * Written in the batch that stores the result. What is wrong in properties is told to the
  * person and changes nothing: it is no failure of the task. A version that many outputs
  * name is read and written once. */
-#include "broker/name_find.h"
+#include "broker/answers/name_find.h"
 
 #include <stdio.h>
 #include <string.h>

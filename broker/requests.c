@@ -1,6 +1,6 @@
 /* requests.c - the commands of clients: submit, cancel, approve, shut down. */
 #include "broker/broker_state.h"
-#include "broker/gone.h"
+#include "broker/space/gone.h"
 
 #include <stdio.h>
 #include <string.h>

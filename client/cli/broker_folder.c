@@ -1,7 +1,7 @@
 /* broker_folder.c - see broker_folder.h. */
 #include "client/cli/broker_folder.h"
 
-#include "client/cli/project.h"
+#include "client/cli/project/project.h"
 
 #include <string.h>
 

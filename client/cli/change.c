@@ -1,7 +1,7 @@
 /* change.c - see change.h. */
 #include "client/cli/change.h"
 
-#include "client/cli/human.h"
+#include "client/cli/text/human.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

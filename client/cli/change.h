@@ -6,8 +6,8 @@
  * anyway. */
 #pragma once
 
-#include "client/cli/json_out.h"
-#include "client/cli/term.h"
+#include "client/cli/text/json_out.h"
+#include "client/cli/text/term.h"
 
 enum change_kind {
     CHANGE_RUN,      /* the run's state */

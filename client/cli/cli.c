@@ -1,10 +1,10 @@
 /* cli.c - see cli.h. */
 #include "client/cli/cli.h"
 
-#include "client/cli/human.h"
-#include "client/cli/json_out.h"
-#include "client/cli/project.h"
-#include "client/cli/verbs.h"
+#include "client/cli/text/human.h"
+#include "client/cli/text/json_out.h"
+#include "client/cli/project/project.h"
+#include "client/cli/verbs/verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

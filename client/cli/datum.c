@@ -1,9 +1,9 @@
 /* datum.c - see datum.h. */
 #include "client/cli/datum.h"
 
-#include "client/cli/human.h"
-#include "client/cli/term.h"
-#include "client/cli/who.h"
+#include "client/cli/text/human.h"
+#include "client/cli/text/term.h"
+#include "client/cli/project/who.h"
 #include "codecs/names/names.h"
 #include "codecs/pack/pack.h"
 

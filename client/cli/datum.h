@@ -2,7 +2,7 @@
 #pragma once
 
 #include "client/cli/cli.h"
-#include "client/cli/json_out.h"
+#include "client/cli/text/json_out.h"
 
 /* What names belong to: the name of the project's folder. "" if there is none: names then
  * are those of no project. */

@@ -1,7 +1,7 @@
 /* download.c - see download.h. */
 #include "client/cli/download.h"
 
-#include "client/cli/removed.h"
+#include "client/cli/versions/removed.h"
 #include "codecs/plan/tree.h"
 
 #include <errno.h>

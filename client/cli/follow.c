@@ -5,7 +5,7 @@
 #include "client/cli/follow.h"
 
 #include "client/cli/change.h"
-#include "client/cli/human.h"
+#include "client/cli/text/human.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/load.h"
 #include "client/cli/run_view.h"

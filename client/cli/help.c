@@ -1,7 +1,7 @@
 /* help.c - `sluice help` and `sluice version`: one table of texts. */
 #include "client/cli/cli.h"
-#include "client/cli/json_out.h"
-#include "client/cli/verbs.h"
+#include "client/cli/text/json_out.h"
+#include "client/cli/verbs/verbs.h"
 
 #include <string.h>
 

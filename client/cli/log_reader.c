@@ -4,8 +4,8 @@
  * its stored file. Without times and with one stream the bytes go out as they are. */
 #include "client/cli/log_reader.h"
 
-#include "client/cli/human.h"
-#include "client/cli/json_out.h"
+#include "client/cli/text/human.h"
+#include "client/cli/text/json_out.h"
 #include "client/cli/load.h"
 #include "codecs/wire/times.h"
 

@@ -1,7 +1,7 @@
 /* options.h - one table-driven reader of arguments for all verbs. Pure. */
 #pragma once
 
-#include "client/cli/texts.h"
+#include "client/cli/project/texts.h"
 #include "codecs/base/base.h"
 
 enum option_kind {

@@ -2,7 +2,7 @@
 #include "client/cli/run_view.h"
 
 #include "client/cli/change.h"
-#include "client/cli/human.h"
+#include "client/cli/text/human.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

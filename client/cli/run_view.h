@@ -1,7 +1,7 @@
 /* run_view.h - a run as a block of lines for a terminal. Pure. */
 #pragma once
 
-#include "client/cli/term.h"
+#include "client/cli/text/term.h"
 #include "client/lib/sluice.h"
 
 /* Appends a heading and a line per stage: name, state, bar, counts, rate, elapsed and

@@ -1,5 +1,5 @@
 /* sluice_main.c - `sluice VERB`: finds the verb. */
-#include "client/cli/verbs.h"
+#include "client/cli/verbs/verbs.h"
 #include "codecs/config/findings.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* A backup and the removal of files exclude each other. */
-#include "broker/removal_lock.h"
+#include "broker/backup/removal_lock.h"
 #include "store_fixture.h"
 
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* Which runs a policy lets go, the table of objects, and removal by last use. */
 #include "broker/artifacts/objects.h"
-#include "broker/space_mark.h"
-#include "broker/space_table.h"
+#include "broker/space/space_mark.h"
+#include "broker/space/space_table.h"
 #include "store_fixture.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* The marking of what is needed, against a model, on random runs. */
 #include "broker/artifacts/objects.h"
 #include "broker/core/core.h"
-#include "broker/space_mark.h"
+#include "broker/space/space_mark.h"
 #include "broker/store/names.h"
 #include "codecs/plan/plan.h"
 #include "codecs/plan/tree.h"

@@ -1,5 +1,5 @@
 /* What gnuplot is given: no name of a task may mean anything to it. */
-#include "client/cli/chart.h"
+#include "client/cli/text/chart.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* test_code_scope.c - which files count for which stage. */
-#include "client/cli/code_scope.h"
+#include "client/cli/project/code_scope.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* What `sluice compare` does with words, values and rows. */
-#include "client/cli/cells.h"
-#include "client/cli/comparison.h"
-#include "client/cli/natural.h"
-#include "client/cli/run_range.h"
+#include "client/cli/text/cells.h"
+#include "client/cli/compare/comparison.h"
+#include "client/cli/text/natural.h"
+#include "client/cli/compare/run_range.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 #include "client/cli/change.h"
-#include "client/cli/human.h"
+#include "client/cli/text/human.h"
 #include "client/cli/run_view.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
-#include "client/cli/inputs.h"
-#include "client/cli/snapshot.h"
-#include "client/cli/spawn.h"
+#include "client/cli/project/inputs.h"
+#include "client/cli/project/snapshot.h"
+#include "client/cli/project/spawn.h"
 #include "fake_sluice.h"
 #include "project_fixture.h"
 

@@ -1,5 +1,5 @@
 /* What differs between two records of tasks. */
-#include "client/cli/task_facts.h"
+#include "client/cli/compare/task_facts.h"
 
 #include <setjmp.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* test_tree_changes.c - which files differ between two lists. */
-#include "client/cli/tree_changes.h"
+#include "client/cli/compare/tree_changes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

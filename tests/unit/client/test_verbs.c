@@ -1,5 +1,5 @@
 #include "client/cli/cli.h"
-#include "client/cli/verbs.h"
+#include "client/cli/verbs/verbs.h"
 #include "codecs/plan/plan.h"
 #include "codecs/wire/times.h"
 #include "fake_sluice.h"

@@ -1,5 +1,5 @@
 #include "codecs/glob/glob.h"
-#include "client/cli/vhignore.h"
+#include "client/cli/project/vhignore.h"
 
 #include <setjmp.h>
 #include <string.h>

@@ -1,0 +1,52 @@
+/* space_mark.h - which objects are needed, and by which runs. For a thread of its own
+ * beside the broker's loop: it reads what was committed, a little at a time.
+ *
+ * A run that is kept keeps its code, inputs, outputs, logs and the results that it uses
+ * of others. Runs that have not ended are kept, and tagged ones; so is what an alias, a
+ * tag or a dataset names, and data that a person added. An object that is a list of files
+ * keeps these as long as it is there itself. */
+#pragma once
+
+#include "broker/artifacts/objects.h"
+#include "broker/space/space_table.h"
+#include "broker/store/store.h"
+
+struct space_policy {
+    bool has_age, has_last, has_runs;
+    int64_t older_than_us; /* runs that ended so long ago go */
+    uint64_t keep_last;    /* but not the last so many of a pipeline */
+    const uint64_t *runs;  /* those that go, ascending; the others stay */
+    size_t run_count;
+    int64_t now_us;
+};
+
+struct space_run {
+    uint64_t run, objects, bytes, own; /* own: bytes that no other run refers to */
+    int64_t ended_us;
+    char title[96];
+    bool is_kept;
+};
+
+struct space_mark {
+    struct store *store; /* a reader */
+    struct objects *objects;
+    struct space_policy policy;
+    struct space_table table;
+    struct space_run *runs; /* the newest first */
+    size_t run_count, run_capacity;
+    bool (*is_ending)(void *context); /* asked now and then; NULL: never */
+    void *context;
+};
+
+void space_mark_fini(struct space_mark *mark);
+/* RC_CANCELLED: it was to end. */
+NODISCARD enum rc space_mark_all(struct space_mark *mark, struct err *err);
+/* Keeps the files of every list of files that is there and, with only_since, was stored
+ * or used since then. */
+NODISCARD enum rc space_mark_lists(struct space_mark *mark, int64_t since_ns,
+                                   struct err *err);
+bool space_is_list(struct space_mark *mark, const char *digest);
+/* Whether the policy lets the run go, the rank-th of its pipeline, newest first from 0.
+ */
+bool space_policy_drops(const struct space_policy *policy, uint64_t run, int64_t ended_us,
+                        uint64_t rank);

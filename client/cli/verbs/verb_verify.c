@@ -1,0 +1,83 @@
+/* verb_verify.c - `sluice verify [RUN]`: whether anything was changed. */
+#include "client/cli/text/human.h"
+#include "client/cli/text/json_out.h"
+#include "client/cli/reference.h"
+#include "client/cli/verbs/verbs.h"
+#include "client/cli/versions/verify.h"
+
+#include <inttypes.h>
+
+static void print_json(const struct verify *verify, bool is_good)
+{
+    const struct verify_fault *fault = &verify->fault;
+    scoped_json json = { 0 };
+    char head[DIGEST_TEXT_SIZE];
+
+    digest_text(verify->head, head);
+    json_open(&json, NULL, '{');
+    json_bool(&json, "good", is_good);
+    json_uint(&json, "versions", verify->version_count);
+    json_uint(&json, "artifacts", verify->artifact_count);
+    json_uint(&json, "bytes", verify->bytes);
+    json_uint(&json, "missing", verify->missing_count);
+    json_text(&json, "head", is_good && verify->version_count ? head : NULL);
+    if (is_good) {
+        json_text(&json, "fault", NULL);
+    } else {
+        json_open(&json, "fault", '{');
+        json_uint(&json, "version", fault->version);
+        json_text(&json, "what", fault->what);
+        json_bool(&json, "missing", fault->is_missing);
+        json_text(&json, "digest", *fault->digest ? fault->digest : NULL);
+        json_text(&json, "text", fault->text);
+        json_close(&json, '}');
+    }
+    json_close(&json, '}');
+    json_print(&json, stdout);
+}
+
+static void print_text(const struct verify *verify, bool is_good)
+{
+    char head[DIGEST_TEXT_SIZE];
+
+    if (!is_good && verify->fault.version)
+        printf("version %" PRIu64 ": ", verify->fault.version);
+    if (!is_good) {
+        printf("%s%s\n", verify->fault.text,
+               verify->fault.is_missing
+                   ? " (if `sluice gc` removed files: --allow-missing counts them)"
+                   : "");
+        return;
+    }
+    printf("%" PRIu64 " versions, %" PRIu64 " artifacts (%s): all as they were stored\n",
+           verify->version_count, verify->artifact_count, human_size(verify->bytes).text);
+    if (verify->missing_count)
+        printf("%" PRIu64 " artifacts are not in the store\n", verify->missing_count);
+    digest_text(verify->head, head);
+    if (verify->version_count)
+        printf("version %" PRIu64 " has the hash %s\n", verify->version_count, head);
+}
+
+int verb_verify(int argc, char **argv)
+{
+    scoped_cli cli = { 0 };
+    struct verify verify = { .cli = &cli };
+    const struct option options[] = {
+        { "allow-missing", 0, OPTION_FLAG, &verify.allows_missing },
+    };
+    int end = cli_begin(&cli, argc, argv, options, COUNT_OF(options), 0, 1);
+
+    if (end == EXIT_GO_ON && cli.word_count > 0)
+        end = run_find(&cli, cli.words[0], &verify.run);
+    else if (end == EXIT_GO_ON)
+        end = cli_connect(&cli, CONNECT_STORE);
+    if (end != EXIT_GO_ON)
+        return end;
+    end = verify_all(&verify);
+    if (end == EXIT_GO_ON || verify.fault.what) {
+        (cli.json ? print_json : print_text)(&verify, end == EXIT_GO_ON);
+        end = end == EXIT_GO_ON ? EXIT_DONE : EXIT_FAILED;
+    }
+    verify_fini(&verify);
+    return end;
+}
