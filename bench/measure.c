@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,16 +47,26 @@ void memory_warm(const char *folder, size_t bytes)
     close(fd);
 }
 
-double run_ms(const char *directory, const char *const arguments[])
+static void show_said(int said)
+{
+    char text[4096];
+    ssize_t got = pread(said, text, sizeof text, 0);
+
+    if (got > 0)
+        fwrite(text, 1, (size_t)got, stderr);
+}
+
+/* Its wait status. What it complains about is shown when it fails. */
+static int run_quietly(const char *directory, const char *const arguments[])
 {
     posix_spawn_file_actions_t actions;
-    double start = now_ms();
+    int said = memfd_create("said", MFD_CLOEXEC), status, code;
     pid_t pid;
-    int status, code;
 
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, said, 2);
     if (directory)
         posix_spawn_file_actions_addchdir_np(&actions, directory);
     code = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *)arguments,
@@ -67,9 +78,25 @@ double run_ms(const char *directory, const char *const arguments[])
         if (errno != EINTR)
             fail("cannot wait for %s: %s", arguments[0], strerror(errno));
     if (status != 0)
+        show_said(said);
+    close(said);
+    return status;
+}
+
+double run_ms(const char *directory, const char *const arguments[])
+{
+    double start = now_ms();
+    int status = run_quietly(directory, arguments);
+
+    if (status != 0)
         fail("%s %s failed (wait status %d)", arguments[0],
              arguments[1] ? arguments[1] : "", status);
     return now_ms() - start;
+}
+
+void run_any(const char *const arguments[])
+{
+    (void)run_quietly(NULL, arguments);
 }
 
 void run_text(const char *const arguments[], char *text, size_t size)
@@ -110,22 +137,4 @@ double median(double *values, size_t count)
     qsort(values, count, sizeof *values, by_size);
     return count % 2 ? values[count / 2]
                      : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
-void metric_print(const struct metric *metric, bool as_json)
-{
-    if (as_json) {
-        printf("{\"workload\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\", "
-               "\"ours\": %.3f, \"limit\": %.3f, \"ratio\": %.3f, \"target\": %.3f}\n",
-               metric->workload, metric->name, metric->unit, metric->ours, metric->limit,
-               metric->ours / metric->limit, metric->target);
-    } else {
-        printf("%-8s %-10s %10.2f %-3s  limit %10.2f %-3s  ratio %7.2f", metric->workload,
-               metric->name, metric->ours, metric->unit, metric->limit, metric->unit,
-               metric->ours / metric->limit);
-        if (metric->target > 0)
-            printf("  target %g %s", metric->target, metric->unit);
-        putchar('\n');
-    }
-    fflush(stdout);
 }

@@ -1,5 +1,5 @@
 /* measure.h - what every workload needs: a clock, programs started and waited for,
- * medians, and the line that a metric is printed on. */
+ * and medians. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,6 +12,9 @@ double now_ms(void); /* monotonic */
  * benchmark when the program cannot be started or fails. directory NULL: this one. */
 double run_ms(const char *directory, const char *const arguments[]);
 
+/* The same, whatever becomes of it; waits for its end. */
+void run_any(const char *const arguments[]);
+
 /* Runs a program; what it prints goes into text, as far as there is room. Ends the
  * benchmark when it fails. */
 void run_text(const char *const arguments[], char *text, size_t size);
@@ -22,11 +25,5 @@ void run_text(const char *const arguments[], char *text, size_t size);
 void memory_warm(const char *folder, size_t bytes);
 
 double median(double *values, size_t count); /* sorts them */
-
-struct metric {
-    const char *workload, *name, *unit; /* unit "ms", "/s" or "MB/s" */
-    double ours, limit, target;         /* target 0: none; the limit is of this machine */
-};
-void metric_print(const struct metric *metric, bool as_json);
 
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

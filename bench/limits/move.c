@@ -1,6 +1,6 @@
-/* limits_transfer.c - the limits of moving files, see limits.h: OpenSSL, sockets and tar,
+/* move.c - the limits of moving files, see limits.h: OpenSSL, sockets and tar,
  * and nothing of ours. */
-#include "bench/limits.h"
+#include "bench/limits/limits.h"
 
 #include "bench/measure.h"
 

@@ -1,5 +1,5 @@
-/* limits.c - see limits.h. */
-#include "bench/limits.h"
+/* spawn.c - processes started, files written and looked at; see limits.h. */
+#include "bench/limits/limits.h"
 
 #include "bench/measure.h"
 
