@@ -4,6 +4,7 @@
  * Answers add further changes, so the list is worked off by position until it is at its
  * end. */
 #include "broker/broker_state.h"
+#include "broker/name_results.h"
 
 void batch_check(struct broker *broker, enum rc rc, const struct err *err)
 {
@@ -265,14 +266,19 @@ static void apply_ended(struct broker *broker, const struct change *change)
                 &err);
     apply_artifacts(broker, change);
     if (state == TASK_COMPLETE)
-        reuse_success(broker, change);
+        reuse_success(broker,
+                      &(struct origin){ change->run, change->index, change->stage });
     if (!change->will_retry)
         batch_check(broker,
                     store_lineage_result(broker->store, change->run, change->stage,
                                          change->index, result, &err),
                     &err);
     if (!change->will_retry)
-        names_apply(broker, change, stage_name(broker, change->run, change->stage));
+        names_apply(broker, &(struct named_task){
+                                .run = change->run,
+                                .index = change->index,
+                                .stage = change->stage,
+                                .name = stage_name(broker, change->run, change->stage) });
     announce_task(broker, change, "attempt", task_state_name(state), true);
     announce_task(broker, change, "task",
                   change->will_retry ? "retrying" : task_state_name(state), true);

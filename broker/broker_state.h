@@ -141,9 +141,6 @@ const char *stage_reason(struct broker *broker, struct run_plan *plan, uint64_t 
 request_handler request_datum, request_alias, request_tag, request_dataset, query_resolve,
     query_datums, query_aliases, query_datasets;
 
-/* name_results.c: what a task's outputs are called, and what their properties ask for. */
-void names_apply(struct broker *broker, const struct change *change, const char *stage);
-
 /* nodes.c */
 /* The node uses a protocol that is not ours: it is asked to join anew. */
 void node_unspoken(struct broker *broker, const char *identity,

@@ -3,16 +3,22 @@
  *
  * Written in the batch that stores the result. What is wrong in properties is told to the
  * person and changes nothing: it is no failure of the task. A version that many outputs
- * name is read and written once. */
+ * name is read and written once.
+ *
+ * Of an imported run the same is done, but what has such a name here already stays as it
+ * is: what somebody did elsewhere moves no name that people here use. */
+#include "broker/name_results.h"
+
 #include "broker/answers/name_find.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
     OUTPUT_ARENA_MAX = 64 << 20,
     RESULT_ARENA_MAX = 256 << 20,
-    VERSIONS_MAX = 1000, /* that one result may name */
+    VERSIONS_MAX = 1000, /* that one result, or an imported run, may name */
     NOTE_LINES_MAX = 20  /* of one result */
 };
 
@@ -23,7 +29,9 @@ struct touched {
 
 struct naming {
     struct broker *broker;
-    const struct change *change;
+    uint32_t stage;
+    bool is_import;
+    char by[ERR_TEXT_MAX];
     struct name_scope scope;
     struct arena *arena; /* of the whole result; NULL until it is needed */
     struct touched *touched;
@@ -51,7 +59,7 @@ static enum rc touch_room(struct naming *self, struct err *err)
 
     if (self->touched_count == VERSIONS_MAX)
         return err_set(err, RC_CONFLICT,
-                       "one execution names more than %d dataset versions", VERSIONS_MAX);
+                       "more than %d dataset versions are named at once", VERSIONS_MAX);
     if (self->touched_count < self->touched_capacity)
         return RC_OK;
     if (!self->arena)
@@ -87,8 +95,15 @@ static enum rc touch(struct naming *self, const struct name_uri *uri,
     *found = (struct touched){ .is_new = false };
     rc = name_version_open(self->broker, &self->scope, uri, self->arena, &found->version,
                            err);
+    if (rc == RC_OK && found->version.number != 0 && self->is_import)
+        rc = err_set(err, RC_CONFLICT,
+                     "dataset://%s/%s is here already: it was left as it is", uri->name,
+                     uri->version);
     if (rc == RC_OK && found->version.number == 0) {
         found->is_new = true;
+        found->version.by = arena_text(self->arena, self->by);
+        if (!found->version.by)
+            return err_set(err, RC_NO_MEMORY, "no memory for a dataset's version");
         rc = store_dataset_put(self->broker->store, &found->version, err);
     }
     if (rc != RC_OK)
@@ -151,6 +166,32 @@ static void join_version(struct naming *self, const struct sidecar_version *aske
     touched->is_changed |= changed;
 }
 
+static bool is_of_run(const char *by, uint64_t run)
+{
+    char prefix[40];
+    int size = snprintf(prefix, sizeof prefix, "run %lu/", (unsigned long)run);
+
+    return strncmp(by, prefix, (size_t)size) == 0;
+}
+
+static enum rc let_alias_point(struct naming *self, const char *name, const char *uri,
+                               struct arena *arena, struct err *err)
+{
+    struct alias known;
+    enum rc rc = self->is_import ? store_alias(self->broker->store, self->scope.project,
+                                               name, arena, &known, err)
+                                 : RC_NOT_FOUND;
+
+    if (rc == RC_OK && is_of_run(known.by, self->scope.run))
+        rc = RC_NOT_FOUND; /* a task of the same run said so earlier */
+    else if (rc == RC_OK && strcmp(known.target, uri) != 0)
+        return err_set(err, RC_CONFLICT,
+                       "the alias %.128s points to %.200s here: it was left as it is",
+                       name, known.target);
+    return rc == RC_NOT_FOUND ? name_alias_put(self->broker, &self->scope, name, uri, err)
+                              : rc;
+}
+
 static void apply_sidecar(struct naming *self, const struct plan_source *output,
                           const struct datum *datum)
 {
@@ -172,9 +213,8 @@ static void apply_sidecar(struct naming *self, const struct plan_source *output,
                                       datum->number, uri, sidecar.tags[i], true, &err),
                       &err, output->name);
     if (sidecar.alias)
-        (void)is_ours(
-            self, name_alias_put(self->broker, &self->scope, sidecar.alias, uri, &err),
-            &err, output->name);
+        (void)is_ours(self, let_alias_point(self, sidecar.alias, uri, arena, &err), &err,
+                      output->name);
     for (size_t i = 0; i < sidecar.version_count; i++)
         join_version(self, &sidecar.versions[i], datum, arena);
 }
@@ -187,9 +227,9 @@ static void apply_output(struct naming *self, const struct plan_source *output)
                            .md5 = output->md5 ? output->md5 : "",
                            .sha1 = output->sha1 ? output->sha1 : "",
                            .size = output->size,
-                           .run = self->change->run,
+                           .run = self->scope.run,
                            .stage = self->scope.stage,
-                           .index = self->change->index,
+                           .index = self->scope.index,
                            .created_us = self->broker->now_us,
                            .by = "" };
     char id[UUID_TEXT_SIZE];
@@ -230,37 +270,75 @@ static void tell_notes(struct naming *self)
         char line[ERR_TEXT_MAX];
 
         if (lines == NOTE_LINES_MAX) {
-            note_add(self->broker, self->change->run, self->change->stage,
-                     self->scope.stage, "there is more wrong in properties");
-            return;
+            note_add(self->broker, self->scope.run, self->stage, self->scope.stage,
+                     "there is more wrong in properties");
+            break;
         }
         snprintf(line, sizeof line, "%.*s", (int)(end - text), text);
-        note_add(self->broker, self->change->run, self->change->stage, self->scope.stage,
-                 line);
+        note_add(self->broker, self->scope.run, self->stage, self->scope.stage, line);
     }
+    buf_clear(&self->notes);
 }
 
-void names_apply(struct broker *broker, const struct change *change, const char *stage)
+static void apply_result(struct naming *self, const struct named_task *task,
+                         const struct task_result *result)
 {
-    const struct task_result *result = broker->result;
-    struct run_plan *plan;
-    char by[ERR_TEXT_MAX];
-    struct naming self = {
-        .broker = broker,
-        .change = change,
-        .scope = { .by = by, .run = change->run, .index = change->index, .stage = stage }
-    };
-
-    if (result->output_count == 0)
-        return;
-    plan = plan_of(broker, change->run);
-    self.scope.project = plan ? plan->head.project : "";
-    snprintf(by, sizeof by, "run %lu/%.500s/%lu", (unsigned long)change->run, stage,
-             (unsigned long)change->index);
+    self->stage = task->stage;
+    self->scope.run = task->run;
+    self->scope.stage = task->name;
+    self->scope.index = task->index;
+    snprintf(self->by, sizeof self->by, "run %lu/%.500s/%lu", (unsigned long)task->run,
+             task->name, (unsigned long)task->index);
     for (size_t i = 0; i < result->output_count; i++)
-        apply_output(&self, &result->outputs[i]);
+        apply_output(self, &result->outputs[i]);
+}
+
+static void naming_fini(struct naming *self)
+{
+    arena_destroy(self->arena);
+    buf_fini(&self->notes);
+}
+
+void names_apply(struct broker *broker, const struct named_task *task)
+{
+    struct run_plan *plan;
+    struct naming self = { .broker = broker, .scope = { .by = self.by } };
+
+    if (broker->result->output_count == 0)
+        return;
+    plan = plan_of(broker, task->run);
+    self.scope.project = plan ? plan->head.project : "";
+    apply_result(&self, task, broker->result);
     close_versions(&self);
     tell_notes(&self);
-    arena_destroy(self.arena);
-    buf_fini(&self.notes);
+    naming_fini(&self);
+}
+
+struct naming *names_import_begin(struct broker *broker, uint64_t run,
+                                  const char *project)
+{
+    struct naming *self = calloc(1, sizeof *self);
+
+    if (!self)
+        return NULL;
+    self->broker = broker;
+    self->is_import = true;
+    self->scope = (struct name_scope){ .project = project, .by = self->by, .run = run };
+    return self;
+}
+
+void names_import_add(struct naming *naming, const struct named_task *task,
+                      const struct task_result *result)
+{
+    apply_result(naming, task, result);
+    tell_notes(naming);
+}
+
+void names_import_end(struct naming *naming)
+{
+    if (!naming)
+        return;
+    close_versions(naming);
+    naming_fini(naming);
+    free(naming);
 }

@@ -278,35 +278,55 @@ void reuse_step_key(struct broker *broker, const struct plan *plan,
     memcpy(step, hash, STEP_KEY_SIZE);
 }
 
-static void list_step(struct broker *broker, const struct change *change,
+static void list_step(struct broker *broker, const struct origin *task,
                       struct stage_class *class)
 {
-    struct run_plan *plan = plan_of(broker, change->run);
+    struct run_plan *plan = plan_of(broker, task->run);
     unsigned char step[STEP_KEY_SIZE];
     struct err err;
 
     if (class->is_listed || !plan)
         return;
-    reuse_step_key(broker, plan->plan, &plan->plan->stages[change->stage], step);
-    batch_check(broker,
-                store_step_put(broker->store, step, change->run, change->stage, &err),
+    reuse_step_key(broker, plan->plan, &plan->plan->stages[task->stage], step);
+    batch_check(broker, store_step_put(broker->store, step, task->run, task->stage, &err),
                 &err);
     class->is_listed = true;
 }
 
-void reuse_success(struct broker *broker, const struct change *change)
+/* Lists the task under its step; false: it has no key. */
+static bool key_of_success(struct broker *broker, const struct origin *task,
+                           unsigned char key[KEY_SIZE])
 {
     struct stage_class *found =
-        classes_get(broker->reuse->classes, broker, change->run, change->stage);
-    struct origin origin = { change->run, change->index, change->stage };
-    unsigned char key[KEY_SIZE];
+        classes_get(broker->reuse->classes, broker, task->run, task->stage);
     struct err err;
 
     if (!found)
+        return false;
+    list_step(broker, task, found);
+    return found->class && key_of_task(found->class, task->index, key, &err) == RC_OK;
+}
+
+void reuse_success(struct broker *broker, const struct origin *task)
+{
+    unsigned char key[KEY_SIZE];
+    struct err err;
+
+    if (key_of_success(broker, task, key))
+        batch_check(broker, store_execution_put(broker->store, key, task, &err), &err);
+}
+
+void reuse_imported(struct broker *broker, const struct origin *task)
+{
+    unsigned char key[KEY_SIZE];
+    struct origin known;
+    struct err err;
+
+    if (!key_of_success(broker, task, key)
+        || (store_execution(broker->store, key, &known, &err) == RC_OK
+            && is_whole(broker, &known)))
         return;
-    list_step(broker, change, found);
-    if (found->class && key_of_task(found->class, change->index, key, &err) == RC_OK)
-        batch_check(broker, store_execution_put(broker->store, key, &origin, &err), &err);
+    batch_check(broker, store_execution_put(broker->store, key, task, &err), &err);
 }
 
 /* ---- After a restart, or a commit that failed ---- */

@@ -12,7 +12,6 @@
 #include "codecs/plan/plan.h"
 
 struct broker;
-struct change;
 struct reuse;
 
 enum { REUSE_TASKS_MAX = 1000000 }; /* of one stage; a larger one runs as a whole */
@@ -25,7 +24,10 @@ void reuse_destroy(struct reuse *reuse);
 void reuse_settle(struct broker *broker, const struct plan_stage *resolved,
                   struct core_input *input, struct buf *notes);
 /* A task ended in success: others may use its result. */
-void reuse_success(struct broker *broker, const struct change *change);
+void reuse_success(struct broker *broker, const struct origin *task);
+/* The same of a task that ended elsewhere; an equal result that is here and whole goes
+ * before it. Its rows must have been written. */
+void reuse_imported(struct broker *broker, const struct origin *task);
 /* A stage ended: those that waited for it are asked again. */
 void reuse_ended(struct broker *broker, uint64_t run, uint32_t stage);
 

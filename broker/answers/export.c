@@ -51,6 +51,7 @@ enum rc query_records(struct broker *broker, const struct request *request,
     size_t count = 0;
     enum rc rc = cursor_read(request->after, &cursor, err);
 
+    cursor.has_tags = request->yes;
     if (rc == RC_OK && core_run(broker->core, request->run))
         rc = err_set(err, RC_CONFLICT,
                      "run %lu goes on: only one that has ended can be "

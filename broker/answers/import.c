@@ -3,15 +3,19 @@
  * Everything is decoded and checked, and every hash given anew, before the first row is
  * written: what is refused has changed nothing. The run never enters the core; it has
  * ended. Nothing here may trust a row: later readers do. */
+#include "broker/answers/name_find.h"
 #include "broker/broker_state.h"
+#include "broker/name_results.h"
+#include "broker/reuse.h"
 #include "broker/store/bundle.h"
 #include "broker/store/versions.h"
 #include "codecs/plan/tree.h"
 #include "codecs/version/version.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { IMPORT_ARENA_MAX = 1 << 30 };
+enum { IMPORT_ARENA_MAX = 1 << 30, TAGS_ARENA_MAX = 1 << 20 };
 
 struct import {
     struct broker *broker;
@@ -25,6 +29,11 @@ struct import {
     struct version *versions;     /* of BUNDLE_VERSIONS, in its order */
     uint8_t head_hash[DIGEST_SIZE], plan_hash[DIGEST_SIZE];
 };
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
 
 static enum rc wrong(struct err *err, const char *what)
 {
@@ -173,6 +182,34 @@ static enum rc check_rows(struct import *import, struct err *err)
     return RC_OK;
 }
 
+/* A list of words that may be tags. */
+static bool tags_hold(struct bytes value)
+{
+    scoped(arena) arena = arena_create(TAGS_ARENA_MAX);
+    struct reader reader;
+    size_t count;
+    bool is_good = arena != NULL;
+
+    reader_init(&reader, value.data, value.size);
+    count = reader_list(&reader);
+    for (size_t i = 0; is_good && i < count && i <= TAGS_MAX; i++) {
+        const char *tag = reader_text(&reader, arena, NAME_BYTES_MAX);
+
+        is_good = reader_ok(&reader) && tag_is_valid(tag);
+    }
+    return is_good && count > 0 && count <= TAGS_MAX && reader_at_end(&reader);
+}
+
+static enum rc check_tags(const struct import *import, struct err *err)
+{
+    const struct bundle *bundle = &import->bundle;
+
+    for (size_t i = bundle->first[BUNDLE_TAGS]; i < bundle->count; i++)
+        if (!tags_hold(bundle->rows[i].value))
+            return wrong(err, "a list of tags does not decode");
+    return RC_OK;
+}
+
 static void task_key(unsigned char key[16], const struct version *version)
 {
     for (unsigned i = 0; i < 4; i++) {
@@ -306,6 +343,121 @@ static void add_tasks(struct import *import, uint64_t run)
     }
 }
 
+struct ended_task {
+    int64_t ended_us;
+    size_t row;
+};
+
+static int by_end(const void *a, const void *b)
+{
+    const struct ended_task *x = a, *y = b;
+
+    if (x->ended_us != y->ended_us)
+        return x->ended_us < y->ended_us ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* What the last attempt of the task left: names, and a result for others to use. */
+static void add_outcome(struct import *import, uint64_t run, size_t row,
+                        struct naming *naming)
+{
+    scoped(arena) arena = arena_create(IMPORT_ARENA_MAX);
+    struct bytes key = import->bundle.rows[row].key;
+    struct origin task = { run, number_at(key, 4, 8), (uint32_t)number_at(key, 0, 4) };
+    unsigned char of_result[16];
+    const struct bundle_row *found;
+    struct task_result *result;
+    struct task_row known;
+    struct err err;
+
+    must(store_task_decode(import->bundle.rows[row].value, &known, &err) == RC_OK);
+    memcpy(of_result, key.data, 12);
+    for (unsigned i = 0; i < 4; i++)
+        of_result[12 + i] = (unsigned char)(known.attempts >> (24 - 8 * i));
+    found = bundle_find(&import->bundle, BUNDLE_RESULTS, of_result, sizeof of_result);
+    if (!found || !arena || !import->resolved[task.stage]
+        || result_decode(arena, found->value.data, found->value.size, &result, &err)
+               != RC_OK)
+        return;
+    names_import_add(naming,
+                     &(struct named_task){ .run = run,
+                                           .index = task.index,
+                                           .stage = task.stage,
+                                           .name = import->resolved[task.stage]->name },
+                     result);
+    if (known.state == TASK_COMPLETE)
+        reuse_imported(import->broker, &task);
+}
+
+/* In the order in which the tasks ended, as it was where they ran: the last one that
+ * asked for an alias has it. */
+static enum rc add_outcomes(struct import *import, uint64_t run, struct err *err)
+{
+    const struct bundle *bundle = &import->bundle;
+    size_t count = count_of(import, BUNDLE_TASKS), first = bundle->first[BUNDLE_TASKS];
+    struct ended_task *tasks = arena_array(import->arena, count, sizeof *tasks);
+    struct naming *naming =
+        names_import_begin(import->broker, run, or_empty(import->head.project));
+
+    if (!tasks || !naming) {
+        names_import_end(naming);
+        return err_set(err, RC_NO_MEMORY, "no memory for the results of a run");
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct task_row task;
+
+        must(store_task_decode(bundle->rows[first + i].value, &task, err) == RC_OK);
+        tasks[i] = (struct ended_task){ task.ended_us, first + i };
+    }
+    qsort(tasks, count, sizeof *tasks, by_end);
+    for (size_t i = 0; i < count; i++)
+        add_outcome(import, run, tasks[i].row, naming);
+    names_import_end(naming);
+    return RC_OK;
+}
+
+static enum rc add_tag_list(struct import *import, const struct name_scope *scope,
+                            enum tagged what, uint64_t number, const char *owner,
+                            struct bytes value, struct err *err)
+{
+    scoped(arena) arena = arena_create(TAGS_ARENA_MAX);
+    struct reader reader;
+    enum rc rc = arena ? RC_OK : err_set(err, RC_NO_MEMORY, "no memory for tags");
+
+    reader_init(&reader, value.data, value.size);
+    for (size_t count = reader_list(&reader); rc == RC_OK && count > 0; count--)
+        rc = name_tag_change(import->broker, scope, what, number, owner,
+                             reader_text(&reader, arena, NAME_BYTES_MAX), true, err);
+    return rc == RC_CONFLICT ? RC_OK : rc; /* a datum that is here has its fill */
+}
+
+static enum rc add_tags(struct import *import, uint64_t run, struct err *err)
+{
+    struct broker *broker = import->broker;
+    const struct bundle *bundle = &import->bundle;
+    struct name_scope scope = { .project = or_empty(import->head.project), .by = "" };
+    enum rc rc = RC_OK;
+
+    for (size_t i = bundle->first[BUNDLE_TAGS]; rc == RC_OK && i < bundle->count; i++) {
+        const struct bundle_row *row = &bundle->rows[i];
+        struct datum datum = { .number = run };
+        const char *owner = arena_printf(import->arena, "run/%lu", (unsigned long)run);
+
+        if (row->table == BUNDLE_DATUM_TAGS) {
+            memcpy(datum.id, row->key.data, sizeof datum.id);
+            rc = store_datum_find(broker->store, datum.id, &datum.number, err);
+            owner = datum_uri_of(import->arena, &datum);
+        }
+        if (rc == RC_OK)
+            rc = add_tag_list(import, &scope,
+                              row->table == BUNDLE_TAGS ? TAGGED_RUN : TAGGED_DATUM,
+                              datum.number, or_empty(owner), row->value, err);
+        if (rc == RC_NOT_FOUND)
+            rc = RC_OK; /* its result did not come along */
+    }
+    return rc;
+}
+
 static uint64_t write_all(struct import *import)
 {
     struct broker *broker = import->broker;
@@ -323,6 +475,8 @@ static uint64_t write_all(struct import *import)
     batch_check(broker, store_lineage_run(broker->store, run, &err), &err);
     announce(broker,
              &(struct announcement){ .kind = "run", .run = run, .state = "imported" });
+    batch_check(broker, add_outcomes(import, run, &err), &err);
+    batch_check(broker, add_tags(import, run, &err), &err);
     return run;
 }
 
@@ -345,6 +499,8 @@ enum rc request_import(struct broker *broker, const struct request *request,
         rc = check_rows(&import, err);
     if (rc == RC_OK)
         rc = check_versions(&import, err);
+    if (rc == RC_OK)
+        rc = check_tags(&import, err);
     if (rc != RC_OK)
         return rc;
     pack_map(body, 1);

@@ -170,6 +170,24 @@ static enum rc read_all_reused(struct page *page, uint64_t run,
     return rc;
 }
 
+/* RC_NOT_FOUND at the end of the table. */
+static enum rc read_some(struct page *page, uint64_t run, struct bundle_cursor *cursor,
+                         size_t size_max, struct err *err)
+{
+    enum rc rc;
+
+    if (cursor->table >= BUNDLE_TAGS)
+        return cursor->has_tags ? store_bundle_tags(page->store, run, cursor, size_max,
+                                                    page->rows, &page->count, err)
+                                : RC_NOT_FOUND;
+    rc = view_begin(page->store, &page->view, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = read_table(page, run, cursor, size_max, err);
+    view_end(&page->view);
+    return rc;
+}
+
 enum rc store_bundle_read(struct store *store, uint64_t run, struct bundle_cursor *cursor,
                           size_t size_max, struct buf *rows, size_t *count,
                           struct err *err)
@@ -178,11 +196,7 @@ enum rc store_bundle_read(struct store *store, uint64_t run, struct bundle_curso
     enum rc rc = RC_NOT_FOUND;
 
     while (rc == RC_NOT_FOUND && cursor->table < BUNDLE_TABLE_COUNT) {
-        rc = view_begin(store, &page.view, err);
-        if (rc != RC_OK)
-            return rc;
-        rc = read_table(&page, run, cursor, size_max, err);
-        view_end(&page.view);
+        rc = read_some(&page, run, cursor, size_max, err);
         if (rc == RC_NOT_FOUND) {
             cursor->table++;
             cursor->key_size = 0;
@@ -215,8 +229,8 @@ enum rc store_bundle_write(struct store *store, uint64_t run, const struct bundl
     enum rc rc = RC_OK;
 
     for (size_t i = 0; rc == RC_OK && i < bundle->count; i++)
-        if (bundle->rows[i].table != BUNDLE_TASKS
-            && bundle->rows[i].table != BUNDLE_VERSIONS)
+        if (bundle->rows[i].table < BUNDLE_VERSIONS
+            && bundle->rows[i].table != BUNDLE_TASKS)
             rc = put_row(store, run, &bundle->rows[i], err);
     if (rc == RC_OK)
         rc = db_put(store, TABLE_IDS, head->id, strlen(head->id), key.bytes, key.size,

@@ -6,6 +6,7 @@
 
 struct bundle_cursor { /* where the next page begins; zeroed: at the first row */
     uint32_t table;    /* BUNDLE_TABLE_COUNT: tasks that use the results of others */
+    bool has_tags;     /* tags are wanted */
     unsigned char key[BUNDLE_KEY_MAX];
     size_t key_size;
 };
@@ -17,6 +18,11 @@ enum { BUNDLE_END = BUNDLE_TABLE_COUNT + 1 }; /* of the cursor's table */
  * with that one's row and result as its own, and without a version: so the bundle has all
  * results of the run, though not in the order of a bundle. */
 NODISCARD enum rc store_bundle_read(struct store *store, uint64_t run,
+                                    struct bundle_cursor *cursor, size_t size_max,
+                                    struct buf *rows, size_t *count, struct err *err);
+
+/* One of the tables of tags, in the same way. RC_NOT_FOUND at its end. */
+NODISCARD enum rc store_bundle_tags(struct store *store, uint64_t run,
                                     struct bundle_cursor *cursor, size_t size_max,
                                     struct buf *rows, size_t *count, struct err *err);
 

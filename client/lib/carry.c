@@ -48,9 +48,10 @@ int sluice_run_records(struct sluice *sluice, uint64_t run, void **records, size
     do {
         scoped_reply reply = { 0 };
 
-        rc = sluice_call(sluice, MESSAGE_RECORDS,
-                         &(struct request){ .run = run, .after = *after ? after : NULL },
-                         &reply, err);
+        rc = sluice_call(
+            sluice, MESSAGE_RECORDS,
+            &(struct request){ .run = run, .after = *after ? after : NULL, .yes = true },
+            &reply, err);
         if (rc == RC_OK)
             rc = add_page(&reply, &rows, &count, after, err);
     } while (rc == RC_OK && *after && buf_ok(&rows));

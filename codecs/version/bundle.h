@@ -2,7 +2,9 @@
  *
  * A msgpack list ["sluice-run", 1, rows]; a row is [table, key, value], the tables in the
  * order of enum bundle_table, keys ascending within each, without the run's number. Keys
- * and values are those of docs/store.md; a version has its number as its key. Pure. */
+ * and values are those of docs/store.md; a version has its number as its key. Behind them
+ * stand tags, as msgpack lists of texts: of the run (an empty key), and of files that it
+ * made, by the 16 bytes of their datum's id. Pure. */
 #pragma once
 
 #include "codecs/pack/pack.h"
@@ -17,6 +19,8 @@ enum bundle_table {
     BUNDLE_TASKS,
     BUNDLE_RESULTS,
     BUNDLE_VERSIONS,
+    BUNDLE_TAGS, /* at most one */
+    BUNDLE_DATUM_TAGS,
     BUNDLE_TABLE_COUNT
 };
 

@@ -154,6 +154,19 @@ static int take(struct import *import)
     return EXIT_GO_ON;
 }
 
+/* Of the run, those that it got here among them: names that were left as they are. */
+static void tell_notes(struct import *import)
+{
+    struct sluice_view *view;
+
+    if (import->cli->json
+        || sluice_view(import->cli->sluice, import->run, &view, &import->cli->error))
+        return;
+    for (size_t i = 0; i < view->note_count; i++)
+        cli_note(import->cli, "%s", view->notes[i]);
+    sluice_view_free(view);
+}
+
 static void print_import(const struct import *import)
 {
     scoped_json json = { 0 };
@@ -202,8 +215,10 @@ int verb_import(int argc, char **argv)
         end = store_objects(&import);
     if (end == EXIT_GO_ON)
         end = take(&import);
-    if (end == EXIT_GO_ON)
+    if (end == EXIT_GO_ON) {
         print_import(&import);
+        tell_notes(&import);
+    }
     buf_fini(&import.json);
     buf_fini(&import.records);
     return end == EXIT_GO_ON ? EXIT_DONE : end;
