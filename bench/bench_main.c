@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 static const struct workload *const workloads[] = {
-    &work_start, &work_cli, &work_process, &work_transfer, &work_files, &work_reuse,
+    &work_start, &work_cli,  &work_process, &work_transfer, &work_files,
+    &work_reuse, &work_edge, &work_nodes,   &work_idle,
 };
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -32,6 +33,14 @@ double now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+void pause_ms(size_t ms)
+{
+    double until = now_ms() + (double)ms, left;
+
+    while ((left = until - now_ms()) > 0)
+        poll(NULL, 0, (int)left + 1);
 }
 
 void memory_warm(const char *folder, size_t bytes)
@@ -137,4 +146,12 @@ double median(double *values, size_t count)
     qsort(values, count, sizeof *values, by_size);
     return count % 2 ? values[count / 2]
                      : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+double percentile(double *values, size_t count, unsigned percent)
+{
+    size_t rank = (count * percent + 99) / 100;
+
+    qsort(values, count, sizeof *values, by_size);
+    return values[rank > 0 ? rank - 1 : 0];
 }

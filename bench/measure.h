@@ -24,6 +24,10 @@ void run_text(const char *const arguments[], char *text, size_t size);
  * first would pay for all. To be called before each part of a comparison alike. */
 void memory_warm(const char *folder, size_t bytes);
 
+void pause_ms(size_t ms); /* what is measured is the time itself */
+
 double median(double *values, size_t count); /* sorts them */
+/* The value that so many per cent of them do not exceed; sorts them. */
+double percentile(double *values, size_t count, unsigned percent);
 
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

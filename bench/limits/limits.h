@@ -19,5 +19,13 @@ double limit_tar_ms(const char *from, const char *to);
  * there; then one sync. */
 double limit_lookup_ms(const char *folder, size_t count);
 
+/* count messages of size bytes to another process and back, ZeroMQ over ipc://, with up
+ * to window of them on their way at a time. */
+double limit_echo_ms(const char *folder, size_t count, size_t size, size_t window);
+
+/* Batches of so many rows of size bytes appended to an LMDB, each batch one transaction
+ * that is synced. */
+double limit_commit_ms(const char *folder, size_t batches, size_t rows, size_t size);
+
 /* count times /bin/true, slots at once. */
 double limit_spawn_loop_ms(size_t count, size_t slots);

@@ -1,0 +1,31 @@
+/* crowd_main.c - `crowd ENDPOINT NODES SLOTS at-once|sleeps`: see crowd.h. Prints a line
+ * when all nodes have joined; ends by SIGTERM. */
+#include "bench/crowd.h"
+#include "bench/measure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void say_joined(void)
+{
+    puts("joined");
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    struct crowd_options options;
+    struct err err;
+
+    if (argc != 5)
+        fail("usage: crowd ENDPOINT NODES SLOTS at-once|sleeps");
+    options = (struct crowd_options){ .endpoint = argv[1],
+                                      .nodes = (unsigned)strtoul(argv[2], NULL, 10),
+                                      .slots = (unsigned)strtoul(argv[3], NULL, 10),
+                                      .sleeps = strcmp(argv[4], "sleeps") == 0 };
+    if (options.nodes < 1 || options.nodes > CROWD_NODES_MAX)
+        fail("a crowd has 1 to %d nodes", CROWD_NODES_MAX);
+    if (crowd_run(&options, say_joined, &err) != RC_OK)
+        fail("%s", err.text);
+    return 0;
+}

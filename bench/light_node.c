@@ -1,0 +1,253 @@
+/* light_node.c - see light_node.h. */
+#include "bench/light_node.h"
+
+#include "bench/measure.h"
+#include "broker/link/link.h"
+#include "codecs/wire/result.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+enum { ARENA_MAX = 256 << 20, RESULTS_MAX = 20000 };
+
+enum rc light_node_open(struct light_node *node, void *zmq_context, const char *endpoint,
+                        unsigned number, unsigned slots, struct err *err)
+{
+    *node = (struct light_node){ .slots = slots };
+    snprintf(node->name, sizeof node->name, "light-%u", number);
+    return link_connect(zmq_context, ZMQ_DEALER, endpoint, node->name, &node->socket,
+                        err);
+}
+
+void light_node_close(struct light_node *node)
+{
+    link_close(node->socket);
+    free(node->done);
+}
+
+static void say(struct light_node *node, enum message_type type, const struct buf *body)
+{
+    scoped_buf header = { 0 };
+    struct link_frame frames[2];
+    struct err err;
+
+    message_header_encode(
+        &header, &(struct message_header){ .protocol = protocol_ours().lowest,
+                                           .type = type,
+                                           .id = session_stamp(&node->session, type),
+                                           .session = node->session.number });
+    frames[0] = (struct link_frame){ header.data, header.size };
+    frames[1] = (struct link_frame){ body->data, body->size };
+    if (link_send(node->socket, frames, 2, &err) != RC_OK)
+        fail("%s cannot say %s: %s", node->name, message_type_name(type), err.text);
+}
+
+void light_node_join(struct light_node *node, const uint64_t *also_tokens,
+                     size_t also_count, int64_t now_us)
+{
+    size_t count = 0;
+    uint64_t *tokens = calloc(node->done_count + also_count + 1, sizeof *tokens);
+    scoped_buf body = { 0 };
+
+    must(tokens != NULL);
+    for (size_t i = 0; i < node->done_count; i++)
+        if (node->done[node->done_head + i].token)
+            tokens[count++] = node->done[node->done_head + i].token;
+    for (size_t i = 0; i < also_count; i++)
+        tokens[count++] = also_tokens[i];
+    node->is_joined = false;
+    session_begin(&node->session, session_next(&node->session, now_us, 0));
+    node_hello_encode(&body, &(struct node_hello){ .name = node->name,
+                                                   .version = SLUICE_VERSION,
+                                                   .speaks = protocol_ours(),
+                                                   .cpu_milli = node->slots * 1000,
+                                                   .session = node->session.number,
+                                                   .tokens = tokens,
+                                                   .token_count = count });
+    say(node, MESSAGE_JOIN, &body);
+    free(tokens);
+}
+
+void light_node_beat(struct light_node *node)
+{
+    scoped_buf body = { 0 };
+
+    beat_encode(&body, &(struct beat){ .has_heard = true, .heard = node->session.heard });
+    say(node, MESSAGE_BEAT, &body);
+}
+
+void light_node_started(struct light_node *node, uint64_t token, int64_t started_us)
+{
+    scoped_buf body = { 0 };
+
+    started_encode(&body, &(struct started_item){ token, started_us }, 1);
+    say(node, MESSAGE_STARTED, &body);
+}
+
+void light_node_done(struct light_node *node, const struct done *done)
+{
+    size_t end = node->done_head + node->done_count;
+
+    if (end == node->done_capacity && node->done_head > node->done_count) {
+        memmove(node->done, node->done + node->done_head,
+                node->done_count * sizeof *node->done);
+        node->done_head = 0;
+        end = node->done_count;
+    }
+    if (end == node->done_capacity) {
+        node->done_capacity = node->done_capacity ? node->done_capacity * 2 : 64;
+        node->done = reallocarray(node->done, node->done_capacity, sizeof *node->done);
+        must(node->done != NULL);
+    }
+    node->done[end] = *done;
+    node->done_count++;
+}
+
+/* The broker takes results in the order in which they were said, nearly always. */
+static void forget(struct light_node *node, uint64_t token)
+{
+    for (size_t i = 0; i < node->done_count; i++)
+        if (node->done[node->done_head + i].token == token) {
+            node->done[node->done_head + i].token = 0;
+            break;
+        }
+    while (node->told > 0 && node->done[node->done_head].token == 0) {
+        node->done_head++;
+        node->done_count--;
+        node->told--;
+    }
+}
+
+static void on_tokens_taken(struct light_node *node, const struct link_frame *body,
+                            struct arena *arena)
+{
+    uint64_t *tokens;
+    size_t count;
+    struct err err;
+
+    if (tokens_decode(body->data, body->size, arena, &tokens, &count, &err) != RC_OK)
+        fail("%s hears no tokens: %s", node->name, err.text);
+    for (size_t i = 0; i < count; i++)
+        forget(node, tokens[i]);
+}
+
+static void on_assign(struct light_node *node, const struct link_frame *body,
+                      struct arena *arena, const struct light_calls *calls)
+{
+    struct assignment *items;
+    size_t count;
+    struct err err;
+
+    if (assignments_decode(body->data, body->size, arena, &items, &count, &err) != RC_OK)
+        fail("%s hears no tasks: %s", node->name, err.text);
+    for (size_t i = 0; i < count; i++)
+        for (uint64_t n = 0; n < items[i].count; n++)
+            calls->on_task(calls->context, node, &items[i], items[i].token + n);
+}
+
+static void handle(struct light_node *node, const struct message_header *header,
+                   const struct link_frame *body, const struct light_calls *calls,
+                   bool *rejoins)
+{
+    scoped(arena) arena = arena_create(ARENA_MAX);
+    struct class_message class;
+    struct err err;
+
+    must(arena != NULL);
+    if (header->type == MESSAGE_ASSIGN) {
+        on_assign(node, body, arena, calls);
+    } else if (header->type == MESSAGE_CLASS) {
+        if (class_decode(body->data, body->size, arena, &class, &err) != RC_OK)
+            fail("%s hears no class: %s", node->name, err.text);
+        calls->on_class(calls->context, &class);
+    } else if (header->type == MESSAGE_TAKEN) {
+        on_tokens_taken(node, body, arena);
+    } else if (header->type == MESSAGE_WELCOME) {
+        node->is_joined = true;
+        node->told = 0;
+    } else if (header->type == MESSAGE_REJOIN) {
+        *rejoins = *rejoins
+                   || session_is_broken(&node->session, node->is_joined, header->session);
+    } else if (header->type == MESSAGE_ERROR) {
+        message_error_decode(body->data, body->size, &err);
+        fail("%s is refused: %s", node->name, err.text);
+    }
+}
+
+void light_node_receive(struct light_node *node, const struct light_calls *calls,
+                        bool *rejoins)
+{
+    struct link_message message;
+    struct message_header header;
+    struct err err;
+
+    while (link_receive(node->socket, &message, &err) == RC_OK) {
+        if (message.count != 2
+            || message_header_decode(message.frames[0].data, message.frames[0].size,
+                                     &header, &err)
+                   != RC_OK)
+            fail("%s does not understand the broker", node->name);
+        switch (session_hear(&node->session, &header)) {
+        case SESSION_TAKE:
+            handle(node, &header, &message.frames[1], calls, rejoins);
+            break;
+        case SESSION_SKIP:
+            break;
+        case SESSION_BREAK:
+            *rejoins = *rejoins || node->is_joined;
+            break;
+        }
+        link_free(&message);
+    }
+}
+
+/* A result like that of a process which ended well and left nothing. */
+static void encode(struct buf *buf, const struct done *done)
+{
+    result_encode(
+        buf, &(struct task_result){
+                 .cause = CAUSE_EXIT,
+                 .started_us = done->started_us,
+                 .ended_us = done->ended_us,
+                 .usage = { .wall_us = (uint64_t)(done->ended_us - done->started_us) },
+                 .metadata = { .kind = VALUE_MAP },
+             });
+}
+
+bool light_node_tell(struct light_node *node)
+{
+    size_t count = node->done_count - node->told;
+
+    if (!node->is_joined || count == 0)
+        return false;
+    if (count > RESULTS_MAX)
+        count = RESULTS_MAX;
+
+    struct result_item *items = calloc(count, sizeof *items);
+    size_t *ends = calloc(count, sizeof *ends), said = 0, start = 0;
+    scoped_buf bytes = { 0 };
+    scoped_buf body = { 0 };
+
+    must(items && ends);
+    for (size_t i = 0; i < count; i++) {
+        encode(&bytes, &node->done[node->done_head + node->told + i]);
+        ends[i] = bytes.size;
+    }
+    must(buf_ok(&bytes));
+    for (size_t i = 0; i < count; start = ends[i++]) {
+        const struct done *done = &node->done[node->done_head + node->told + i];
+
+        if (done->token)
+            items[said++] = (struct result_item){
+                done->token, { (const char *)bytes.data + start, ends[i] - start }
+            };
+    }
+    results_encode(&body, items, said);
+    node->told += count;
+    if (said > 0)
+        say(node, MESSAGE_RESULTS, &body);
+    free(items);
+    free(ends);
+    return true;
+}
