@@ -58,11 +58,12 @@ static const struct help helps[] = {
       "  -t, --times            the time before each line\n"
       "  --attempt N            an earlier attempt (the last one)\n"
       "\n" REFERENCE_TEXT },
-    { "outputs", "sluice outputs [-d DIR] [--overwrite] RUN/STAGE[/N]",
+    { "outputs", "sluice outputs [-d DIR] [--overwrite] RUN[/STAGE[/N]]",
       "list or download output files",
       "  -d, --directory DIR    download into DIR, checked against their hashes\n"
       "  --overwrite            replace files that are there\n"
       "\n"
+      "Of a run of several stages, each stage gets a folder with its name.\n"
       "Of several tasks, each gets a folder of its own (its number) when names collide.\n"
       "Of several files of one name from one task the last keeps it, earlier ones get\n"
       ".~1~, .~2~ and so on.\n"
@@ -125,6 +126,7 @@ static const struct help helps[] = {
       "  --pipeline NAME        only runs of this pipeline\n"
       "  --step NAME            the tasks of this step, a row for each\n"
       "  -n, --last N           only the newest N runs\n"
+      "  -t, --top N            only the first N rows, after sorting\n"
       "  --csv, --md            print CSV or a Markdown table\n"
       "\n"
       "In names, metadata.NAME and parameter.NAME tell which is meant; where a run has\n"
@@ -161,12 +163,14 @@ static const struct help helps[] = {
       "\n"
       "Exit status: 0 all outputs are equal, 5 they are not, others as of `sluice run`.\n"
       "\n" REFERENCE_TEXT },
-    { "verify", "sluice verify [--allow-missing] [RUN]",
+    { "verify", "sluice verify [--head HASH] [--allow-missing] [RUN]",
       "check that no record and no file was changed",
       "Checks the chain of versions, the hashes in each, and every file that they name;\n"
       "with RUN, only the files and results of that run. Names the first that was\n"
       "changed.\n"
       "\n"
+      "  --head HASH            what an earlier verify printed and was kept elsewhere:\n"
+      "                         a version must still have this hash\n"
       "  --allow-missing        files that are not in the store are only counted\n"
       "\n"
       "Exit status: 0 nothing was changed, 1 something was.\n" },

@@ -90,10 +90,10 @@ watch\ndatum\nalias\ntag\ndataset\nnodes\nstatus\nstop\nhelp\nversion'
         metadata) _sluice_words '--series' ;;
         watch) _sluice_words '--since' ;;
         stop) _sluice_words '--force' ;;
-        compare) _sluice_words $'-a\n--all\n-m\n--metric\n-s\n--sort\n-w\n--where\n--state\n--pipeline\n--step\n-n\n--last\n--csv\n--md' ;;
+        compare) _sluice_words $'-a\n--all\n-m\n--metric\n-s\n--sort\n-w\n--where\n--state\n--pipeline\n--step\n-n\n--last\n-t\n--top\n--csv\n--md' ;;
         plot) _sluice_words $'-x\n--x\n--scatter\n--svg' ;;
         reproduce) _sluice_words $'-v\n--variable' ;;
-        verify) _sluice_words '--allow-missing' ;;
+        verify) _sluice_words $'--head\n--allow-missing' ;;
         gc) _sluice_words $'--older-than\n--keep-last\n--runs\n--grace\n-y\n--yes' ;;
         trace) _sluice_words $'--down\n--depth\n--dot' ;;
         export) _sluice_words $'--output\n-o' ;;

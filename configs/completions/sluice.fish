@@ -133,6 +133,7 @@ complete -c sluice -n '__fish_seen_subcommand_from outputs' -s d -l directory -x
 complete -c sluice -n '__fish_seen_subcommand_from compare' -s a -l all -d 'all parameters'
 complete -c sluice -n '__fish_seen_subcommand_from compare' -s m -l metric -x -d 'only these metrics'
 complete -c sluice -n '__fish_seen_subcommand_from compare' -s s -l sort -x -d 'by this column'
+complete -c sluice -n '__fish_seen_subcommand_from compare' -s t -l top -x -d 'only the first rows'
 complete -c sluice -n '__fish_seen_subcommand_from compare' -s w -l where -x -d 'only rows that meet it'
 complete -c sluice -n '__fish_seen_subcommand_from compare' -l state -x -d 'only in these states'
 complete -c sluice -n '__fish_seen_subcommand_from compare' -l pipeline -x -a '(__sluice_names pipelines)' -d 'only its runs'
@@ -152,6 +153,7 @@ complete -c sluice -n '__fish_seen_subcommand_from gc' -s y -l yes -d 'remove th
 complete -c sluice -n '__fish_seen_subcommand_from trace' -l down -d 'what was made from it'
 complete -c sluice -n '__fish_seen_subcommand_from trace' -l depth -x -d 'over at most so many stages'
 complete -c sluice -n '__fish_seen_subcommand_from trace' -l dot -d 'print the graph for Graphviz'
+complete -c sluice -n '__fish_seen_subcommand_from verify' -l head -x -d 'a hash that was kept elsewhere'
 complete -c sluice -n '__fish_seen_subcommand_from verify' -l allow-missing -d 'files that are gone are only counted'
 complete -c sluice -n '__fish_seen_subcommand_from export' -s o -l output -r -F -d 'write to this file'
 complete -c sluice -n '__fish_seen_subcommand_from import' -F

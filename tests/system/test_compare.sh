@@ -55,6 +55,9 @@ it "sorts and filters"
 order() { "$SLUICE" compare "$@" --csv | tail -n +2 | cut -d, -f1 | paste -sd' ' -; }
 same "1/sweep/1 1/sweep/3 1/sweep/0 1/sweep/2" "$(order 1/sweep --sort -accuracy)"
 same "1/sweep/1 1/sweep/3" "$(order 1/sweep --where 'accuracy > 0.5')"
+same "1/sweep/1 1/sweep/3 1/sweep/0" "$(order 1/sweep --sort -accuracy --top 3)"
+same "1/sweep/0" "$(order 1/sweep -t 1)"
+same 4 "$(order 1/sweep --top 10 | wc -w | tr -d ' ')"
 same "1/sweep/3" "$(order 1/sweep --where 'accuracy > 0.5' --where 'parameter.rate == 0.2')"
 same "" "$(order 1/sweep --state error,stopped)"
 sluice_exits 2 compare 1/sweep --sort nosuch

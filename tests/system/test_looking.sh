@@ -73,12 +73,22 @@ sluice_exits 0 show last/prepare
 sluice_exits 0 logs last
 sluice_exits 0 outputs last
 sluice_exits 0 metadata last
-sluice_exits 2 outputs 1
+sluice_exits 2 logs 1
 has "stages: name one, as in 1/prepare (there are: prepare, sweep" "$err"
 
 it "downloads the outputs of a sweep, each task into its folder"
 sluice_exits 0 outputs 1/sweep -d "$scratch/sweep"
 same "0 1 2" "$(cd "$scratch/sweep" && echo *)"
+
+it "takes the outputs of a run's stages together, each in a folder of its own"
+same "prepare sweep sweep sweep" \
+    "$(value 0.stage outputs 1) $(value 1.stage outputs 1) $(value 2.stage outputs 1) $(value 3.stage outputs 1)"
+sluice_exits 0 outputs 1
+has prepare
+sluice_exits 0 outputs 1 -d "$scratch/all"
+same "prepare sweep" "$(cd "$scratch/all" && echo *)"
+same "0 1 2" "$(cd "$scratch/all/sweep" && echo *)"
+same "$(cat "$scratch/sweep/2/x")" "$(cat "$scratch/all/sweep/2/x")"
 
 it "uses no colours in a pipe, nor with NO_COLOR on a terminal"
 "$SLUICE" show 1 >"$out"

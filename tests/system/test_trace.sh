@@ -138,8 +138,21 @@ sluice_exits 0 run --step copy -i "file=datum://$(value datums.0.id datum ls)"
 sluice_exits 0 trace 4/copy
 has "3/make, commit"
 has_not "see above"
+
+it "tells by which name an input was found, besides its digest"
+id=$(value datums.0.id datum ls)
+sluice_exits 0 alias set newest "$id"
+sluice_exits 0 dataset create sets/one datum://newest
+sluice_exits 0 run --step copy -i file=datum://newest
+sluice_exits 0 trace last/copy
+has "from datum://newest"
+sluice_exits 0 run --step copy -i file=dataset://sets/one
+sluice_exits 0 trace last/copy
+has "from dataset://sets/one"
+same dataset://sets/one "$(value nodes.1.uri trace last/copy)"
+
 sluice_exits 0 run --step copy -i file=raw.csv
-sluice_exits 0 trace 5/copy
+sluice_exits 0 trace last/copy
 has "raw.csv"
 has_not "see above"
 
@@ -167,7 +180,8 @@ for i in $(seq 1 59); do
     done
 done >>valohai.yaml
 sluice_exits 0 run ladder
-sluice_exits 0 trace 6/a59
+sluice_exits 0 trace last/a59
 [ "$(wc -l <"$out")" -lt 1000 ] || fail "$(wc -l <"$out") lines"
-has "6/a0"
-has "6/b0"
+ladder=$(last_run)
+has "$ladder/a0"
+has "$ladder/b0"

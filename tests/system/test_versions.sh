@@ -134,3 +134,29 @@ sluice_exits 0 verify --allow-missing
 has "1 artifacts are not in the store"
 cp "$scratch/object" "$object"
 sluice_exits 0 verify
+
+it "tells a store that was set back or made anew by a hash that was kept elsewhere"
+head=$(value head verify)
+count=$(value versions verify)
+same "$count" "$(value known verify --head "$head")"
+sluice_exits 0 stop
+cp -a .sluice/store "$scratch/earlier"
+sluice_exits 0 run --step train
+same "$count" "$(value known verify --head "$head")" "an older hash"
+later=$(value head verify)
+sluice_exits 0 verify --head "$later"
+has "version $((count + 1)) has the hash that was given"
+sluice_exits 2 verify --head sha256:12
+has "is no hash" "$err"
+sluice_exits 0 stop
+rm -r .sluice/store && mv "$scratch/earlier" .sluice/store
+sluice_exits 0 verify
+sluice_exits 1 verify --head "$later"
+has "no version has the hash that was given"
+sluice_exits 1 verify --head "$later" --json
+same head "$("$TOOLS/json" fault.what <"$out")"
+sluice_exits 0 stop
+rm -r .sluice/store
+sluice_exits 0 run --step train
+sluice_exits 0 verify
+sluice_exits 1 verify --head "$head"

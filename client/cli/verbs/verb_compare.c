@@ -20,6 +20,7 @@ struct compare {
     struct texts where, metrics; /* as they were given */
     const char *sort, *state;
     bool all, csv, markdown;
+    uint64_t top; /* rows; 0: all */
     struct arena *arena;
     struct comparison table;
     int64_t now_us; /* the same for all rows */
@@ -88,6 +89,15 @@ static int filter_rows(struct compare *self)
         comparison_keep(&self->table, is_met, &meeting);
     }
     return EXIT_GO_ON;
+}
+
+/* context: how many more are kept. */
+static bool is_among_first(void *context, const struct comparison_row *row)
+{
+    uint64_t *left = context;
+
+    (void)row;
+    return *left > 0 && (*left)-- > 0;
 }
 
 static int no_column(struct compare *self, const char *option, const char *name)
@@ -357,6 +367,8 @@ static int compare(struct compare *self)
     if (end == EXIT_GO_ON && self->sort
         && !comparison_sort(&self->table, self->sort, self->now_us))
         end = no_column(self, "--sort", self->sort + (self->sort[0] == '-'));
+    if (end == EXIT_GO_ON && self->top)
+        comparison_keep(&self->table, is_among_first, &(uint64_t){ self->top });
     if (end == EXIT_GO_ON)
         end = choose_columns(self);
     if (end != EXIT_GO_ON)
@@ -399,6 +411,7 @@ int verb_compare(int argc, char **argv)
         { "pipeline", 0, OPTION_TEXT, &self.filter.pipeline },
         { "step", 0, OPTION_TEXT, &self.filter.step },
         { "last", 'n', OPTION_NUMBER, &self.filter.last },
+        { "top", 't', OPTION_NUMBER, &self.top },
         { "csv", 0, OPTION_FLAG, &self.csv },
         { "md", 0, OPTION_FLAG, &self.markdown },
     };

@@ -1,4 +1,5 @@
-/* verb_outputs.c - `sluice outputs RUN/STAGE[/N]`: lists or downloads what tasks made. */
+/* verb_outputs.c - `sluice outputs RUN[/STAGE[/N]]`: lists or downloads what tasks made.
+ */
 #include "client/cli/download.h"
 #include "client/cli/text/human.h"
 #include "client/cli/text/json_out.h"
@@ -15,6 +16,7 @@
 enum { OUTPUTS_MAX = 10000000 };
 
 struct output {
+    const char *stage; /* borrowed from the view */
     uint64_t task;
     size_t order; /* among the outputs of its task */
     const struct plan_source *source;
@@ -27,8 +29,8 @@ struct outputs {
     struct removed removed;
 };
 
-static bool add_output(struct outputs *outputs, uint64_t task, size_t order,
-                       const struct plan_source *source)
+static bool add_output(struct outputs *outputs, const char *stage, uint64_t task,
+                       size_t order, const struct plan_source *source)
 {
     if (outputs->count == outputs->capacity) {
         size_t capacity = outputs->capacity ? 2 * outputs->capacity : 64;
@@ -39,14 +41,17 @@ static bool add_output(struct outputs *outputs, uint64_t task, size_t order,
         outputs->items = items;
         outputs->capacity = capacity;
     }
-    outputs->items[outputs->count++] = (struct output){
-        .task = task, .order = order, .source = source, .path = source->name
-    };
+    outputs->items[outputs->count++] = (struct output){ .stage = stage,
+                                                        .task = task,
+                                                        .order = order,
+                                                        .source = source,
+                                                        .path = source->name };
     return true;
 }
 
 struct collecting {
     struct cli *cli;
+    const char *stage;
     struct outputs *outputs;
 };
 
@@ -56,21 +61,10 @@ static int add_outputs(void *context, uint64_t task, const struct task_result *r
 
     for (size_t i = 0; result && i < result->output_count; i++)
         if (self->outputs->count >= OUTPUTS_MAX
-            || !add_output(self->outputs, task, i, &result->outputs[i]))
+            || !add_output(self->outputs, self->stage, task, i, &result->outputs[i]))
             return cli_fail(self->cli, EXIT_FAILED,
                             "more outputs than fit in memory; name one task");
     return EXIT_GO_ON;
-}
-
-static int collect(struct cli *cli, const struct target *target, struct arena *arena,
-                   struct outputs *outputs)
-{
-    struct collecting self = { cli, outputs };
-    uint64_t first = target->has_task ? target->task : 0;
-    uint64_t last = target->has_task ? target->task + 1 : target->stage->tasks;
-
-    return load_results(cli, target->run, target->stage->name, first, last, arena,
-                        add_outputs, &self);
 }
 
 static int by_path(const void *a, const void *b)
@@ -143,6 +137,60 @@ static int place(struct cli *cli, struct outputs *outputs, struct arena *arena)
     return EXIT_GO_ON;
 }
 
+/* The stage's name as that of a folder. */
+static const char *folder_of(struct arena *arena, const char *stage)
+{
+    char *name = arena_printf(arena, "%s%s", stage[0] == '.' ? "_" : "", stage);
+
+    for (char *at = name; at && *at; at++)
+        if (*at == '/')
+            *at = '_';
+    return name;
+}
+
+/* Adds what the tasks of a stage made; below a folder for it, if it is one of several. */
+static int collect_stage(struct cli *cli, const struct target *target,
+                         const struct sluice_stage *stage, bool has_folder,
+                         struct arena *arena, struct outputs *outputs)
+{
+    struct collecting self = { cli, stage->name, outputs };
+    size_t before = outputs->count;
+    uint64_t first = target->has_task ? target->task : 0;
+    uint64_t last = target->has_task ? target->task + 1 : stage->tasks;
+    const char *folder = has_folder ? folder_of(arena, stage->name) : NULL;
+    int end = load_results(cli, target->run, stage->name, first, last, arena, add_outputs,
+                           &self);
+
+    if (end != EXIT_GO_ON || outputs->count == before)
+        return end;
+
+    struct outputs own = { .items = outputs->items + before,
+                           .count = outputs->count - before };
+
+    end = place(cli, &own, arena);
+    for (size_t i = 0; end == EXIT_GO_ON && has_folder && i < own.count; i++) {
+        own.items[i].path =
+            folder ? arena_printf(arena, "%s/%s", folder, own.items[i].path) : NULL;
+        if (!own.items[i].path)
+            end = cli_fail(cli, EXIT_FAILED, "out of memory");
+    }
+    return end;
+}
+
+static int collect(struct cli *cli, const struct target *target, struct arena *arena,
+                   struct outputs *outputs)
+{
+    const struct sluice_view *view = target->view;
+    int end = EXIT_GO_ON;
+
+    if (target->stage)
+        return collect_stage(cli, target, target->stage, false, arena, outputs);
+    for (size_t i = 0; end == EXIT_GO_ON && i < view->stage_count; i++)
+        end = collect_stage(cli, target, &view->stages[i], view->stage_count > 1, arena,
+                            outputs);
+    return end;
+}
+
 static void ask_removed(struct cli *cli, struct outputs *outputs, struct arena *arena)
 {
     const char **digests = arena_array(arena, outputs->count, sizeof *digests);
@@ -162,6 +210,7 @@ static void print_json(const struct outputs *outputs, const char *folder)
         const struct output *output = &outputs->items[i];
 
         json_open(&json, NULL, '{');
+        json_text(&json, "stage", output->stage);
         json_uint(&json, "task", output->task);
         json_text(&json, "name", output->source->name);
         json_uint(&json, "size", output->source->size);
@@ -182,18 +231,23 @@ static void print_json(const struct outputs *outputs, const char *folder)
     json_print(&json, stdout);
 }
 
-static void print_table(const struct outputs *outputs)
+/* has_stages: with the stage of each. */
+static void print_table(const struct outputs *outputs, bool has_stages)
 {
-    static const char *const names[] = { "TASK", "SIZE", "NAME", "DIGEST" };
+    static const char *const names[] = { "STAGE", "TASK", "SIZE", "NAME", "DIGEST" };
     struct term term = term_of(stdout);
-    scoped_table table = { .column_count = COUNT_OF(names), .right = { true, true } };
+    size_t left = has_stages ? 0 : 1;
+    scoped_table table = { .column_count = COUNT_OF(names) - left };
 
-    table_heading(&table, names);
+    table.right[1 - left] = table.right[2 - left] = true;
+    table_heading(&table, names + left);
     for (size_t i = 0; i < outputs->count; i++) {
         const struct output *output = &outputs->items[i];
         const struct removed_file *gone =
             removed_find(&outputs->removed, output->source->digest);
 
+        if (has_stages)
+            table_cell(&table, STYLE_PLAIN, "%s", output->stage);
         table_cell(&table, STYLE_PLAIN, "%" PRIu64, output->task);
         table_cell(&table, STYLE_PLAIN, "%s", human_size(output->source->size).text);
         table_cell(&table, STYLE_STRONG, "%s", output->source->name);
@@ -242,12 +296,10 @@ int verb_outputs(int argc, char **argv)
     int end = cli_begin(&cli, argc, argv, options, COUNT_OF(options), 1, 1);
 
     if (end == EXIT_GO_ON)
-        end = target_open(&cli, cli.words[0], TARGET_STAGE, &target);
+        end = target_open(&cli, cli.words[0], TARGET_RUN_OR_STAGE, &target);
     if (end == EXIT_GO_ON)
         end = arena ? collect(&cli, &target, arena, &outputs)
                     : cli_fail(&cli, EXIT_FAILED, "out of memory");
-    if (end == EXIT_GO_ON)
-        end = place(&cli, &outputs, arena);
     if (end == EXIT_GO_ON && !folder)
         ask_removed(&cli, &outputs, arena);
     if (end == EXIT_GO_ON && folder)
@@ -259,7 +311,7 @@ int verb_outputs(int argc, char **argv)
         else if (!outputs.count)
             puts("no outputs");
         else if (!folder)
-            print_table(&outputs);
+            print_table(&outputs, !target.stage && target.view->stage_count > 1);
     }
     free(outputs.items);
     return end;

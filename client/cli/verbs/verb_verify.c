@@ -6,6 +6,7 @@
 #include "client/cli/versions/verify.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void print_json(const struct verify *verify, bool is_good)
 {
@@ -20,6 +21,10 @@ static void print_json(const struct verify *verify, bool is_good)
     json_uint(&json, "artifacts", verify->artifact_count);
     json_uint(&json, "bytes", verify->bytes);
     json_uint(&json, "missing", verify->missing_count);
+    if (verify->known_version)
+        json_uint(&json, "known", verify->known_version);
+    else
+        json_text(&json, "known", NULL);
     json_text(&json, "head", is_good && verify->version_count ? head : NULL);
     if (is_good) {
         json_text(&json, "fault", NULL);
@@ -53,20 +58,42 @@ static void print_text(const struct verify *verify, bool is_good)
            verify->version_count, verify->artifact_count, human_size(verify->bytes).text);
     if (verify->missing_count)
         printf("%" PRIu64 " artifacts are not in the store\n", verify->missing_count);
+    if (verify->known_version)
+        printf("version %" PRIu64 " has the hash that was given: nothing up to it was "
+               "changed since\n",
+               verify->known_version);
     digest_text(verify->head, head);
     if (verify->version_count)
         printf("version %" PRIu64 " has the hash %s\n", verify->version_count, head);
+}
+
+static int read_head(struct verify *verify, const char *text)
+{
+    if (!text)
+        return EXIT_GO_ON;
+    if (!digest_is_valid(text, strlen(text)))
+        return cli_fail(verify->cli, EXIT_WRONG,
+                        "--head: \"%s\" is no hash; give it as verify printed it, "
+                        "sha256: and 64 hex digits",
+                        text);
+    digest_raw(text, verify->known);
+    verify->has_known = true;
+    return EXIT_GO_ON;
 }
 
 int verb_verify(int argc, char **argv)
 {
     scoped_cli cli = { 0 };
     struct verify verify = { .cli = &cli };
+    const char *head = NULL;
     const struct option options[] = {
+        { "head", 0, OPTION_TEXT, &head },
         { "allow-missing", 0, OPTION_FLAG, &verify.allows_missing },
     };
     int end = cli_begin(&cli, argc, argv, options, COUNT_OF(options), 0, 1);
 
+    if (end == EXIT_GO_ON)
+        end = read_head(&verify, head);
     if (end == EXIT_GO_ON && cli.word_count > 0)
         end = run_find(&cli, cli.words[0], &verify.run);
     else if (end == EXIT_GO_ON)

@@ -2,6 +2,7 @@
 #include "client/cli/text/human.h"
 #include "client/cli/text/json_out.h"
 #include "client/cli/versions/trace.h"
+#include "codecs/names/names.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ static void add_files(struct buf *text, const struct trace_node *node)
         if (*node->name)
             buf_printf(text, "  %s", node->digest);
     }
-    if (node->is_first && *node->uri && strcmp(node->uri, node->name) != 0) {
+    if ((node->is_first || name_uri_is(node->uri)) && *node->uri
+        && strcmp(node->uri, node->name) != 0) {
         buf_text(text, "  from ");
         text_fit(text, node->uri, NAME_COLUMNS);
     }

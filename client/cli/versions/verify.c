@@ -210,6 +210,8 @@ static int check_version(struct verify *verify, const struct sluice_version *sto
                                   : number);
     version_hash(verify->digester, stored->record, stored->record_size, verify->head);
     verify->version_count++;
+    if (verify->has_known && memcmp(verify->head, verify->known, DIGEST_SIZE) == 0)
+        verify->known_version = number;
     if (verify->run && verify->run != version.run)
         return EXIT_GO_ON;
     end = check_origin(verify, number, &version, arena);
@@ -256,5 +258,9 @@ int verify_all(struct verify *verify)
         end = check_page(verify, page);
         sluice_versions_free(page);
     } while (end == EXIT_GO_ON && verify->version_count < last);
+    if (end == EXIT_GO_ON && verify->has_known && !verify->known_version)
+        end = verify_fail(verify, 0, "head",
+                          "no version has the hash that was given: this is another "
+                          "store, an older state of it, or it was written anew");
     return end;
 }

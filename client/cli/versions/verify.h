@@ -22,6 +22,9 @@ struct verify {
     struct cli *cli;
     uint64_t run; /* only what this run's versions name; 0: all */
     bool allows_missing;
+    bool has_known; /* a version has to have the hash known */
+    uint8_t known[DIGEST_SIZE];
+    uint64_t known_version; /* that has it; 0: none so far */
     struct digester *digester;
     struct digest_table seen; /* artifacts that were looked at */
     uint64_t version_count, artifact_count, missing_count, bytes;
