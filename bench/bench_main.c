@@ -17,7 +17,7 @@
 
 static const struct workload *const workloads[] = {
     &work_start, &work_cli,  &work_process, &work_transfer, &work_files,
-    &work_reuse, &work_edge, &work_nodes,   &work_idle,
+    &work_reuse, &work_edge, &work_nodes,   &work_idle,     &work_restart,
 };
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 
@@ -67,6 +67,24 @@ static void folder_make(char folder[PATH_MAX])
         fail("cannot make %s: %s", folder, strerror(errno));
 }
 
+/* What the daemons of a workload that failed have complained about. */
+static void logs_show(const char *folder)
+{
+    static const char *const names[] = { "brokerd.log", "noded.log", "crowd.log" };
+    char path[PATH_MAX + 32], line[1000];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+
+        FILE *file = fopen(path, "re");
+
+        for (int lines = 0; file && lines < 20 && fgets(line, sizeof line, file); lines++)
+            fprintf(stderr, "%s: %s", names[i], line);
+        if (file)
+            fclose(file);
+    }
+}
+
 /* Whether the workload did what it should. */
 static bool run(struct bench *bench, const struct workload *workload)
 {
@@ -88,6 +106,7 @@ static bool run(struct bench *bench, const struct workload *workload)
         ;
     if (status != 0) {
         fprintf(stderr, "bench: %s failed\n", workload->name);
+        logs_show(folder);
         run_any((const char *const[]){ SLUICE_PROGRAM, "stop", "--force", "-C", folder,
                                        NULL });
     }

@@ -35,7 +35,7 @@ struct crowd {
     void *context;
     struct light_node *nodes;
     int epoll, signals;
-    bool is_ending;
+    bool is_ending, has_joined, is_tasked;
     unsigned next_beat; /* the node whose turn it is; all have one every BEAT_US */
     int64_t next_beat_us, now_us;
     struct sleeper *sleepers;
@@ -101,6 +101,10 @@ static void on_task(void *context, struct light_node *node, const struct assignm
     struct crowd *crowd = context;
     struct done done = { token, clock_now_us(), 0 };
 
+    if (!crowd->is_tasked) {
+        crowd->is_tasked = true;
+        crowd->options->tasked();
+    }
     if (!crowd->options->sleeps) {
         done.ended_us = done.started_us;
         light_node_done(node, &done);
@@ -280,11 +284,9 @@ static void close_all(struct crowd *crowd)
     free(crowd->lengths);
 }
 
-enum rc crowd_run(const struct crowd_options *options, void (*joined)(void),
-                  struct err *err)
+enum rc crowd_run(const struct crowd_options *options, struct err *err)
 {
     struct crowd crowd = { .options = options, .now_us = clock_now_us() };
-    bool has_told = false;
     enum rc rc;
 
     allow_descriptors();
@@ -297,9 +299,9 @@ enum rc crowd_run(const struct crowd_options *options, void (*joined)(void),
     crowd.next_beat_us = clock_now_us() + BEAT_US;
     while (rc == RC_OK && !crowd.is_ending) {
         turn(&crowd);
-        if (!has_told && all_joined(&crowd)) {
-            joined();
-            has_told = true;
+        if (!crowd.has_joined && all_joined(&crowd)) {
+            crowd.has_joined = true;
+            options->joined();
         }
     }
     close_all(&crowd);

@@ -14,9 +14,9 @@ struct crowd_options {
     const char *endpoint; /* of the broker */
     unsigned nodes, slots;
     bool sleeps;
+    void (*joined)(void); /* called once, when all nodes have been welcomed */
+    void (*tasked)(void); /* called once, when the first task has come */
 };
 
-/* Runs until SIGTERM. joined is called once, when all
- * nodes have been welcomed. */
-NODISCARD enum rc crowd_run(const struct crowd_options *options, void (*joined)(void),
-                            struct err *err);
+/* Runs until SIGTERM. */
+NODISCARD enum rc crowd_run(const struct crowd_options *options, struct err *err);

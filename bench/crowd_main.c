@@ -1,14 +1,21 @@
 /* crowd_main.c - `crowd ENDPOINT NODES SLOTS at-once|sleeps`: see crowd.h. Prints a line
- * when all nodes have joined; ends by SIGTERM. */
+ * when all nodes have joined and one when the first task has come; ends by SIGTERM. */
 #include "bench/crowd.h"
 #include "bench/measure.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 static void say_joined(void)
 {
     puts("joined");
+    fflush(stdout);
+}
+
+static void say_tasked(void)
+{
+    puts("a task");
     fflush(stdout);
 }
 
@@ -22,10 +29,13 @@ int main(int argc, char **argv)
     options = (struct crowd_options){ .endpoint = argv[1],
                                       .nodes = (unsigned)strtoul(argv[2], NULL, 10),
                                       .slots = (unsigned)strtoul(argv[3], NULL, 10),
-                                      .sleeps = strcmp(argv[4], "sleeps") == 0 };
+                                      .sleeps = strcmp(argv[4], "sleeps") == 0,
+                                      .joined = say_joined,
+                                      .tasked = say_tasked };
     if (options.nodes < 1 || options.nodes > CROWD_NODES_MAX)
         fail("a crowd has 1 to %d nodes", CROWD_NODES_MAX);
-    if (crowd_run(&options, say_joined, &err) != RC_OK)
+    signal(SIGPIPE, SIG_IGN); /* whoever started us may not listen any more */
+    if (crowd_run(&options, &err) != RC_OK)
         fail("%s", err.text);
     return 0;
 }

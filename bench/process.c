@@ -16,36 +16,24 @@ static void become(const char *const arguments[], const char *log, enum word wor
                    int told)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int said = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int complaints = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(nothing, 0);
-    dup2(word == WORD_ON_STDOUT ? told : nothing, 1);
-    dup2(said, 2);
-    if (word == WORD_ON_3 && told != 3)
+    dup2(word == WORD_ON_STDOUT && told >= 0 ? told : nothing, 1);
+    dup2(complaints, 2);
+    if (word == WORD_ON_3 && told > 3)
         dup2(told, 3);
-    else if (word == WORD_ON_3)
+    else if (word == WORD_ON_3 && told == 3)
         fcntl(3, F_SETFD, 0);
     execv(arguments[0], (char *const *)arguments);
     _exit(127);
 }
 
-static void show_log(const char *path)
-{
-    char text[2000];
-    FILE *file = fopen(path, "re");
-
-    while (file && fgets(text, sizeof text, file))
-        fputs(text, stderr);
-    if (file)
-        fclose(file);
-}
-
-pid_t process_start(const char *const arguments[], const char *log, enum word word)
+pid_t process_begin(const char *const arguments[], const char *log, enum word word,
+                    int *said)
 {
     int ends[2];
-    char byte = '\n';
-    ssize_t got = 1;
 
     if (pipe2(ends, O_CLOEXEC) != 0)
         fail("cannot make a pipe: %s", strerror(errno));
@@ -55,16 +43,31 @@ pid_t process_start(const char *const arguments[], const char *log, enum word wo
     if (pid < 0)
         fail("cannot start %s: %s", arguments[0], strerror(errno));
     if (pid == 0)
-        become(arguments, log, word, ends[1]);
+        become(arguments, log, word, said ? ends[1] : -1);
     close(ends[1]);
-    if (word != WORD_NONE)
-        while ((got = read(ends[0], &byte, 1)) == 1 && byte != '\n')
-            ;
-    close(ends[0]);
-    if (got != 1) {
-        show_log(log);
-        fail("%s ended before it was ready", arguments[0]);
-    }
+    if (said)
+        *said = ends[0];
+    else
+        close(ends[0]);
+    return pid;
+}
+
+void process_await_line(int said)
+{
+    char byte = '\0';
+
+    while (byte != '\n')
+        if (read(said, &byte, 1) != 1)
+            fail("a program ended before it said what was waited for");
+}
+
+pid_t process_start(const char *const arguments[], const char *log, enum word word)
+{
+    int said;
+    pid_t pid = process_begin(arguments, log, word, &said);
+
+    process_await_line(said);
+    close(said);
     return pid;
 }
 

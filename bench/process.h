@@ -5,10 +5,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Starts a program; what it prints to stderr goes to the file. Descriptor 3 is for its
- * first word: the call returns when a line was written there (or on stdout, if the
- * program is told nothing of 3), and fails the workload if the program ends before. */
-enum word { WORD_NONE, WORD_ON_3, WORD_ON_STDOUT };
+/* Starts a program; what it prints to stderr goes to the file. said: what it writes to
+ * descriptor 3 or to stdout; NULL: both are thrown away. Close it. */
+enum word { WORD_ON_3, WORD_ON_STDOUT };
+pid_t process_begin(const char *const arguments[], const char *log, enum word word,
+                    int *said);
+/* Waits for a line; fails the workload if the program ends before. */
+void process_await_line(int said);
+/* Both: the program runs, and has said that it is ready. */
 pid_t process_start(const char *const arguments[], const char *log, enum word word);
 
 /* Asks it to end (SIGTERM), waits, and expects the exit status 0. */

@@ -44,7 +44,7 @@ static void run(const struct bench *bench)
     struct world world;
 
     plan_chain(&plan, stages, "true");
-    world_open(&world, bench);
+    world_open(&world, bench, "broker");
     world_crowd(&world, 1, 2);
     for (size_t i = 0; i < repeats; i++) {
         uint64_t number;

@@ -33,7 +33,7 @@ struct workload {
 #define METRICS(array) .metrics = (array), .metric_count = sizeof(array) / sizeof *(array)
 
 extern const struct workload work_start, work_cli, work_process, work_transfer,
-    work_files, work_reuse, work_edge, work_nodes, work_idle;
+    work_files, work_reuse, work_edge, work_nodes, work_idle, work_restart;
 
 struct bench {
     const struct workload *workload; /* the one that runs */

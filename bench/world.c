@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zmq.h>
 
 enum { RUN_MAX_MS = 600000, STEP_MS = 10000, TASKS_PAGE = 10000 };
@@ -30,23 +32,43 @@ struct sluice *world_connect(const struct world *world)
     return sluice;
 }
 
-void world_open(struct world *world, const struct bench *bench)
+void world_prepare(struct world *world, const struct bench *bench, const char *name)
 {
-    char folder[PATH_MAX], path[PATH_MAX], log[PATH_MAX];
+    char run[PATH_MAX];
+
+    *world = (struct world){ .bench = bench };
+    snprintf(world->folder, sizeof world->folder, "%.400s/%.50s", bench->folder, name);
+    snprintf(world->endpoint, sizeof world->endpoint, "ipc://%.490s/run/broker",
+             world->folder);
+    snprintf(run, sizeof run, "%s/run", world->folder);
+    mkdir(world->folder, 0700);
+    mkdir(run, 0700);
+}
+
+void world_start_broker(struct world *world)
+{
+    char log[PATH_MAX];
+
+    path_of(world, "brokerd.log", log);
+    world->broker = process_start((const char *const[]){ BROKERD_PROGRAM, "--private",
+                                                         world->folder, "--idle-exit",
+                                                         "0", "--ready-fd", "3", NULL },
+                                  log, WORD_ON_3);
+}
+
+void world_kill_broker(struct world *world)
+{
+    process_kill(world->broker);
+    world->broker = 0;
+}
+
+void world_open(struct world *world, const struct bench *bench, const char *name)
+{
     struct sluice_error error;
     struct sluice_info info;
 
-    *world = (struct world){ .bench = bench };
-    path_of(world, "broker", folder);
-    path_of(world, "brokerd.log", log);
-    mkdir(folder, 0700);
-    path_of(world, "broker/run", path);
-    mkdir(path, 0700);
-    world->broker = process_start((const char *const[]){ BROKERD_PROGRAM, "--private",
-                                                         folder, "--idle-exit", "0",
-                                                         "--ready-fd", "3", NULL },
-                                  log, WORD_ON_3);
-    snprintf(world->endpoint, sizeof world->endpoint, "ipc://%.400s/run/broker", folder);
+    world_prepare(world, bench, name);
+    world_start_broker(world);
     world->sluice = world_connect(world);
     world_must(sluice_status(world->sluice, &info, &error), &error);
     snprintf(world->events, sizeof world->events, "%s", info.events_endpoint);
@@ -68,11 +90,12 @@ void world_close(struct world *world)
     sluice_close(world->sluice);
     while (world->other_count > 0)
         world_end(world, world->others[0]);
-    process_end(world->broker);
+    if (world->broker)
+        process_end(world->broker);
 }
 
 static pid_t add(struct world *world, const char *const arguments[], const char *log,
-                 enum word word)
+                 int *said)
 {
     char path[PATH_MAX];
 
@@ -80,7 +103,7 @@ static pid_t add(struct world *world, const char *const arguments[], const char 
         fail("more than %d processes", WORLD_OTHERS_MAX);
     path_of(world, log, path);
 
-    pid_t pid = process_start(arguments, path, word);
+    pid_t pid = process_begin(arguments, path, WORD_ON_STDOUT, said);
 
     world->others[world->other_count++] = pid;
     return pid;
@@ -98,10 +121,11 @@ pid_t world_node(struct world *world, unsigned slots)
                (const char *const[]){ NODED_PROGRAM, "--directory", folder, "--name",
                                       name, "--broker", world->endpoint, "--cpus", cpus,
                                       NULL },
-               "noded.log", WORD_NONE);
+               "noded.log", NULL);
 }
 
-static pid_t crowd(struct world *world, unsigned nodes, unsigned slots, const char *how)
+static pid_t crowd(struct world *world, unsigned nodes, unsigned slots, const char *how,
+                   int *said)
 {
     char node_text[16], slot_text[16];
 
@@ -110,20 +134,36 @@ static pid_t crowd(struct world *world, unsigned nodes, unsigned slots, const ch
     return add(world,
                (const char *const[]){ CROWD_PROGRAM, world->endpoint, node_text,
                                       slot_text, how, NULL },
-               "crowd.log", WORD_ON_STDOUT);
+               "crowd.log", said);
+}
+
+static pid_t crowd_joined(struct world *world, unsigned nodes, unsigned slots,
+                          const char *how)
+{
+    int said;
+    pid_t pid = crowd(world, nodes, slots, how, &said);
+
+    process_await_line(said);
+    close(said);
+    return pid;
+}
+
+pid_t world_crowd_begin(struct world *world, unsigned nodes, unsigned slots, int *said)
+{
+    return crowd(world, nodes, slots, "at-once", said);
 }
 
 pid_t world_crowd(struct world *world, unsigned nodes, unsigned slots)
 {
-    return crowd(world, nodes, slots, "at-once");
+    return crowd_joined(world, nodes, slots, "at-once");
 }
 
 pid_t world_sleepers(struct world *world, unsigned nodes, unsigned slots)
 {
-    return crowd(world, nodes, slots, "sleeps");
+    return crowd_joined(world, nodes, slots, "sleeps");
 }
 
-uint64_t world_submit(struct world *world, const struct buf *plan)
+static uint64_t submit(struct sluice *sluice, const struct buf *plan)
 {
     uint8_t submission[16];
     struct sluice_error error;
@@ -131,10 +171,53 @@ uint64_t world_submit(struct world *world, const struct buf *plan)
 
     if (getrandom(submission, sizeof submission, 0) != sizeof submission)
         fail("the system gave no random bytes");
-    world_must(
-        sluice_submit(world->sluice, submission, plan->data, plan->size, &run, &error),
-        &error);
+    world_must(sluice_submit(sluice, submission, plan->data, plan->size, &run, &error),
+               &error);
     return run;
+}
+
+uint64_t world_submit(struct world *world, const struct buf *plan)
+{
+    return submit(world->sluice, plan);
+}
+
+static void submit_all(const struct world *world, const struct buf *plan, size_t runs)
+{
+    struct sluice *sluice = world_connect(world);
+
+    for (size_t i = 0; i < runs; i++)
+        submit(sluice, plan);
+    sluice_close(sluice);
+    _exit(0);
+}
+
+void world_submit_many(struct world *world, const struct buf *plan, size_t runs,
+                       size_t clients)
+{
+    int status;
+
+    for (size_t i = 0; i < clients; i++) {
+        pid_t pid = fork();
+
+        if (pid < 0)
+            fail("cannot start a client");
+        if (pid == 0)
+            submit_all(world, plan, runs / clients + (i < runs % clients));
+    }
+    for (size_t i = 0; i < clients; i++)
+        if (wait(&status) < 0 || status != 0)
+            fail("a client failed");
+}
+
+void world_await_all(struct world *world)
+{
+    struct sluice_error error;
+    struct sluice_info info;
+
+    do {
+        pause_ms(20);
+        world_must(sluice_status(world->sluice, &info, &error), &error);
+    } while (info.runs_active > 0);
 }
 
 /* The next topic that comes; false when none does. */
@@ -213,15 +296,17 @@ double world_run(struct world *world, const struct buf *plan, uint64_t *run)
     return took;
 }
 
-static void check_task(const struct sluice_task *task, uint64_t index, const char *stage)
+static void check_task(const struct world *world, const struct sluice_task *task,
+                       uint64_t index, const char *stage)
 {
     bench_check(task->index == index, "%s: task %lu stands where %lu should", stage,
                 (unsigned long)task->index, (unsigned long)index);
     bench_check(strcmp(task->state, "complete") == 0 && task->exit_code == 0
                     && strcmp(task->cause, "exit") == 0,
                 "%s/%lu is %s", stage, (unsigned long)index, task->state);
-    bench_check(task->attempts == 1 && task->token > 0 && task->node[0] != '\0'
-                    && task->started_us > 0 && task->ended_us >= task->started_us,
+    bench_check((task->attempts == 1 || world->loses_nodes) && task->token > 0
+                    && task->node[0] != '\0' && task->started_us > 0
+                    && task->ended_us >= task->started_us,
                 "%s/%lu lacks attempt, node or times", stage, (unsigned long)index);
 }
 
@@ -240,7 +325,7 @@ void world_check_stage(struct world *world, uint64_t run, const char *stage,
         bench_check(page->total == tasks && page->count > 0, "%s has %lu tasks", stage,
                     (unsigned long)page->total);
         for (size_t i = 0; i < page->count; i++)
-            check_task(&page->tasks[i], seen + i, stage);
+            check_task(world, &page->tasks[i], seen + i, stage);
         seen += page->count;
         sluice_tasks_free(page);
     }
