@@ -259,6 +259,7 @@ int main(int argc, char **argv)
     start.settings = load(&start, &start.listens);
     if (!start.settings)
         return 2;
+    link_keep_memory();
     rc = start.is_check ? RC_OK : run(&start, &err);
     settings_destroy(start.settings);
     if (rc == RC_OK)

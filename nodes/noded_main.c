@@ -260,6 +260,7 @@ static int run_agent(struct start *start)
         if (rc == RC_OK)
             rc = link_ipc_endpoint(run, "bulk", bulk, &err);
     }
+    link_keep_memory();
     if (rc == RC_OK)
         rc = agent_run(&settings, &err);
     if (rc == RC_OK)

@@ -11,6 +11,8 @@ double limit_sync_ms(const char *folder);
 
 /* The file read and hashed with SHA-256 on one core. */
 double limit_sha_ms(const char *path);
+/* The same with MD5, the slowest of the digests that outputs get. */
+double limit_md5_ms(const char *path);
 /* The file over TCP on loopback into a file of the folder, which is synced. */
 double limit_copy_ms(const char *path, const char *folder);
 /* What is in one folder into another, through two tars and a pipe. */

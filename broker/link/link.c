@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,15 @@ enum {
     HEARTBEAT_TIMEOUT_MS = 8000, /* silence after which a peer counts as lost */
     HANDSHAKE_MS = 10000,
     IDENTITY_MAX = 255,
+    MAPPED_FROM_BYTES = 1 << 20, /* such a block gets pages of its own */
+    KEPT_BYTES = 4 << 20,        /* free memory at the end of a heap that is kept */
 };
+
+void link_keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+}
 
 static enum rc zmq_failed(struct err *err, int sys, const char *doing, const char *what)
 {

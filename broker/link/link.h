@@ -12,6 +12,12 @@ enum {
     LINK_QUEUE_MAX = 10000,      /* messages queued for one peer */
 };
 
+/* For a program that moves files, once at its start: the memory of a message is used
+ * again for the next. Else the C library maps and clears new pages for each piece of a
+ * file, which costs about as much as hashing it. A process keeps a few MiB more for it.
+ */
+void link_keep_memory(void);
+
 /* Connects or binds need a file for ipc://. Socket paths are limited by the kernel to 107
  * bytes; for a longer path this gives an equivalent endpoint through /proc/self/fd (the
  * folder stays open until the process ends). endpoint must not be freed while it is used;

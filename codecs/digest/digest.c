@@ -15,10 +15,13 @@ enum algorithm { SHA256, MD5, SHA1, ALGORITHM_COUNT };
 
 static const char *const algorithm_names[ALGORITHM_COUNT] = { "SHA256", "MD5", "SHA1" };
 
+_Static_assert(DIGEST_SHA256 == 1 << SHA256 && DIGEST_MD5 == 1 << MD5
+                   && DIGEST_SHA1 == 1 << SHA1,
+               "a bit for each");
+
 struct digester {
     EVP_MD *algorithms[ALGORITHM_COUNT];
-    EVP_MD_CTX *contexts[ALGORITHM_COUNT];
-    unsigned count; /* 1, or all */
+    EVP_MD_CTX *contexts[ALGORITHM_COUNT]; /* NULL: not asked for */
 };
 
 static bool is_started(struct digester *digester, unsigned i)
@@ -26,14 +29,15 @@ static bool is_started(struct digester *digester, unsigned i)
     return EVP_DigestInit_ex2(digester->contexts[i], digester->algorithms[i], NULL) == 1;
 }
 
-struct digester *digester_create(bool with_legacy)
+struct digester *digester_create_of(unsigned digests)
 {
     scoped(digester) digester = calloc(1, sizeof *digester);
 
     if (!digester)
         return NULL;
-    digester->count = with_legacy ? ALGORITHM_COUNT : 1;
-    for (unsigned i = 0; i < digester->count; i++) {
+    for (unsigned i = 0; i < ALGORITHM_COUNT; i++) {
+        if (!(digests & 1u << i))
+            continue;
         digester->algorithms[i] = EVP_MD_fetch(NULL, algorithm_names[i], NULL);
         digester->contexts[i] = EVP_MD_CTX_new();
         if (!digester->algorithms[i] || !digester->contexts[i]
@@ -41,6 +45,12 @@ struct digester *digester_create(bool with_legacy)
             return NULL;
     }
     return steal(&digester);
+}
+
+struct digester *digester_create(bool with_legacy)
+{
+    return digester_create_of(with_legacy ? DIGEST_SHA256 | DIGEST_MD5 | DIGEST_SHA1
+                                          : DIGEST_SHA256);
 }
 
 void digester_destroy(struct digester *digester)
@@ -56,8 +66,9 @@ void digester_destroy(struct digester *digester)
 
 void digester_add(struct digester *digester, const void *bytes, size_t size)
 {
-    for (unsigned i = 0; i < digester->count; i++)
-        must(EVP_DigestUpdate(digester->contexts[i], bytes, size) == 1);
+    for (unsigned i = 0; i < ALGORITHM_COUNT; i++)
+        if (digester->contexts[i])
+            must(EVP_DigestUpdate(digester->contexts[i], bytes, size) == 1);
 }
 
 static void hex(char *text, const unsigned char *bytes, size_t size)
@@ -80,7 +91,9 @@ static void sha256_text(char text[DIGEST_TEXT_SIZE], const unsigned char *bytes)
 static void end(struct digester *digester,
                 unsigned char bytes[ALGORITHM_COUNT][EVP_MAX_MD_SIZE])
 {
-    for (unsigned i = 0; i < digester->count; i++) {
+    for (unsigned i = 0; i < ALGORITHM_COUNT; i++) {
+        if (!digester->contexts[i])
+            continue;
         must(EVP_DigestFinal_ex(digester->contexts[i], bytes[i], NULL) == 1);
         must(is_started(digester, i));
     }
@@ -90,6 +103,7 @@ void digester_end_raw(struct digester *digester, unsigned char sha256[32])
 {
     unsigned char bytes[ALGORITHM_COUNT][EVP_MAX_MD_SIZE];
 
+    must(digester->contexts[SHA256]);
     end(digester, bytes);
     memcpy(sha256, bytes[SHA256], 32);
 }
@@ -100,11 +114,12 @@ void digester_end(struct digester *digester, struct digest_set *set)
 
     *set = (struct digest_set){ 0 };
     end(digester, bytes);
-    sha256_text(set->sha256, bytes[SHA256]);
-    if (digester->count == ALGORITHM_COUNT) {
+    if (digester->contexts[SHA256])
+        sha256_text(set->sha256, bytes[SHA256]);
+    if (digester->contexts[MD5])
         hex(set->md5, bytes[MD5], 16);
+    if (digester->contexts[SHA1])
         hex(set->sha1, bytes[SHA1], 20);
-    }
 }
 
 void digest_text(const uint8_t sha256[DIGEST_SIZE], char text[DIGEST_TEXT_SIZE])

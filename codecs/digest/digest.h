@@ -20,9 +20,13 @@ struct digest_set {
     char md5[MD5_TEXT_SIZE], sha1[SHA1_TEXT_SIZE]; /* "" unless asked for */
 };
 
+enum { DIGEST_SHA256 = 1, DIGEST_MD5 = 2, DIGEST_SHA1 = 4 };
+
 struct digester;
 /* with_legacy: md5 and sha1 too. NULL when out of memory. */
 struct digester *digester_create(bool with_legacy);
+/* Only the digests that are asked for; the others are left "". */
+struct digester *digester_create_of(unsigned digests);
 void digester_destroy(struct digester *digester);
 SCOPED(digester)
 void digester_add(struct digester *digester, const void *bytes, size_t size);

@@ -1,4 +1,5 @@
 /* collect.c - everything an attempt left behind, stored and listed in its result. */
+#include "broker/artifacts/hasher.h"
 #include "nodes/staging/facts.h"
 #include "nodes/staging/folder.h"
 #include "nodes/staging/inputs.h"
@@ -34,7 +35,7 @@ static enum rc output_store(const struct collection *collection, int fd,
     if (!staging->keeps_outputs)
         return file_store(collection->port, fd, true, set, &output->size, err);
 
-    enum rc rc = digest_file(fd, true, set, &output->size, err);
+    enum rc rc = file_digest(fd, true, set, &output->size, err);
 
     if (rc != RC_OK)
         return rc;

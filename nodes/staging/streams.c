@@ -1,6 +1,7 @@
 /* streams.c - stdout, stderr, times, metadata and status of an attempt as files. */
 #include "nodes/staging/streams.h"
 
+#include "broker/artifacts/hasher.h"
 #include "nodes/staging/folder.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ enum rc file_store(const struct store_port *port, int fd, bool with_legacy,
 {
     struct digest_set read;
     uint64_t bytes;
-    enum rc rc = digest_file(fd, with_legacy, &read, &bytes, err);
+    enum rc rc = file_digest(fd, with_legacy, &read, &bytes, err);
 
     if (rc == RC_OK)
         rc = port->put(port->context, fd, read.sha256, bytes, err);
