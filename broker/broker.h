@@ -16,6 +16,11 @@ struct broker_limits { /* the settings of these names; docs/limits.md */
     uint32_t bulk_queue_max, uploads_max, uploads_peer_max;
 };
 
+struct broker_gc {     /* removing what nothing needs, by itself */
+    uint64_t every_ms; /* 0: never */
+    uint64_t older_than_s, keep_last, grace_s; /* as of space_order */
+};
+
 struct broker_settings {
     const char
         *directory; /* store in <directory>/store, artifacts in <directory>/objects */
@@ -26,12 +31,13 @@ struct broker_settings {
     uint64_t node_timeout_ms;
     uint64_t retry_wait_ms, retry_wait_max_ms; /* before a task is tried again */
     uint64_t events_keep_s; /* events older than this are forgotten; 0: none is */
-    uint64_t idle_exit_ms;  /* ends itself when nothing happens for so long; 0: never */
+    struct broker_gc gc;
+    uint64_t idle_exit_ms; /* ends itself when nothing happens for so long; 0: never */
     int ready_fd; /* gets one line, "ready" and the endpoint of requests, when the sockets
                      are bound, then is closed; -1: none */
     /* Called on SIGHUP: changes answers_max, turn_max, store_max, node_timeout_ms,
-     * retry_wait_ms, retry_wait_max_ms, events_keep_s and advertise as they shall be from
-     * now on. NULL: SIGHUP does nothing. */
+     * retry_wait_ms, retry_wait_max_ms, events_keep_s, gc and advertise as they shall be
+     * from now on. NULL: SIGHUP does nothing. */
     void (*reload)(void *context, struct broker_settings *settings);
     void *reload_context;
 };

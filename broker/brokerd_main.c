@@ -169,6 +169,10 @@ static void use(const struct settings *settings, struct broker_settings *broker)
     broker->retry_wait_ms = values->retry_wait_ms;
     broker->retry_wait_max_ms = values->retry_wait_max_ms;
     broker->events_keep_s = (values->events_keep_ms + 999) / 1000;
+    broker->gc = (struct broker_gc){ .every_ms = values->gc_every_ms,
+                                     .older_than_s = values->gc_older_than_ms / 1000,
+                                     .keep_last = values->gc_keep_last,
+                                     .grace_s = values->gc_grace_ms / 1000 };
     broker->limits.answers_max = values->answers_max;
     broker->limits.turn_max = values->turn_max;
     broker->limits.store_max = values->store_max;

@@ -76,6 +76,8 @@ static bool is_whole(struct broker *broker, const struct origin *origin)
     for (unsigned i = 0; i < STREAM_COUNT && is_here; i++)
         is_here =
             result->streams[i].size == 0 || has_object(broker, result->streams[i].digest);
+    if (is_here && result->environment) /* stays with the rest, if it is there */
+        objects_use(broker->objects, result->environment, NULL);
     return is_here;
 }
 

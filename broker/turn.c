@@ -246,6 +246,7 @@ static enum rc turn(struct broker *broker, struct err *err)
     if (broker->batch.rc == RC_OK)
         trim_events(broker);
     forget_readers(broker);
+    space_step(broker);
     if (broker->batch.rc == RC_OK)
         space_write(broker);
     rc = turn_commit(broker, err);
@@ -271,6 +272,8 @@ static int wait_ms(const struct broker *broker)
         until = idle;
     if (broker->settings.events_keep_s > 0 && broker->trim_at_us < until)
         until = broker->trim_at_us;
+    if (space_due_us(broker) < until)
+        until = space_due_us(broker);
     if (until == INT64_MAX)
         return -1;
     if (until <= now)

@@ -225,6 +225,8 @@ enum rc name_tag_change(struct broker *broker, const struct name_scope *scope,
                      ? store_tag_put(broker->store, what, number, tag, &changed, err)
                      : store_tag_remove(broker->store, what, number, tag, &changed, err);
 
+    if (rc == RC_OK && is_adding && what == TAGGED_RUN)
+        space_hold_run(broker, number);
     if (rc == RC_OK && changed)
         tell(broker, scope, "tag", tag, owner, 0, is_adding ? "added" : "removed");
     return rc;

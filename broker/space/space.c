@@ -8,6 +8,7 @@
 #include "broker/space/space_rest.h"
 #include "broker/store/removed.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
@@ -24,10 +25,20 @@ enum {
     WHY_SIZE = 120,
     GRACE_MIN_S = 300,
     REPORT_MAX = 32 << 20,
+    RETRY_US = 60000000, /* after a removal by settings that could not be done */
+    ASIDE_US = 2000000,  /* while somebody else counts */
+    FETCH_US = 60000000, /* so long a report waits for whoever asked for it */
 };
 
 enum phase { PHASE_IDLE, PHASE_WORK, PHASE_DONE, PHASE_FAILED };
-enum grant { GRANT_NONE, GRANT_ASKED, GRANT_WRITTEN, GRANT_GIVEN, GRANT_REFUSED };
+enum grant {
+    GRANT_NONE,
+    GRANT_ASKED,
+    GRANT_WRITTEN,
+    GRANT_GIVEN,
+    GRANT_REFUSED,
+    GRANT_LATER /* runs got tags: look again first */
+};
 
 struct going { /* a file about to be removed */
     char digest[DIGEST_TEXT_SIZE], why[WHY_SIZE];
@@ -48,6 +59,8 @@ struct space {
     bool is_ending;
     enum phase phase;
     enum grant grant;
+    uint64_t *tagged; /* runs that got a tag since the walk began */
+    size_t tagged_count, tagged_capacity;
     uint64_t job;
     bool is_gc, is_real;
     int64_t since_ns; /* files that were used since then stay */
@@ -59,6 +72,11 @@ struct space {
     struct buf list, report;
     size_t listed;
     struct err err;
+    pthread_mutex_t removing; /* of one file's removal; taken before lock */
+    /* Of the loop alone. */
+    int64_t began_us, tried_us; /* the last job; the last try by settings */
+    uint64_t own_job;           /* the last by settings, if it is not told yet; else 0 */
+    bool is_fetched;            /* the last job's report */
 };
 
 int space_fd(const struct space *space)
@@ -79,22 +97,23 @@ static bool is_ending(void *context)
 
 /* ---- The thread ---- */
 
-/* The loop notes in the store what goes; true when that is on disk. */
-static bool ask_loop(struct space *self)
+/* The loop notes in the store what goes; GRANT_GIVEN when that is on disk. */
+static enum grant ask_loop(struct space *self)
 {
     uint64_t one = 1;
-    bool is_given;
+    enum grant answer;
 
     pthread_mutex_lock(&self->lock);
     self->grant = GRANT_ASKED;
     if (write(self->event_fd, &one, sizeof one) != sizeof one)
         self->is_ending = true;
-    while (!self->is_ending && self->grant != GRANT_GIVEN && self->grant != GRANT_REFUSED)
+    while (!self->is_ending
+           && (self->grant == GRANT_ASKED || self->grant == GRANT_WRITTEN))
         pthread_cond_wait(&self->changed, &self->lock);
-    is_given = self->grant == GRANT_GIVEN;
+    answer = self->is_ending ? GRANT_REFUSED : self->grant;
     self->grant = GRANT_NONE;
     pthread_mutex_unlock(&self->lock);
-    return is_given;
+    return answer;
 }
 
 static void list(struct space *self, const struct going *going)
@@ -110,27 +129,84 @@ static void list(struct space *self, const struct going *going)
     pack_text(&self->list, going->why);
 }
 
+/* Keeps what the runs refer to that got a tag meanwhile, and takes it out of the batch.
+ */
+static enum rc hold_tagged(struct space *self, struct err *err)
+{
+    size_t left = 0;
+    enum rc rc = RC_OK;
+
+    for (bool is_more = true; rc == RC_OK && is_more;) {
+        uint64_t run = 0;
+
+        pthread_mutex_lock(&self->lock);
+        is_more = self->tagged_count > 0;
+        if (is_more)
+            run = self->tagged[--self->tagged_count];
+        pthread_mutex_unlock(&self->lock);
+        if (is_more)
+            rc = space_mark_hold_run(&self->mark, run, err);
+    }
+    for (size_t i = 0; i < self->batch_count; i++)
+        if (!space_table_find(&self->mark.table, self->batch[i].digest)->is_kept)
+            self->batch[left++] = self->batch[i];
+    self->batch_count = left;
+    return rc;
+}
+
+/* Removes what the loop has noted; *is_late: a run got a tag before the file was gone. */
+static enum rc remove_one(struct space *self, const struct going *going, bool *is_late,
+                          struct err *err)
+{
+    struct space_object *object = space_table_find(&self->mark.table, going->digest);
+    bool was_removed = !self->is_real;
+    enum rc rc = RC_OK;
+
+    pthread_mutex_lock(&self->removing);
+    pthread_mutex_lock(&self->lock);
+    *is_late = self->tagged_count > 0;
+    pthread_mutex_unlock(&self->lock);
+    if (!*is_late && self->is_real)
+        rc = objects_remove_unused(self->objects, going->digest, self->since_ns,
+                                   &was_removed, err);
+    pthread_mutex_unlock(&self->removing);
+    if (*is_late)
+        return RC_OK;
+    object->is_gone = was_removed;
+    if (rc == RC_OK && was_removed)
+        list(self, going);
+    return rc;
+}
+
+static enum rc remove_some(struct space *self, struct err *err)
+{
+    enum grant grant = self->is_real ? ask_loop(self) : GRANT_GIVEN;
+    bool is_late = false;
+    size_t done = 0;
+    enum rc rc = RC_OK;
+
+    if (grant == GRANT_LATER)
+        return RC_OK;
+    if (grant != GRANT_GIVEN)
+        return err_set(err, RC_CANCELLED, "the store did not take why files are removed");
+    while (rc == RC_OK && !is_late && done < self->batch_count) {
+        rc = remove_one(self, &self->batch[done], &is_late, err);
+        done += !is_late;
+    }
+    self->batch_count -= done;
+    memmove(self->batch, self->batch + done, self->batch_count * sizeof *self->batch);
+    return rc;
+}
+
 static enum rc remove_batch(struct space *self, struct err *err)
 {
     enum rc rc = RC_OK;
 
-    if (self->batch_count == 0)
-        return RC_OK;
-    if (self->is_real && !ask_loop(self))
-        return err_set(err, RC_CANCELLED, "the store did not take why files are removed");
-    for (size_t i = 0; rc == RC_OK && i < self->batch_count; i++) {
-        struct going *going = &self->batch[i];
-        struct space_object *object = space_table_find(&self->mark.table, going->digest);
-        bool was_removed = !self->is_real;
-
-        if (self->is_real)
-            rc = objects_remove_unused(self->objects, going->digest, self->since_ns,
-                                       &was_removed, err);
-        object->is_gone = was_removed;
-        if (rc == RC_OK && was_removed)
-            list(self, going);
+    while (rc == RC_OK && self->batch_count > 0) {
+        rc = hold_tagged(self, err);
+        if (rc == RC_OK && self->batch_count > 0)
+            rc = remove_some(self, err);
     }
-    self->batch_count = 0;
     return rc;
 }
 
@@ -276,15 +352,32 @@ static void report_runs(const struct space *self, struct buf *report)
     }
 }
 
+static void report_titles(const struct space *self, struct buf *report)
+{
+    pack_text(report, "titles");
+    pack_list(report, self->mark.title_count);
+    for (size_t i = 0; i < self->mark.title_count; i++) {
+        const struct space_title *title = &self->mark.titles[i];
+
+        pack_list(report, 5);
+        pack_text(report, title->title);
+        pack_uint(report, title->runs);
+        pack_uint(report, title->objects);
+        pack_uint(report, title->bytes);
+        pack_uint(report, title->own);
+    }
+}
+
 static void write_report(struct space *self)
 {
     struct buf *report = &self->report;
 
-    pack_map(report, 8);
+    pack_map(report, 9);
     pack_text(report, "real");
     pack_bool(report, self->is_real);
     report_kinds(self, report);
     report_runs(self, report);
+    report_titles(self, report);
     pack_text(report, "count");
     pack_uint(report, self->removed);
     pack_text(report, "bytes");
@@ -308,6 +401,7 @@ static void let_go(struct space *self)
 static void *work(void *context)
 {
     struct space *self = context;
+    uint64_t one = 1;
     struct err err;
     enum rc rc = space_mark_all(&self->mark, &err);
 
@@ -322,6 +416,8 @@ static void *work(void *context)
     if (rc != RC_OK)
         self->err = err;
     self->phase = rc == RC_OK ? PHASE_DONE : PHASE_FAILED;
+    if (write(self->event_fd, &one, sizeof one) != sizeof one)
+        fputs("brokerd: the end of counting files was not told\n", stderr);
     pthread_mutex_unlock(&self->lock);
     return NULL;
 }
@@ -335,6 +431,8 @@ struct space *space_create(struct broker *broker)
     if (!self)
         return NULL;
     self->removal = -1;
+    self->is_fetched = true;
+    pthread_mutex_init(&self->removing, NULL);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->changed, NULL);
     self->objects = broker->objects;
@@ -373,6 +471,8 @@ void space_destroy(struct space *self)
         close(self->event_fd);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
+    pthread_mutex_destroy(&self->removing);
+    free(self->tagged);
     free(self);
 }
 
@@ -385,6 +485,10 @@ void space_write(struct broker *broker)
     if (!self || read(self->event_fd, &times, sizeof times) != sizeof times)
         return;
     pthread_mutex_lock(&self->lock);
+    if (self->grant == GRANT_ASKED && self->tagged_count > 0) {
+        self->grant = GRANT_LATER;
+        pthread_cond_broadcast(&self->changed);
+    }
     for (size_t i = 0; self->grant == GRANT_ASKED && i < self->batch_count; i++)
         batch_check(broker,
                     store_removed_put(broker->store, self->batch[i].digest,
@@ -409,57 +513,102 @@ void space_committed(struct broker *broker, bool is_stored)
     pthread_mutex_unlock(&self->lock);
 }
 
-static enum rc read_runs(struct space *self, const struct request *request,
+void space_hold_run(struct broker *broker, uint64_t run)
+{
+    struct space *self = broker->space;
+
+    if (!self)
+        return;
+    pthread_mutex_lock(&self->removing);
+    pthread_mutex_lock(&self->lock);
+    if (self->phase == PHASE_WORK && self->is_real) {
+        if (self->tagged_count == self->tagged_capacity) {
+            self->tagged_capacity =
+                self->tagged_capacity ? 2 * self->tagged_capacity : 16;
+            self->tagged =
+                reallocarray(self->tagged, self->tagged_capacity, sizeof *self->tagged);
+            must(self->tagged != NULL);
+        }
+        self->tagged[self->tagged_count++] = run;
+    }
+    pthread_mutex_unlock(&self->lock);
+    pthread_mutex_unlock(&self->removing);
+}
+
+static enum rc read_runs(struct space *self, const struct space_order *order,
                          struct err *err)
 {
     struct space_policy *policy = &self->mark.policy;
 
-    self->runs = calloc(request->text_count + 1, sizeof *self->runs);
+    self->runs = calloc(order->run_count + 1, sizeof *self->runs);
     if (!self->runs)
         return err_set(err, RC_NO_MEMORY, "no memory for the runs");
-    for (size_t i = 0; i < request->text_count; i++)
-        self->runs[i] = strtoull(request->texts[i], NULL, 10);
-    policy->has_runs = request->text_count > 0;
+    for (size_t i = 0; i < order->run_count; i++)
+        self->runs[i] = strtoull(order->runs[i], NULL, 10);
+    policy->has_runs = order->run_count > 0;
     policy->runs = self->runs;
-    policy->run_count = request->text_count;
+    policy->run_count = order->run_count;
     return RC_OK;
 }
 
-static enum rc begin(struct broker *broker, const struct request *request,
-                     struct err *err)
+static void begin_with(struct space *self, const struct space_order *order,
+                       int64_t now_us)
 {
-    struct space *self = broker->space;
-    uint64_t grace_s = request->first > GRACE_MIN_S ? request->first : GRACE_MIN_S;
+    uint64_t grace_s = order->grace_s > GRACE_MIN_S ? order->grace_s : GRACE_MIN_S;
     struct space_policy *policy = &self->mark.policy;
-    enum rc rc = RC_OK;
 
-    forget(self);
-    self->phase = PHASE_IDLE;
     self->mark = (struct space_mark){ .store = self->reader,
                                       .objects = self->objects,
                                       .is_ending = is_ending,
                                       .context = self };
     buf_init(&self->list, REPORT_MAX);
     buf_init(&self->report, REPORT_MAX);
-    self->listed = self->batch_count = 0;
+    self->listed = self->batch_count = self->tagged_count = 0;
     self->removed = self->removed_bytes = self->young = self->young_bytes = 0;
-    self->is_gc = strcmp(request->name, "gc") == 0;
-    self->is_real = self->is_gc && request->yes;
+    self->is_gc = order->is_gc;
+    self->is_real = order->is_gc && order->is_real;
     self->since_ns = (clock_us() - (int64_t)grace_s * 1000000) * 1000;
-    policy->now_us = broker->now_us;
-    policy->has_age = request->since > 0;
-    policy->older_than_us = (int64_t)(request->since % (1u << 31)) * 1000000;
-    policy->has_last = request->limit > 0;
-    policy->keep_last = request->limit;
+    self->began_us = policy->now_us = now_us;
+    policy->has_age = order->older_than_s > 0;
+    policy->older_than_us = (int64_t)(order->older_than_s % (1u << 31)) * 1000000;
+    policy->has_last = order->keep_last > 0;
+    policy->keep_last = order->keep_last;
+}
+
+static enum phase phase_of(struct space *self)
+{
+    enum phase phase;
+
+    pthread_mutex_lock(&self->lock);
+    phase = self->phase;
+    pthread_mutex_unlock(&self->lock);
+    return phase;
+}
+
+enum rc space_begin(struct broker *broker, const struct space_order *order,
+                    struct err *err)
+{
+    struct space *self = broker->space;
+    enum rc rc = RC_OK;
+
+    if (phase_of(self) == PHASE_WORK)
+        return err_set(err, RC_CONFLICT,
+                       "files are being counted already: wait a little");
+    forget(self);
+    self->phase = PHASE_IDLE;
+    begin_with(self, order, broker->now_us);
     if (self->is_real)
         rc = removal_begin(broker->settings.directory, &self->removal, err);
+    if (rc == RC_OK && self->is_real && futimens(self->removal, NULL) != 0)
+        rc = err_set_sys(err, RC_IO, errno, "cannot note when files are removed");
     if (rc == RC_OK)
-        rc = read_runs(self, request, err);
+        rc = read_runs(self, order, err);
     if (rc != RC_OK) {
         let_go(self);
         return rc;
     }
     self->job++;
+    self->is_fetched = false;
     self->phase = PHASE_WORK;
     if (pthread_create(&self->thread, NULL, work, self) == 0) {
         self->has_thread = true;
@@ -474,27 +623,29 @@ enum rc request_space(struct broker *broker, const struct request *request,
                       struct buf *body, struct err *err)
 {
     static const char *const phases[] = { "idle", "working", "done", "failed" };
+    const struct space_order order = { .is_gc =
+                                           request->name && !strcmp(request->name, "gc"),
+                                       .is_real = request->yes,
+                                       .grace_s = request->first,
+                                       .older_than_s = request->since,
+                                       .keep_last = request->limit,
+                                       .runs = request->texts,
+                                       .run_count = request->text_count };
     struct space *self = broker->space;
     enum phase phase;
     enum rc rc = RC_OK;
 
     if (request->name && strcmp(request->name, "gone") == 0)
         return query_gone(broker, request, body, err);
-    pthread_mutex_lock(&self->lock);
-    phase = self->phase;
-    pthread_mutex_unlock(&self->lock);
-    if (request->name && phase == PHASE_WORK)
-        return err_set(err, RC_CONFLICT,
-                       "files are being counted already: wait a little");
-    if (request->name) {
-        if (strcmp(request->name, "du") != 0 && strcmp(request->name, "gc") != 0)
-            return err_set(err, RC_INVALID, "space does du, gc or gone, not %s",
-                           request->name);
-        rc = begin(broker, request, err);
-        phase = PHASE_WORK;
-    }
+    if (request->name && strcmp(request->name, "du") != 0 && !order.is_gc)
+        return err_set(err, RC_INVALID, "space does du, gc or gone, not %s",
+                       request->name);
+    if (request->name)
+        rc = space_begin(broker, &order, err);
     if (rc != RC_OK)
         return rc;
+    phase = request->name ? PHASE_WORK : phase_of(self);
+    self->is_fetched |= phase != PHASE_WORK;
     pack_map(body, 4);
     pack_text(body, "job");
     pack_uint(body, self->job);
@@ -505,4 +656,88 @@ enum rc request_space(struct broker *broker, const struct request *request,
     pack_text(body, "report");
     pack_bytes(body, self->report.data, phase == PHASE_DONE ? self->report.size : 0);
     return RC_OK;
+}
+
+/* ---- By settings ---- */
+
+/* The lock's file was written last when a removal began: also that of an earlier process.
+ */
+static int64_t last_removal_us(const struct broker *broker)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    if (snprintf(path, sizeof path, "%s/removal.lock", broker->settings.directory)
+            >= PATH_MAX
+        || stat(path, &status) != 0)
+        return 0;
+    return (int64_t)status.st_mtim.tv_sec * 1000000 + status.st_mtim.tv_nsec / 1000;
+}
+
+int64_t space_due_us(const struct broker *broker)
+{
+    const struct space *self = broker->space;
+    int64_t every_us = (int64_t)broker->settings.gc.every_ms * 1000;
+
+    if (every_us == 0)
+        return INT64_MAX;
+    return self->tried_us ? self->tried_us + every_us : 0;
+}
+
+/* What was removed is said once the thread has ended. */
+static void tell_own(struct space *self)
+{
+    enum phase phase = phase_of(self);
+
+    if (self->own_job == 0 || phase == PHASE_WORK)
+        return;
+    if (self->own_job == self->job && phase == PHASE_FAILED)
+        fprintf(stderr, "brokerd: gc: %s\n", self->err.text);
+    else if (self->own_job == self->job && self->removed > 0)
+        fprintf(stderr,
+                "brokerd: gc removed %" PRIu64 " files, %" PRIu64
+                " bytes, by the settings gc-*\n",
+                self->removed, self->removed_bytes);
+    self->own_job = 0;
+}
+
+static void try_own(struct broker *broker, struct space *self)
+{
+    const struct broker_gc *gc = &broker->settings.gc;
+    const struct space_order order = { .is_gc = true,
+                                       .is_real = true,
+                                       .grace_s = gc->grace_s,
+                                       .older_than_s = gc->older_than_s,
+                                       .keep_last = gc->keep_last };
+    int64_t every_us = (int64_t)gc->every_ms * 1000;
+    int64_t again_us = every_us < RETRY_US ? every_us : RETRY_US;
+    struct err err;
+
+    self->tried_us = broker->now_us;
+    if (phase_of(self) == PHASE_WORK
+        || (!self->is_fetched && broker->now_us < self->began_us + FETCH_US)) {
+        self->tried_us -= every_us - (again_us < ASIDE_US ? again_us : ASIDE_US);
+    } else if (space_begin(broker, &order, &err) == RC_OK) {
+        self->own_job = self->job;
+        self->is_fetched = true; /* nobody asks for it */
+    } else {
+        fprintf(stderr, "brokerd: gc: %s\n", err.text);
+        self->tried_us -= every_us - again_us;
+    }
+}
+
+void space_step(struct broker *broker)
+{
+    struct space *self = broker->space;
+
+    tell_own(self);
+    if (broker->settings.gc.every_ms == 0)
+        return;
+    if (self->tried_us == 0) {
+        int64_t last_us = last_removal_us(broker);
+
+        self->tried_us = last_us > 0 && last_us < broker->now_us ? last_us : 1;
+    }
+    if (broker->now_us >= space_due_us(broker))
+        try_own(broker, self);
 }

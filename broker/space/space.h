@@ -10,12 +10,31 @@
 
 struct broker;
 struct space;
+struct space_order {     /* what is to be done; zeros: count */
+    bool is_gc, is_real; /* look for what may go; remove it */
+    uint64_t grace_s;    /* what was stored or used since stays; at least five minutes */
+    uint64_t
+        older_than_s;   /* files of runs that ended so long ago may go; 0: of any age */
+    uint64_t keep_last; /* but not of the last so many of a pipeline; 0: no matter */
+    const char *const *runs; /* numbers: only files of these; 0 of them: of all */
+    size_t run_count;        /* with none of the last three no run's files may go */
+};
 
 /* NULL: no memory. The loop is woken through space_fd. */
 struct space *space_create(struct broker *broker);
 void space_destroy(struct space *space); /* ends a walk that is under way */
 int space_fd(const struct space *space);
 
+/* Loop: begins. RC_CONFLICT: one is under way, or files must stay because of a backup.
+ */
+NODISCARD enum rc space_begin(struct broker *broker, const struct space_order *order,
+                              struct err *err);
+/* Loop: removing by the settings gc-every, gc-older-than, gc-keep-last and gc-grace. When
+ * it is due (INT64_MAX: never), and doing it if it is. */
+int64_t space_due_us(const struct broker *broker);
+void space_step(struct broker *broker);
+/* Loop: the run gets a tag; a removal that is under way leaves its files. */
+void space_hold_run(struct broker *broker, uint64_t run);
 /* Loop: before its commit, writes what the thread is about to remove; after it, lets the
  * thread go on, or not. */
 void space_write(struct broker *broker);

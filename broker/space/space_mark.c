@@ -20,6 +20,8 @@ enum { PAGE = 1000, ARENA_MAX = 1 << 30, RUN_MAX = 1 << 26 };
 struct run_mark { /* one run in hand */
     struct space_mark *mark;
     struct space_run *run; /* NULL: what names hold */
+    uint64_t number;       /* of a run; names have none */
+    uint64_t title;        /* its bit */
     uint32_t place;        /* of the run, plus 1 */
 };
 
@@ -42,6 +44,7 @@ static void hold(const struct run_mark *self, const char *digest, enum space_kin
         return;
     }
     object->is_kept |= self->run->is_kept;
+    object->titles |= self->title;
     if (object->seen == self->place)
         return;
     object->seen = self->place;
@@ -134,7 +137,7 @@ static enum rc hold_reused(const struct run_mark *self, uint32_t stage,
     struct store *store = self->mark->store;
     struct reused_range *ranges;
     size_t count;
-    enum rc rc = store_reused(store, self->run->run, stage, arena, &ranges, &count, err);
+    enum rc rc = store_reused(store, self->number, stage, arena, &ranges, &count, err);
 
     for (size_t i = 0; rc == RC_OK && i < count; i++)
         for (uint64_t k = 0; rc == RC_OK && k < ranges[i].count; k++) {
@@ -160,7 +163,7 @@ static enum rc hold_stages(const struct run_mark *self, uint32_t stages, struct 
 
         if (!arena)
             return err_set(err, RC_NO_MEMORY, "no memory for a stage");
-        rc = store_resolved(self->mark->store, self->run->run, i, &bytes, err);
+        rc = store_resolved(self->mark->store, self->number, i, &bytes, err);
         if (rc == RC_OK
             && plan_stage_decode(arena, bytes.data, bytes.size, &stage, err) == RC_OK)
             rc = hold_stage(self, stage, err);
@@ -179,7 +182,7 @@ static enum rc hold_plan(const struct run_mark *self, struct err *err)
     enum rc rc;
 
     buf_init(&bytes, ARENA_MAX);
-    rc = arena ? store_plan(self->mark->store, self->run->run, &bytes, err)
+    rc = arena ? store_plan(self->mark->store, self->number, &bytes, err)
                : err_set(err, RC_NO_MEMORY, "no memory for a plan");
     if (rc != RC_OK)
         return rc;
@@ -198,7 +201,7 @@ static enum rc hold_run(const struct run_mark *self, uint32_t stages, struct err
     if (rc == RC_OK)
         rc = hold_stages(self, stages, err);
     while (rc == RC_OK && !walk.is_done)
-        rc = store_results_walk(self->mark->store, self->run->run, &walk, hold_result,
+        rc = store_results_walk(self->mark->store, self->number, &walk, hold_result,
                                 (void *)(uintptr_t)self, err);
     return rc;
 }
@@ -252,11 +255,45 @@ static uint64_t rank_of(const struct space_mark *mark, const struct space_run *r
     return rank;
 }
 
+/* The bit of the run's title. */
+static uint64_t title_of(struct space_mark *mark, const char *title)
+{
+    size_t place = 0;
+
+    while (place < mark->title_count && strcmp(mark->titles[place].title, title) != 0)
+        place++;
+    if (place >= SPACE_TITLES_MAX - 1) {
+        place = SPACE_TITLES_MAX - 1;
+        title = "others";
+    }
+    if (place >= mark->title_count) {
+        mark->title_count = place + 1;
+        snprintf(mark->titles[place].title, sizeof mark->titles[place].title, "%s",
+                 title);
+    }
+    mark->titles[place].runs++;
+    return (uint64_t)1 << place;
+}
+
+static void sum_titles(struct space_mark *mark, const struct space_object *object)
+{
+    for (size_t i = 0; i < mark->title_count; i++) {
+        uint64_t bit = (uint64_t)1 << i;
+        struct space_title *title = &mark->titles[i];
+
+        if (!(object->titles & bit))
+            continue;
+        title->objects++;
+        title->bytes += object->size;
+        title->own += object->titles == bit ? object->size : 0;
+    }
+}
+
 static enum rc take_run(struct space_mark *mark, uint64_t number, struct err *err)
 {
     scoped(arena) arena = arena_create(ARENA_MAX);
     struct space_run *run = arena ? add_run(mark) : NULL;
-    struct run_mark self = { mark, run, (uint32_t)mark->run_count };
+    struct run_mark self = { .mark = mark, .run = run, .number = number };
     struct run_totals totals;
     struct run_head head;
     struct run_row row;
@@ -279,7 +316,21 @@ static enum rc take_run(struct space_mark *mark, uint64_t number, struct err *er
     run->is_kept = !run_state_is_final(row.state) || tag_count > 0
                    || !space_policy_drops(&mark->policy, number, row.ended_us,
                                           mark->policy.has_last ? rank_of(mark, run) : 0);
+    self.place = (uint32_t)mark->run_count;
+    self.title = title_of(mark, run->title);
     return hold_run(&self, row.stages, err);
+}
+
+enum rc space_mark_hold_run(struct space_mark *mark, uint64_t run, struct err *err)
+{
+    struct run_mark self = { .mark = mark, .number = run };
+    struct run_totals totals;
+    struct run_row row;
+    enum rc rc = store_run_row(mark->store, run, &row, &totals, err);
+
+    if (rc == RC_OK)
+        rc = hold_run(&self, row.stages, err);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 static enum rc take_runs(struct space_mark *mark, struct err *err)
@@ -426,6 +477,8 @@ enum rc space_mark_all(struct space_mark *mark, struct err *err)
     for (size_t i = 0; rc == RC_OK && i < mark->table.capacity; i++) {
         const struct space_object *object = &mark->table.slots[i];
 
+        if (object->is_there && object->titles)
+            sum_titles(mark, object);
         if (object->is_there && object->holder > 0 && object->holder != SPACE_MANY)
             mark->runs[object->holder - 1].own += object->size;
     }

@@ -11,6 +11,8 @@
 #include "broker/space/space_table.h"
 #include "broker/store/store.h"
 
+enum { SPACE_TITLES_MAX = 64 /* the last is of all that are not among the first */ };
+
 struct space_policy {
     bool has_age, has_last, has_runs;
     int64_t older_than_us; /* runs that ended so long ago go */
@@ -27,6 +29,11 @@ struct space_run {
     bool is_kept;
 };
 
+struct space_title { /* all runs of a pipeline or step */
+    char title[96];
+    uint64_t runs, objects, bytes, own; /* own: what no other one's runs refer to */
+};
+
 struct space_mark {
     struct store *store; /* a reader */
     struct objects *objects;
@@ -34,6 +41,8 @@ struct space_mark {
     struct space_table table;
     struct space_run *runs; /* the newest first */
     size_t run_count, run_capacity;
+    struct space_title titles[SPACE_TITLES_MAX]; /* the one with the newest run first */
+    size_t title_count;
     bool (*is_ending)(void *context); /* asked now and then; NULL: never */
     void *context;
 };
@@ -41,6 +50,10 @@ struct space_mark {
 void space_mark_fini(struct space_mark *mark);
 /* RC_CANCELLED: it was to end. */
 NODISCARD enum rc space_mark_all(struct space_mark *mark, struct err *err);
+/* A run got a tag after the walk: all that it refers to is kept. RC_OK also if it is not
+ * there. */
+NODISCARD enum rc space_mark_hold_run(struct space_mark *mark, uint64_t run,
+                                      struct err *err);
 /* Keeps the files of every list of files that is there and, with only_since, was stored
  * or used since then. */
 NODISCARD enum rc space_mark_lists(struct space_mark *mark, int64_t since_ns,

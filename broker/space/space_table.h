@@ -22,6 +22,7 @@ struct space_object {
     int64_t kept_ns;
     uint32_t holder; /* place of the run that refers to it, plus 1; SPACE_MANY */
     uint32_t seen;   /* the run that was counted last, plus 1 */
+    uint64_t titles; /* bit i: a run of title i refers to it */
     uint8_t kind;
     bool is_kept, is_there, is_gone;
 };

@@ -328,15 +328,20 @@ struct sluice_space_run {
     const char *title;               /* project and pipeline or step */
     bool is_kept;
 };
+struct sluice_space_title {           /* all runs of a pipeline or step of a project */
+    const char *title;                /* "others" for all beyond the first 63 */
+    uint64_t runs, files, bytes, own; /* own: what no run of another one refers to */
+};
 struct sluice_space_file {
     const char *digest, *why;
     uint64_t size;
 };
 struct sluice_space {
     struct sluice_space_kind *kinds;
-    struct sluice_space_run *runs;   /* the newest first, at most 10,000 */
+    struct sluice_space_run *runs; /* the newest first, at most 10,000 */
+    struct sluice_space_title *titles;
     struct sluice_space_file *files; /* removed, or to be removed; at most 10,000 */
-    size_t kind_count, run_count, file_count;
+    size_t kind_count, run_count, title_count, file_count;
     uint64_t count, bytes;       /* of all that is removed */
     uint64_t young, young_bytes; /* not needed, but stored or asked for lately */
 };

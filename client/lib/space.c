@@ -71,6 +71,25 @@ static void read_runs(struct reader *reader, struct arena *arena,
     }
 }
 
+static void read_titles(struct reader *reader, struct arena *arena,
+                        struct sluice_space *space)
+{
+    space->title_count = reader_list(reader);
+    space->titles = arena_array(arena, space->title_count, sizeof *space->titles);
+    if (!space->titles)
+        reader_fail(reader);
+    for (size_t i = 0; i < space->title_count && reader_ok(reader); i++) {
+        struct sluice_space_title *title = &space->titles[i];
+
+        reader_list(reader);
+        title->title = reader_text(reader, arena, LOOK_TEXT_MAX);
+        title->runs = reader_uint(reader);
+        title->files = reader_uint(reader);
+        title->bytes = reader_uint(reader);
+        title->own = reader_uint(reader);
+    }
+}
+
 static void read_files(struct reader *reader, struct arena *arena,
                        struct sluice_space *space)
 {
@@ -110,6 +129,8 @@ static enum rc read_report(const struct reply *reply, struct arena *arena,
             read_kinds(&reader, arena, space);
         else if (bytes_are(key, "runs"))
             read_runs(&reader, arena, space);
+        else if (bytes_are(key, "titles"))
+            read_titles(&reader, arena, space);
         else if (bytes_are(key, "files"))
             read_files(&reader, arena, space);
         else

@@ -138,6 +138,21 @@ static const struct setting brokerd_rows[] = {
     { "events-keep", SETTING_DURATION, BROKERD(events_keep_ms), "0", .min = 0,
       .max = 315360000000, .is_reloadable = true,
       .help = "How long events are kept; 0 is for ever." },
+    { "gc-every", SETTING_DURATION, BROKERD(gc_every_ms), "0", .min = 0,
+      .max = 31536000000, .is_reloadable = true,
+      .help = "How often the broker removes files that nothing needs, as sluice gc does; "
+              "0 is never." },
+    { "gc-older-than", SETTING_DURATION, BROKERD(gc_older_than_ms), "0", .min = 0,
+      .max = 315360000000, .is_reloadable = true,
+      .help = "Then also files of runs that ended so long ago, unless tagged or named; 0 "
+              "is of any age if gc-keep-last is set." },
+    { "gc-keep-last", SETTING_NUMBER, BROKERD(gc_keep_last), "0", .min = 0,
+      .max = 1000000000, .is_reloadable = true,
+      .help = "But not those of the last so many runs of each pipeline or step; 0 is no "
+              "matter." },
+    { "gc-grace", SETTING_DURATION, BROKERD(gc_grace_ms), "1d", .min = 300000,
+      .max = 31536000000, .is_reloadable = true,
+      .help = "What was stored or asked for since then stays in any case." },
     { "stages-max", SETTING_NUMBER, BROKERD(stages_max), "4000000", .min = 1,
       .max = 100000000,
       .help =

@@ -8,6 +8,7 @@ struct brokerd_values {
     bool insecure;
     uint64_t node_timeout_ms, events_keep_ms, stages_max;
     uint64_t retry_wait_ms, retry_wait_max_ms;
+    uint64_t gc_every_ms, gc_older_than_ms, gc_keep_last, gc_grace_ms;
     uint64_t answers_max, turn_max, message_max, store_max; /* bytes */
     uint64_t requests_max, queue_max, events_max, nodes_max;
     uint64_t bulk_queue_max, uploads_max, uploads_peer_max;

@@ -38,6 +38,8 @@ sluice_exits 0 du
 has outputs
 has "p/make"
 same 1 "$(value runs.1.run du)"
+same "p/make 2" "$(value titles.0.title du) $(value titles.0.runs du)"
+[ "$(value titles.0.own du)" -ge 200000 ] || fail "the step has too little"
 [ "$(value runs.1.own du)" -ge 100000 ] || fail "run 1 alone has too little"
 
 it "removes nothing that a run refers to, and nothing young"
@@ -179,6 +181,13 @@ same 3000 "$(value kinds.6.bytes du)" "a dry run"
 sluice_exits 0 gc --yes
 has "sha256:$aside"
 same 0 "$(value kinds.6.bytes du)"
+
+it "keeps the files of a run that was tagged, whatever the policy"
+sluice_exits 0 run --step make -p n=31
+sluice_exits 0 tag add last keep
+age
+sluice_exits 0 gc --runs "$(last_run)" --yes
+sluice_exits 0 verify "$(last_run)"
 
 it "refuses what it does not understand"
 sluice_exits 2 gc --older-than soon

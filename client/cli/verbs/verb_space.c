@@ -68,6 +68,17 @@ static void json_space(struct json *json, const struct sluice_space *space)
         json_close(json, '}');
     }
     json_close(json, ']');
+    json_open(json, "titles", '[');
+    for (size_t i = 0; i < space->title_count; i++) {
+        json_open(json, NULL, '{');
+        json_text(json, "title", space->titles[i].title);
+        json_uint(json, "runs", space->titles[i].runs);
+        json_uint(json, "files", space->titles[i].files);
+        json_uint(json, "bytes", space->titles[i].bytes);
+        json_uint(json, "own", space->titles[i].own);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
     json_open(json, "runs", '[');
     for (size_t i = 0; i < space->run_count; i++) {
         json_open(json, NULL, '{');
@@ -80,6 +91,24 @@ static void json_space(struct json *json, const struct sluice_space *space)
         json_close(json, '}');
     }
     json_close(json, ']');
+}
+
+static void print_titles(const struct sluice_space *space, const struct term *term)
+{
+    static const char *const names[] = { "RUNS", "FILES", "SIZE", "ALONE", "OF", NULL };
+    scoped_table table = { .column_count = 5, .right = { true, true, true, true } };
+
+    table_heading(&table, names);
+    for (size_t i = 0; i < space->title_count; i++) {
+        const struct sluice_space_title *title = &space->titles[i];
+
+        table_cell(&table, STYLE_PLAIN, "%" PRIu64, title->runs);
+        table_cell(&table, STYLE_PLAIN, "%" PRIu64, title->files);
+        table_cell(&table, STYLE_PLAIN, "%s", human_size(title->bytes).text);
+        table_cell(&table, STYLE_PLAIN, "%s", human_size(title->own).text);
+        table_cell(&table, STYLE_PLAIN, "%s", title->title);
+    }
+    table_print(&table, term, stdout);
 }
 
 static void print_usage(const struct sluice_space *space)
@@ -103,6 +132,8 @@ static void print_usage(const struct sluice_space *space)
     table_cell(&table, STYLE_STRONG, "%" PRIu64, files);
     table_cell(&table, STYLE_STRONG, "%s", human_size(bytes).text);
     table_print(&table, &term, stdout);
+    puts("");
+    print_titles(space, &term);
     puts("");
     table_heading(&other, runs);
     for (size_t i = 0; i < space->run_count && i < SHOWN_MAX; i++) {

@@ -107,9 +107,12 @@ static void add_run(struct model *self)
                          .stage_count = 1,
                          .parameters = { .kind = VALUE_MAP } };
     char id[40];
-    struct run_head head = {
-        .id = id, .title = "p", .project = "", .commit = "", .branch = "", .tree = ""
-    };
+    struct run_head head = { .id = id,
+                             .title = run % 2 ? "odd" : "even",
+                             .project = "",
+                             .commit = "",
+                             .branch = "",
+                             .tree = "" };
     bool is_tagged = any(self, 4) == 0, is_over = any(self, 4) > 0, changed;
     struct run_row row = { .run = run,
                            .state = is_over ? RUN_COMPLETE : RUN_STARTED,
@@ -148,12 +151,44 @@ static void check_file(struct model *self, const struct space_mark *mark,
                                    : strcmp(self->trees[run], digest) == 0;
 
         holders += refers;
-        is_kept |= refers && (self->is_kept[run] || self->count - run < keep_last);
+        is_kept |= refers && (self->is_kept[run] || (self->count - run) / 2 < keep_last);
     }
     assert_non_null(object);
     assert_int_equal(object->is_kept, is_kept);
     assert_int_equal(object->holder == 0, holders == 0);
     assert_int_equal(object->holder == SPACE_MANY, holders > 1);
+}
+
+/* Two pipelines: which files each one's runs refer to. */
+static void check_titles(struct model *self, const struct space_mark *mark)
+{
+    assert_int_equal(mark->title_count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t side = (self->count - i) % 2; /* the newest run's is the first */
+        uint64_t objects = 0, own = 0, runs = 0;
+
+        for (uint64_t run = 1; run <= self->count; run++)
+            runs += run % 2 == side;
+        for (size_t k = 0; k < mark->table.capacity; k++) {
+            bool refers[2] = { false, false };
+            char digest[DIGEST_TEXT_SIZE];
+
+            if (!mark->table.slots[k].is_there)
+                continue;
+            digest_text(mark->table.slots[k].digest, digest);
+            for (uint64_t run = 1; run <= self->count; run++) {
+                refers[run % 2] |= strcmp(self->trees[run], digest) == 0;
+                for (unsigned file = 0; file < FILES; file++)
+                    refers[run % 2] |= self->refers[run][file]
+                                       && strcmp(self->digests[file], digest) == 0;
+            }
+            objects += refers[side];
+            own += refers[side] && !refers[1 - side] ? mark->table.slots[k].size : 0;
+        }
+        assert_int_equal(mark->titles[i].runs, runs);
+        assert_int_equal(mark->titles[i].objects, objects);
+        assert_int_equal(mark->titles[i].own, own);
+    }
 }
 
 static void check(struct model *self, uint64_t keep_last)
@@ -168,6 +203,7 @@ static void check(struct model *self, uint64_t keep_last)
         check_file(self, &mark, self->digests[file], keep_last, file);
     for (uint64_t run = 1; run <= self->count; run++)
         check_file(self, &mark, self->trees[run], keep_last, FILES);
+    check_titles(self, &mark);
     space_mark_fini(&mark);
 }
 
