@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const struct workload *const workloads[] = {
-    &work_start, &work_cli,  &work_process, &work_transfer, &work_files,
-    &work_reuse, &work_edge, &work_nodes,   &work_idle,     &work_restart,
+    &work_start,       &work_cli,  &work_process, &work_transfer, &work_files,
+    &work_reuse,       &work_edge, &work_nodes,   &work_idle,     &work_restart,
+    &work_wfinstances, &work_size, &work_events,
 };
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 
@@ -26,6 +28,8 @@ static const char usage[] = "usage: bench [OPTION...] [WORKLOAD...]\n"
                             "  --json       an object a line\n"
                             "  --repeat N   measure so often, where a workload allows it "
                             "(15)\n"
+                            "  --instances FOLDER   of recorded workflows in "
+                            "WfFormat, for wfinstances\n"
                             "  --list       the workloads, their metrics and targets\n";
 
 static const struct workload *find(const char *name)
@@ -99,6 +103,7 @@ static bool run(struct bench *bench, const struct workload *workload)
 
     if (pid == 0) {
         signal(SIGINT, SIG_DFL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         workload->run(bench);
         exit(0);
     }
@@ -130,6 +135,9 @@ static void take_option(struct bench *bench, int option)
         if (bench->repeats < 1 || bench->repeats > REPEATS_MAX)
             fail("--repeat takes a number from 1 to %d", REPEATS_MAX);
         break;
+    case 'i':
+        bench->instances = optarg;
+        break;
     case 'l':
         list();
         exit(0);
@@ -145,6 +153,7 @@ int main(int argc, char **argv)
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
         { "repeat", required_argument, NULL, 'r' },
+        { "instances", required_argument, NULL, 'i' },
         { "list", no_argument, NULL, 'l' },
         { NULL, 0, NULL, 0 },
     };

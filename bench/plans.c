@@ -33,7 +33,7 @@ static struct value *numbers(uint64_t count)
     return values;
 }
 
-void plan_sweep(struct buf *buf, uint64_t tasks, const char *command)
+void plan_sweep(struct buf *buf, uint64_t tasks, uint64_t at_once, const char *command)
 {
     uint64_t side = 1;
 
@@ -56,7 +56,8 @@ void plan_sweep(struct buf *buf, uint64_t tasks, const char *command)
                                 .parameter_count = 2,
                                 .sweep = SWEEP_PRODUCT,
                                 .columns = columns,
-                                .column_count = 2 };
+                                .column_count = 2,
+                                .queued_max = at_once };
     struct plan plan = plan_of("sweep");
 
     plan.stages = &stage;

@@ -3,9 +3,10 @@
 
 #include "codecs/base/buf.h"
 
-/* One stage, `sweep`, of so many tasks with that command: each has its own value of the
- * parameter `i`, or of `i` and `k`. */
-void plan_sweep(struct buf *plan, uint64_t tasks, const char *command);
+/* One stage, `sweep`, of so many tasks with that command: each has its own values of the
+ * parameters `i` and `k`. at_once: so many of them are unfinished at a time; 0: no limit.
+ */
+void plan_sweep(struct buf *plan, uint64_t tasks, uint64_t at_once, const char *command);
 
 struct plan_link { /* the target waits for the source */
     uint32_t source, target;

@@ -19,7 +19,7 @@ static double us_a_task(const struct bench *bench, unsigned nodes, size_t tasks)
     uint64_t run;
     double took;
 
-    plan_sweep(&plan, tasks, "true");
+    plan_sweep(&plan, tasks, 0, "true");
     world_open(&world, bench, "broker");
     world_crowd(&world, nodes, SLOTS / nodes);
     took = world_run(&world, &plan, &run);

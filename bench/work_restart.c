@@ -19,7 +19,7 @@ static void fill(struct world *world, size_t runs, size_t tasks)
 {
     scoped_buf plan = { 0 };
 
-    plan_sweep(&plan, tasks, "true");
+    plan_sweep(&plan, tasks, 0, "true");
 
     pid_t crowd = world_crowd(world, 1, 16000);
 

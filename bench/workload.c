@@ -76,7 +76,7 @@ static void print_json(const struct bench *bench, const char *name, const char *
 static void print_line(const struct bench *bench, const char *name, const char *unit,
                        const double figures[3], const char *bound)
 {
-    printf("%-11s %-12s %12.2f %-8s", bench->workload->name, name, figures[0], unit);
+    printf("%-11s %-22s %11.2f %-8s", bench->workload->name, name, figures[0], unit);
     if (figures[1] > 0)
         printf(" limit %12.2f  ratio %7.2f", figures[1], figures[0] / figures[1]);
     else

@@ -33,14 +33,16 @@ struct workload {
 #define METRICS(array) .metrics = (array), .metric_count = sizeof(array) / sizeof *(array)
 
 extern const struct workload work_start, work_cli, work_process, work_transfer,
-    work_files, work_reuse, work_edge, work_nodes, work_idle, work_restart;
+    work_files, work_reuse, work_edge, work_nodes, work_idle, work_restart,
+    work_wfinstances, work_size, work_events;
 
 struct bench {
     const struct workload *workload; /* the one that runs */
     const char *folder;              /* its own */
     bool as_json;
-    bool is_quick;  /* small sizes: the results count, not the times */
-    size_t repeats; /* as it was asked for */
+    bool is_quick;         /* small sizes: the results count, not the times */
+    size_t repeats;        /* as it was asked for */
+    const char *instances; /* folder of recorded workflows; NULL: those of the sources */
 };
 
 enum { REPEATS_MAX = 1000 };
