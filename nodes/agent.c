@@ -1,6 +1,7 @@
 /* agent.c - the loop of the agent. */
 #include "nodes/agent_state.h"
 #include "nodes/staging/facts.h"
+#include "nodes/staging/shelf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,12 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { TIMEOUT_DEFAULT_MS = 10000, CLOCK_JUMP_US = 1000000, GIVING_QUEUE_MAX = 64 };
+enum {
+    TIMEOUT_DEFAULT_MS = 10000,
+    CLOCK_JUMP_US = 1000000,
+    GIVING_QUEUE_MAX = 64,
+    SHELF_KEPT_US = 10000000
+};
 
 int64_t agent_clock_us(void)
 {
@@ -85,6 +91,8 @@ static enum rc open_local(struct agent *agent, struct err *err)
                           .has_namespaces = true };
     if (rc == RC_OK && !(agent->staging.facts = facts_create(agent->settings.devices)))
         rc = err_set(err, RC_NO_MEMORY, "no memory for what this machine is");
+    if (rc == RC_OK && !(agent->staging.shelf = shelf_create()))
+        rc = err_set(err, RC_NO_MEMORY, "no memory for folders that are used again");
     if (rc == RC_OK)
         rc = follower_create(&agent->staging, &events, &agent->follower, err);
     return rc;
@@ -261,6 +269,15 @@ static void advance_clock(struct agent *agent)
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_CLOCK, .jump_us = jump });
 }
 
+/* What was used by nobody for so long is removed. */
+static void shelf_clear(struct agent *agent, int64_t kept_us)
+{
+    uint64_t token;
+
+    while ((token = shelf_drop(agent->staging.shelf, kept_us)) != 0)
+        workers_remove(agent->workers, token);
+}
+
 static void turn(struct agent *agent)
 {
     advance_clock(agent);
@@ -273,6 +290,7 @@ static void turn(struct agent *agent)
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_TICK });
     broker_timers(agent);
     kept_step(agent);
+    shelf_clear(agent, SHELF_KEPT_US);
     drain_step(agent);
     broker_tell(agent);
 }
@@ -332,6 +350,8 @@ static void agent_destroy(struct agent *agent)
      */
     if (agent->context)
         zmq_ctx_shutdown(agent->context);
+    if (agent->workers)
+        shelf_clear(agent, 0);
     workers_destroy(agent->workers);
     follower_destroy(agent->follower);
     link_close(agent->monitor);
@@ -345,6 +365,7 @@ static void agent_destroy(struct agent *agent)
     hands_fini(agent);
     classes_fini(agent);
     facts_destroy(agent->staging.facts);
+    shelf_destroy(agent->staging.shelf);
     cache_destroy(agent->cache);
     announcer_destroy(agent->announcer);
     free(agent->started);

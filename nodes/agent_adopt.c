@@ -81,7 +81,6 @@ static struct hand *load(struct agent *agent, uint64_t token, struct err *err)
 static enum rc adopt_folder(struct agent *agent, uint64_t token, struct err *why)
 {
     struct hand *hand = load(agent, token, why);
-    struct err err;
 
     if (!hand && why->rc == RC_UNSUPPORTED)
         return why->rc; /* not ours to remove */
@@ -91,8 +90,8 @@ static enum rc adopt_folder(struct agent *agent, uint64_t token, struct err *why
     }
     /* The supervisor's list says whether it was started; until then it stays as a hand.
      */
-    if (!hand && attempt_remove(&agent->staging, token, &err) != RC_OK)
-        fprintf(stderr, "noded: %s\n", err.text);
+    if (!hand)
+        workers_remove(agent->workers, token);
     return RC_OK;
 }
 

@@ -1,6 +1,7 @@
 /* agent_effects.c - carries out what the agent's core wants. */
 #include "nodes/agent_state.h"
 #include "nodes/staging/environment.h"
+#include "nodes/staging/shelf.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -214,19 +215,28 @@ static void do_want(struct agent *agent, const struct agent_effect *effect)
     broker_send(agent, MESSAGE_WANT, &body);
 }
 
+/* It ended by itself, and well: the next of its kind may have its folder. */
+static bool has_ended_well(const struct hand *hand)
+{
+    return hand->has_exited && WIFEXITED(hand->exit.status)
+           && WEXITSTATUS(hand->exit.status) == 0 && hand->job.kind == JOB_COLLECT
+           && hand->job.rc == RC_OK && hand->job.result.cause == CAUSE_EXIT;
+}
+
 static void do_remove(struct agent *agent, uint64_t token)
 {
     struct hand *hand = hand_find(agent, token);
-    struct err err;
 
     channel_tell(agent, CHANNEL_FORGET, token, 0);
     if (!hand)
         return;
     if (hand->is_followed)
         follow_remove(agent->follower, token);
+    cache_release(agent->cache, token);
+    if (!has_ended_well(hand)
+        || !shelf_put(&agent->staging, &hand->identity, hand->stage))
+        workers_remove(agent->workers, token);
     hand_remove(agent, hand);
-    if (attempt_remove(&agent->staging, token, &err) != RC_OK)
-        fprintf(stderr, "noded: %s\n", err.text);
 }
 
 static void apply(struct agent *agent, const struct agent_effect *effect)

@@ -67,8 +67,6 @@ static void on_exited(struct agent *agent, struct hand *hand,
 /* What was prepared and never started is not the broker's any more. */
 static void forget_unstarted(struct agent *agent)
 {
-    struct err err;
-
     for (uint32_t i = agent->hand_count; i-- > 0;) {
         struct hand *hand = agent->hands[i];
         uint64_t token = hand->token;
@@ -76,8 +74,8 @@ static void forget_unstarted(struct agent *agent)
         if (agent_attempt(agent->core, token))
             continue;
         hand_remove(agent, hand);
-        if (attempt_remove(&agent->staging, token, &err) != RC_OK)
-            fprintf(stderr, "noded: %s\n", err.text);
+        cache_release(agent->cache, token);
+        workers_remove(agent->workers, token);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "broker/artifacts/bulk.h"
 #include "nodes/kept_settle.h"
 #include "nodes/peers.h"
+#include "nodes/staging/streams.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,9 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { COLLECT_ARENA_MAX = 1 << 30, BULK_TIMEOUT_MS = 30000, STORE_WAIT_S = 1 };
+enum {
+    COLLECT_ARENA_MAX = 1 << 30,
+    BULK_TIMEOUT_MS = 30000,
+    STORE_WAIT_S = 1,
+    REMOVE_WAIT_US = 3000000,
+    REMOVALS_MAX = 10000,   /* that may wait for a quiet moment */
+    LAST_REMOVALS_MS = 1000 /* for them, when the agent ends */
+};
 
 struct job_list {
     struct job *first, **last;
@@ -27,6 +36,8 @@ struct workers {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct job_list todo, done;
+    struct job_list later; /* removals, in the order in which they came */
+    unsigned later_count;
     bool is_ending;
     int fd;
     unsigned count;
@@ -197,6 +208,54 @@ static void do_job(struct port_context *context, const struct store_port *port,
         job->rc = kept_settle(staging->cache, context->client, job->copies,
                               &job->cancelled, &job->err);
         break;
+    case JOB_REMOVE:
+        if (attempt_remove(staging, job->token, &job->err) != RC_OK)
+            fprintf(stderr, "noded: %s\n", job->err.text);
+        break;
+    }
+}
+
+static bool is_due(const struct workers *workers, const struct job *job)
+{
+    return job && (job->due_us <= clock_us() || workers->later_count > REMOVALS_MAX);
+}
+
+/* What is to be done next; NULL when the agent ends. The caller has the lock. */
+static struct job *job_await(struct workers *workers)
+{
+    struct timespec until;
+
+    while (!workers->is_ending) {
+        struct job *later = workers->later.first;
+
+        if (workers->todo.first && workers->bulk_endpoint)
+            return list_take(&workers->todo);
+        if (is_due(workers, later)) {
+            workers->later_count--;
+            return list_take(&workers->later);
+        }
+        if (later) {
+            until.tv_sec = later->due_us / 1000000 + 1;
+            until.tv_nsec = 0;
+            pthread_cond_timedwait(&workers->wake, &workers->lock, &until);
+        } else {
+            pthread_cond_wait(&workers->wake, &workers->lock);
+        }
+    }
+    return NULL;
+}
+
+static void removals_finish(struct workers *workers)
+{
+    int64_t until_us = clock_us() + (int64_t)LAST_REMOVALS_MS * 1000;
+    struct job *job;
+    struct err err;
+
+    while ((job = list_take(&workers->later)) != NULL) {
+        if (clock_us() < until_us
+            && attempt_remove(workers->staging, job->token, &err) != RC_OK)
+            fprintf(stderr, "noded: %s\n", err.text);
+        free(job);
     }
 }
 
@@ -219,17 +278,12 @@ static void *work(void *argument)
     context.peers = peers_create(workers->zmq_context, workers->peers);
     must(context.peers != NULL);
     pthread_mutex_lock(&workers->lock);
-    for (;;) {
-        while (!workers->is_ending && (!workers->todo.first || !workers->bulk_endpoint))
-            pthread_cond_wait(&workers->wake, &workers->lock);
-        if (workers->is_ending)
-            break;
-        job = list_take(&workers->todo);
+    while ((job = job_await(workers)) != NULL) {
         pthread_mutex_unlock(&workers->lock);
         context.job = job;
         context.has_said = false;
         port.sources.cancelled = &job->cancelled;
-        if (!context.client
+        if (!context.client && workers->bulk_endpoint
             && bulk_client_create(workers->zmq_context, workers->bulk_endpoint,
                                   BULK_TIMEOUT_MS, &context.client, &err)
                    != RC_OK) {
@@ -239,6 +293,10 @@ static void *work(void *argument)
         do_job(&context, &port, job);
         cache_trim(workers->staging->cache, 0);
         pthread_mutex_lock(&workers->lock);
+        if (job->kind == JOB_REMOVE) {
+            free(job);
+            continue;
+        }
         list_add(&workers->done, job);
         eventfd_write(workers->fd, 1);
     }
@@ -261,6 +319,7 @@ enum rc workers_create(const struct staging *staging, void *zmq_context,
     made->zmq_context = zmq_context;
     made->todo.last = &made->todo.first;
     made->done.last = &made->done.first;
+    made->later.last = &made->later.first;
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->wake, NULL);
     made->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -283,6 +342,7 @@ void workers_destroy(struct workers *workers)
     pthread_mutex_unlock(&workers->lock);
     for (unsigned i = 0; i < workers->count; i++)
         pthread_join(workers->threads[i], NULL);
+    removals_finish(workers);
     pthread_cond_destroy(&workers->wake);
     pthread_mutex_destroy(&workers->lock);
     if (workers->fd >= 0)
@@ -302,6 +362,31 @@ void workers_submit(struct workers *workers, struct job *job)
 {
     pthread_mutex_lock(&workers->lock);
     list_add(&workers->todo, job);
+    pthread_cond_signal(&workers->wake);
+    pthread_mutex_unlock(&workers->lock);
+}
+
+/* Less than a sixteenth is left. */
+static bool is_nearly_full(const char *directory)
+{
+    struct statvfs found;
+
+    return statvfs(directory, &found) != 0 || found.f_bavail < found.f_blocks / 16
+           || (found.f_files > 0 && found.f_favail < found.f_files / 16);
+}
+
+void workers_remove(struct workers *workers, uint64_t token)
+{
+    struct job *job = calloc(1, sizeof *job);
+    bool is_urgent = is_nearly_full(workers->staging->directory);
+
+    must(job != NULL);
+    job->kind = JOB_REMOVE;
+    job->token = token;
+    job->due_us = clock_us() + (is_urgent ? 0 : REMOVE_WAIT_US);
+    pthread_mutex_lock(&workers->lock);
+    list_add(&workers->later, job);
+    workers->later_count++;
     pthread_cond_signal(&workers->wake);
     pthread_mutex_unlock(&workers->lock);
 }

@@ -1,12 +1,13 @@
 /* workers.h - threads that fill and empty the folders of attempts.
  *
  * Each has a bulk client of its own. Jobs are taken in order; a job that is done is
- * handed back through workers_take after the descriptor became readable. */
+ * handed back through workers_take after the descriptor became readable. Removals are
+ * done when nothing else is to be done. */
 #pragma once
 
 #include "nodes/staging/staging.h"
 
-enum job_kind { JOB_PREPARE, JOB_COLLECT, JOB_SETTLE };
+enum job_kind { JOB_PREPARE, JOB_COLLECT, JOB_SETTLE, JOB_REMOVE };
 
 struct job { /* owned by who submits it; the worker owns it until it is taken back */
     enum job_kind kind;
@@ -20,6 +21,7 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
     struct buf encoded; /* COLLECT: the result's bytes */
     enum rc rc;
     struct err err;
+    int64_t due_us;   /* REMOVE, private: not before */
     struct job *next; /* private */
 };
 
@@ -35,5 +37,10 @@ SCOPED(workers)
 /* Once; the endpoint is borrowed. */
 void workers_connect(struct workers *workers, const char *bulk_endpoint);
 void workers_submit(struct workers *workers, struct job *job);
+/* Removes the attempt's folder some seconds later, when nothing else waits; sooner when
+ * very many are to be removed or the disk is nearly full. What is left at the end is
+ * removed as far as there is time, and else by the next agent, as all that it does not
+ * know. */
+void workers_remove(struct workers *workers, uint64_t token);
 int workers_fd(const struct workers *workers);
 struct job *workers_take(struct workers *workers); /* NULL: none is done */

@@ -183,10 +183,18 @@ static enum rc environment_take(const struct staging *staging,
                                : err_set(err, RC_NO_MEMORY, "no memory for the result");
 }
 
+/* What the supervisor and the files tell again would make the same result again. */
+static bool is_plain(const struct task_result *result)
+{
+    return result->cause == CAUSE_EXIT && !result->message && result->output_count == 0;
+}
+
 static enum rc result_keep(int folder, const struct task_result *result, struct err *err)
 {
     scoped_buf buf = { 0 };
 
+    if (is_plain(result))
+        return RC_OK;
     buf_init(&buf, RESULT_BYTES_MAX);
     result_encode(&buf, result);
     if (!buf_ok(&buf))

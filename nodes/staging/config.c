@@ -6,6 +6,7 @@
 #include "nodes/staging/folder.h"
 #include "nodes/staging/json.h"
 #include "nodes/staging/streams.h"
+#include "nodes/supervisor/own_file.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static enum rc write_both(int folder, const char *name, const struct value *map,
     if (!buf_ok(&buf))
         return err_set(err, RC_NO_MEMORY, "no memory to write %s", file);
 
-    enum rc rc = file_write(folder, file, buf.data, buf.size, 0444, err);
+    enum rc rc = own_file_write(folder, file, buf.data, buf.size, 0444, err);
 
     if (rc != RC_OK)
         return rc;
@@ -36,7 +37,7 @@ static enum rc write_both(int folder, const char *name, const struct value *map,
     snprintf(file, sizeof file, "%s.yaml", name);
     if (!buf_ok(&buf))
         return err_set(err, RC_NO_MEMORY, "no memory to write %s", file);
-    return file_write(folder, file, buf.data, buf.size, 0444, err);
+    return own_file_write(folder, file, buf.data, buf.size, 0444, err);
 }
 
 static struct value checksums(struct arena *arena, const struct plan_source *source,

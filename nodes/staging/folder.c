@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,24 @@ enum rc folder_open(const struct staging *staging, uint64_t token, int *fd,
         return sys_error(err, -errno, "cannot open", path);
     *fd = found;
     return RC_OK;
+}
+
+enum rc folder_rename(const struct staging *staging, uint64_t from, uint64_t to,
+                      struct err *err)
+{
+    scoped_fd int attempts = open_attempts(staging, false);
+    char old_name[32], name[32];
+    int rc = attempts < 0 ? attempts : 0;
+
+    snprintf(old_name, sizeof old_name, "%" PRIu64, from);
+    snprintf(name, sizeof name, "%" PRIu64, to);
+    if (rc == 0
+        && syscall(SYS_renameat2, attempts, old_name, attempts, name, RENAME_NOREPLACE)
+               != 0)
+        rc = -errno;
+    return rc == 0
+               ? RC_OK
+               : sys_error(err, rc, "cannot use again the folder of attempt", old_name);
 }
 
 enum rc attempt_remove(const struct staging *staging, uint64_t token, struct err *err)

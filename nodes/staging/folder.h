@@ -21,6 +21,9 @@ NODISCARD enum rc folder_create(const struct staging *staging, uint64_t token, i
                                 struct err *err);
 NODISCARD enum rc folder_open(const struct staging *staging, uint64_t token, int *fd,
                               struct err *err);
+/* Gives the folder of one attempt, which is no more, to another, which has none. */
+NODISCARD enum rc folder_rename(const struct staging *staging, uint64_t from, uint64_t to,
+                                struct err *err);
 /* Removes name with all below it, read-only folders and any depth included; none is fine.
  */
 int folder_remove(int parent, const char *name);

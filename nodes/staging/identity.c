@@ -4,6 +4,7 @@
 #include "codecs/pack/pack.h"
 #include "codecs/plan/task.h"
 #include "nodes/staging/folder.h"
+#include "nodes/supervisor/own_file.h"
 
 enum { IDENTITY_VERSION = 1, IDENTITY_FIELDS = 19, IDENTITY_MAX = 1 << 30 };
 
@@ -71,7 +72,7 @@ enum rc identity_write(int folder, const struct attempt_identity *identity,
     pack_bytes(&buf, packed.data, packed.size);
     if (!buf_ok(&packed) || !buf_ok(&buf))
         return err_set(err, RC_NO_MEMORY, "no memory to record the attempt");
-    return file_write(folder, "identity", buf.data, buf.size, 0600, err);
+    return own_file_write(folder, "identity", buf.data, buf.size, 0600, err);
 }
 
 static const char *read_name(struct reader *reader, struct arena *arena)

@@ -8,6 +8,7 @@
 #include "nodes/staging/folder.h"
 #include "nodes/staging/input_name.h"
 #include "nodes/stores/parallel.h"
+#include "nodes/supervisor/own_file.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -300,11 +301,13 @@ enum rc inputs_record(int folder, const struct staged_inputs *staged, struct are
         for (size_t k = 0; k < staged->inputs[i].file_count; k++)
             if (staged->inputs[i].files[k].was_fetched)
                 record.inputs[record.input_count++] = staged->inputs[i].files[k].source;
+    if (record.input_count == 0)
+        return RC_OK;
     buf_init(&buf, RECORD_MAX);
     result_encode(&buf, &record);
     if (!buf_ok(&buf))
         return err_set(err, RC_NO_MEMORY, "no memory to record the inputs");
-    return file_write(folder, "sources", buf.data, buf.size, 0600, err);
+    return own_file_write(folder, "sources", buf.data, buf.size, 0600, err);
 }
 
 enum rc inputs_recall(int folder, struct arena *arena, struct task_result *result,

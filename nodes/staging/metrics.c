@@ -47,10 +47,10 @@ enum rc metrics_open(struct metrics *metrics, const struct staging *staging,
                      uint64_t token, uint64_t task_index, const struct plan_stage *stage,
                      int folder, struct err *err)
 {
-    *metrics = (struct metrics){ .staging = staging, .token = token };
+    *metrics = (struct metrics){ .staging = staging, .token = token, .folder = folder };
     metrics->file =
         open_beneath(folder, stream_name(STREAM_METADATA), O_RDWR | O_NONBLOCK);
-    if (metrics->file < 0)
+    if (metrics->file < 0 && metrics->file != -ENOENT)
         return err_set_sys(err, RC_IO, -metrics->file, "cannot open the metadata stream");
 
     enum rc rc = condition_open(metrics, task_index, stage, err);
@@ -75,7 +75,11 @@ static void stream_write(struct metrics *metrics, const struct value *map,
 
     buf_init(&line, 16 * METADATA_LINE_MAX);
     metadata_line_write(&line, map, unix_us);
-    if (!buf_ok(&line))
+    if (metrics->file < 0)
+        metrics->file =
+            openat(metrics->folder, stream_name(STREAM_METADATA),
+                   O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (!buf_ok(&line) || metrics->file < 0)
         return;
     for (size_t done = 0; done < line.size;) {
         ssize_t put = pwrite(metrics->file, line.data + done, line.size - done,

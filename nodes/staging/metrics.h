@@ -13,7 +13,8 @@ struct expression;
 struct metrics {
     const struct staging *staging;
     uint64_t token;
-    int file;    /* of the metadata stream, owned */
+    int folder;  /* of the attempt, borrowed until metrics_close */
+    int file;    /* of the metadata stream, owned; none before its first line */
     uint64_t at; /* bytes of it that are right */
     struct latest latest;
     struct arena *arena;          /* of condition and parameters */

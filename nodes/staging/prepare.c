@@ -4,6 +4,7 @@
 #include "nodes/staging/identity.h"
 #include "nodes/staging/repository.h"
 #include "nodes/staging/script.h"
+#include "nodes/staging/shelf.h"
 #include "nodes/staging/streams.h"
 #include "nodes/staging/upload.h"
 
@@ -15,11 +16,11 @@ enum { PREPARE_MEMORY_MAX = 1 << 30 };
 
 static enum rc folders_make(int folder, struct err *err)
 {
-    static const char *const names[] = { "repository", "inputs", "outputs",
-                                         "config",     "taken",  "tmp" };
+    static const char *const names[] = { "repository", "inputs", "outputs", "config",
+                                         "tmp" };
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (mkdirat(folder, names[i], 0755) != 0)
+        if (mkdirat(folder, names[i], 0755) != 0 && errno != EEXIST)
             return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s/",
                                names[i]);
     return RC_OK;
@@ -67,8 +68,10 @@ enum rc attempt_prepare(const struct staging *staging, const struct store_port *
 {
     scoped_fd int folder = -1;
     struct err why = { .text = "" };
-    enum rc rc = folder_create(staging, identity->token, &folder, err);
+    enum rc rc = RC_OK;
 
+    if (!shelf_take(staging, identity, stage, &folder))
+        rc = folder_create(staging, identity->token, &folder, err);
     if (rc == RC_OK)
         rc = streams_create(folder, err);
     if (rc != RC_OK)

@@ -6,6 +6,7 @@
 
 #include "codecs/plan/tree.h"
 #include "nodes/staging/folder.h"
+#include "nodes/staging/settle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,24 +113,27 @@ static enum rc entry_fill(struct filling *filling, const struct tree_entry *entr
 
 /* Has the small files there, many at once. */
 static void entries_prefetch(struct filling *filling, const struct tree *tree,
-                             struct arena *arena)
+                             const bool *is_there, struct arena *arena)
 {
     struct bulk_small *wanted = arena_array(arena, tree->entry_count, sizeof *wanted);
     size_t count = 0;
 
     for (size_t i = 0; wanted && i < tree->entry_count; i++)
-        if (!S_ISLNK(tree->entries[i].mode))
+        if (!is_there[i] && !S_ISLNK(tree->entries[i].mode))
             wanted[count++] =
                 (struct bulk_small){ tree->entries[i].digest, tree->entries[i].size };
-    if (wanted)
+    if (count > 0)
         cache_prefetch(filling->staging->cache, filling->holder, &filling->port->sources,
                        wanted, count);
 }
 
 static enum rc entries_fill(struct filling *filling, const struct tree *tree,
-                            const atomic_bool *cancelled, struct err *err)
+                            const bool *is_there, const atomic_bool *cancelled,
+                            struct err *err)
 {
     for (size_t i = 0; i < tree->entry_count; i++) {
+        if (is_there[i])
+            continue;
         if (*cancelled)
             return err_set(err, RC_CANCELLED, "stopped while the code was fetched");
 
@@ -141,6 +145,24 @@ static enum rc entries_fill(struct filling *filling, const struct tree *tree,
     return RC_OK;
 }
 
+/* All entries that are not there already. */
+static enum rc tree_fill(struct filling *filling, const struct tree *tree,
+                         struct arena *arena, const atomic_bool *cancelled,
+                         struct err *err)
+{
+    bool *is_there = arena_array(arena, tree->entry_count, sizeof *is_there);
+
+    if (!is_there)
+        return err_set(err, RC_NO_MEMORY, "no memory for the list of files");
+
+    enum rc rc = settle_code(filling->root, tree, is_there, err);
+
+    if (rc != RC_OK)
+        return rc;
+    entries_prefetch(filling, tree, is_there, arena);
+    return entries_fill(filling, tree, is_there, cancelled, err);
+}
+
 enum rc repository_fill(const struct staging *staging, const struct store_port *port,
                         uint64_t token, int folder, const char *tree_digest,
                         const atomic_bool *cancelled, struct err *err)
@@ -150,10 +172,8 @@ enum rc repository_fill(const struct staging *staging, const struct store_port *
                                .holder = cache_holder(staging->cache),
                                .held = -1 };
     scoped(arena) arena = arena_create((size_t)4 * TREE_BYTES_MAX);
-    struct tree tree;
+    struct tree tree = { 0 };
 
-    if (!tree_digest || !tree_digest[0])
-        return RC_OK;
     if (!arena)
         return err_set(err, RC_NO_MEMORY, "no memory for the list of files");
 
@@ -167,11 +187,10 @@ enum rc repository_fill(const struct staging *staging, const struct store_port *
     if (root < 0)
         return err_set_sys(err, RC_IO, -root, "cannot open %s", filling.path);
     filling.root = root;
-    rc = tree_read(&filling, tree_digest, arena, &tree, err);
+    if (tree_digest && tree_digest[0])
+        rc = tree_read(&filling, tree_digest, arena, &tree, err);
     if (rc == RC_OK)
-        entries_prefetch(&filling, &tree, arena);
-    if (rc == RC_OK)
-        rc = entries_fill(&filling, &tree, cancelled, err);
+        rc = tree_fill(&filling, &tree, arena, cancelled, err);
     if (filling.held >= 0)
         close(filling.held);
     cache_release(staging->cache, filling.holder);

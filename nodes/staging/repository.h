@@ -3,8 +3,8 @@
 
 #include "nodes/staging/staging.h"
 
-/* Fills <attempt>/repository, which is empty, from the tree object; tree NULL or "" gives
- * no files. */
+/* Makes <attempt>/repository, which is empty or was used before, what the tree object
+ * says; tree NULL or "" gives no files. */
 NODISCARD enum rc repository_fill(const struct staging *staging,
                                   const struct store_port *port, uint64_t token,
                                   int folder, const char *tree,

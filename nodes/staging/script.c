@@ -4,6 +4,7 @@
 #include "codecs/plan/task.h"
 #include "nodes/staging/environment.h"
 #include "nodes/staging/folder.h"
+#include "nodes/supervisor/own_file.h"
 
 #include <string.h>
 
@@ -44,7 +45,7 @@ static enum rc arguments_choose(const struct plan_script *script, const char *fi
     else
         arguments[1] = file;
     *count = script->is_file ? 1 : 2;
-    return file_write(folder, "script", script->text, size, 0755, err);
+    return own_file_write(folder, "script", script->text, size, 0755, err);
 }
 
 enum rc script_write(const struct staging *staging,

@@ -12,10 +12,14 @@
  *   repository/ inputs/ outputs/ config/   the four directories of the contract
  *   tmp/                                   TMPDIR of the command
  *   script                                 when the command is a file
- *   stdout stderr times metadata status    the streams, see codecs/wire/result.h
- *   sources                                inputs that this node fetched from their URIs
+ *   stdout stderr times metadata status    the streams, see codecs/wire/result.h; the
+ *                                          last three once they hold something
+ *   sources                                inputs that this node fetched from their URIs,
+ *                                          if there are any
  *   taken/<number>/<output name>           live outputs waiting to be stored
- *   result                                 the encoded result, once collected
+ *   result                                 the encoded result, once collected, unless it
+ *                                          would be the same again: a plain end without
+ *                                          outputs
  * <directory>/fetched/<run id>/            what URIs gave in that run, see fetch.h */
 #pragma once
 
@@ -38,6 +42,7 @@ struct staging {
     const char *node_name;
     struct cache *cache;
     struct facts *facts; /* facts.h; NULL: results name no environment */
+    struct shelf *shelf; /* shelf.h; NULL: no folder is used again */
     const char *stores;  /* the file of object stores, or NULL */
     bool shares_outputs; /* large ones, in the cache, for this and other nodes */
     bool keeps_outputs;  /* those are not put to the broker */
@@ -88,10 +93,11 @@ void attempt_say(const struct staging *staging, uint64_t token, const char *form
 /* After the end: hashes and stores every output (also those in taken/), reads sidecars
  * and valohai.metadata.jsonl, stores the streams, and completes result, whose cause,
  * exit, times, usage, message and metadata the caller has set; pointers of the result go
- * to arena. The encoded result is also written to <attempt>/result. An output that cannot
- * be taken (its name has a newline or bad UTF-8, it is unreadable, the store refuses)
- * makes a complete result CAUSE_OUTPUT_FAILED with a message naming it; the others are
- * kept. RC_FULL and RC_UNREACHABLE: nothing is decided, call again later. */
+ * to arena. The encoded result is also written to <attempt>/result, as said above. An
+ * output that cannot be taken (its name has a newline or bad UTF-8, it is unreadable, the
+ * store refuses) makes a complete result CAUSE_OUTPUT_FAILED with a message naming it;
+ * the others are kept. RC_FULL and RC_UNREACHABLE: nothing is decided, call again later.
+ */
 NODISCARD enum rc attempt_collect(const struct staging *staging,
                                   const struct store_port *port,
                                   const struct plan_stage *stage, uint64_t token,

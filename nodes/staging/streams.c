@@ -53,8 +53,10 @@ void attempt_say(const struct staging *staging, uint64_t token, const char *form
 
 enum rc streams_create(int folder, struct err *err)
 {
-    for (unsigned i = 0; i < STREAM_COUNT; i++) {
-        const char *name = stream_name((enum stream)i);
+    static const enum stream written[] = { STREAM_STDOUT, STREAM_STDERR };
+
+    for (size_t i = 0; i < COUNT_OF(written); i++) {
+        const char *name = stream_name(written[i]);
         scoped_fd int fd = openat(
             folder, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -62,6 +64,11 @@ enum rc streams_create(int folder, struct err *err)
             return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s", name);
     }
     return RC_OK;
+}
+
+static bool stream_may_miss(enum stream stream)
+{
+    return stream != STREAM_STDOUT && stream != STREAM_STDERR;
 }
 
 enum rc file_store(const struct store_port *port, int fd, bool with_legacy,
@@ -95,6 +102,8 @@ static enum rc stream_collect(const struct store_port *port, int folder,
     struct stat found;
     uint64_t size;
 
+    if (fd == -ENOENT && stream_may_miss(stream))
+        return RC_OK;
     if (fd < 0)
         return err_set_sys(err, RC_INVALID, -fd, "cannot read the file");
     if (fstat(fd, &found) == 0 && found.st_size == 0)
@@ -149,6 +158,10 @@ enum rc attempt_stream_read(const struct staging *staging, uint64_t token,
 
     scoped_fd int fd = open_regular(folder, stream_name(stream));
 
+    if (fd == -ENOENT && stream_may_miss(stream)) {
+        *size = 0;
+        return RC_OK;
+    }
     if (fd < 0 || fstat(fd, &found) != 0)
         return err_set(err, RC_NOT_FOUND, "attempt %" PRIu64 " has no file %s", token,
                        stream_name(stream));

@@ -6,11 +6,12 @@
 
 /* Unix time now, in microseconds. */
 int64_t clock_us(void);
-/* Makes the files of all streams, empty. */
+/* Makes stdout and stderr, empty. The other streams are there once they hold something.
+ */
 NODISCARD enum rc streams_create(int folder, struct err *err);
 /* Stores the files of all streams into result; RC_FULL, RC_UNREACHABLE, RC_TIMEOUT and
  * RC_NO_MEMORY: try again later. A file that is gone or cannot be stored counts as empty,
- * and a status line says so. */
+ * and a status line says so unless it may be missing. */
 NODISCARD enum rc streams_collect(const struct staging *staging,
                                   const struct store_port *port, uint64_t token,
                                   int folder, struct arena *arena,

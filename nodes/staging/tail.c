@@ -12,13 +12,17 @@
 
 enum { PIECES_MAX = 4, REPLAYED_MAX = 4096 /* marks of one call */ };
 
-static enum rc times_open(struct tail *tail, int folder, struct err *err)
+/* The index of an attempt that has written nothing need not be there. */
+static enum rc times_open(struct tail *tail, struct err *err)
 {
     unsigned char bytes[TIME_MARK_BYTES];
     struct time_mark mark;
     struct stat found;
 
-    tail->times = open_beneath(folder, stream_name(STREAM_TIMES), O_RDWR | O_NONBLOCK);
+    tail->times =
+        open_beneath(tail->folder, stream_name(STREAM_TIMES), O_RDWR | O_NONBLOCK);
+    if (tail->times == -ENOENT)
+        return RC_OK;
     if (tail->times < 0 || fstat(tail->times, &found) != 0 || !S_ISREG(found.st_mode))
         return err_set(err, RC_IO, "cannot open the times index of the attempt");
     tail->times_size = (uint64_t)found.st_size / TIME_MARK_BYTES * TIME_MARK_BYTES;
@@ -37,14 +41,14 @@ static enum rc times_open(struct tail *tail, int folder, struct err *err)
 
 enum rc tail_open(struct tail *tail, int folder, struct err *err)
 {
-    *tail = (struct tail){ .times = -1 };
+    *tail = (struct tail){ .folder = folder, .times = -1 };
     buf_init(&tail->line, METADATA_LINE_MAX + 1);
     tail->out = open_regular(folder, stream_name(STREAM_STDOUT));
     tail->error = open_regular(folder, stream_name(STREAM_STDERR));
 
     enum rc rc = tail->out < 0 || tail->error < 0
                      ? err_set(err, RC_IO, "cannot open stdout and stderr of the attempt")
-                     : times_open(tail, folder, err);
+                     : times_open(tail, err);
 
     if (rc != RC_OK)
         tail_close(tail);
@@ -101,6 +105,10 @@ static void mark_write(struct tail *tail, enum stream stream, uint64_t end,
 
     time_mark_encode(&mark, bytes);
     tail->last_us = now_us;
+    if (tail->times < 0)
+        tail->times =
+            openat(tail->folder, stream_name(STREAM_TIMES),
+                   O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (pwrite(tail->times, bytes, sizeof bytes, (off_t)tail->times_at) == sizeof bytes)
         tail->times_at += sizeof bytes;
 }

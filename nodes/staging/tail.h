@@ -9,8 +9,9 @@
 #include "codecs/wire/times.h"
 
 struct tail {
-    int out, error, times;         /* descriptors, owned */
-    uint64_t out_at, error_at;     /* bytes read; of stderr only the size matters */
+    int folder;                /* of the attempt, borrowed until tail_close */
+    int out, error, times;     /* descriptors, owned; no times before the first mark */
+    uint64_t out_at, error_at; /* bytes read; of stderr only the size matters */
     uint64_t times_at, times_size; /* replayed marks; those that are to be replayed */
     int64_t last_us;               /* of the latest mark, 0: none */
     int64_t out_us;                /* of the bytes read last from stdout */

@@ -1,4 +1,4 @@
-/* launch.c - the launch file: written beside its name and renamed, read whole. */
+/* launch.c - the launch file: written and read whole. */
 #include "nodes/supervisor/launch.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "codecs/pack/pack.h"
+#include "nodes/supervisor/own_file.h"
 
 enum { LAUNCH_VERSION = 1, LAUNCH_SIZE_MAX = 16 << 20, LAUNCH_TEXT_MAX = 8 << 20 };
 
@@ -39,53 +40,20 @@ static void launch_pack(struct buf *buf, const struct launch *launch)
     }
 }
 
-static enum rc write_all(int fd, const unsigned char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t wrote = write(fd, data, size);
-
-        if (wrote < 0 && errno != EINTR)
-            return rc_of_errno(errno);
-        if (wrote > 0) {
-            data += wrote;
-            size -= (size_t)wrote;
-        }
-    }
-    return RC_OK;
-}
-
 enum rc launch_write(const char *directory, const struct launch *launch, struct err *err)
 {
-    scoped_buf path = { 0 };
-    scoped_buf fresh = { 0 };
+    scoped_fd int folder = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     scoped_buf buf = { 0 };
 
-    buf_printf(&path, "%s/launch", directory);
-    buf_printf(&fresh, "%s/launch.new", directory);
+    if (folder < 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "%s", directory);
     buf_init(&buf, LAUNCH_SIZE_MAX);
     launch_pack(&buf, launch);
-
-    const char *from = buf_string(&fresh), *to = buf_string(&path);
-
-    if (!buf_ok(&buf) || !buf_ok(&path) || !buf_ok(&fresh))
+    if (!buf_ok(&buf))
         return err_set(err, RC_NO_MEMORY,
-                       "%s: arguments and variables above %d bytes, or no memory", to,
-                       LAUNCH_SIZE_MAX);
-
-    scoped_fd int fd = open(from, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return err_set_sys(err, rc_of_errno(errno), errno, "%s", from);
-
-    enum rc rc = write_all(fd, buf.data, buf.size);
-
-    if (rc != RC_OK || rename(from, to) != 0) {
-        int sys = errno;
-
-        unlink(from);
-        return err_set_sys(err, rc_of_errno(sys), sys, "%s", to);
-    }
-    return RC_OK;
+                       "%s: arguments and variables above %d bytes, or no memory",
+                       directory, LAUNCH_SIZE_MAX);
+    return own_file_write(folder, "launch", buf.data, buf.size, 0600, err);
 }
 
 /* A NULL-terminated array of texts, as execve wants it. */

@@ -45,8 +45,9 @@ static void test_the_result_on_disk_is_the_one_given(void **state)
     scoped_buf given = { 0 }, read = { 0 };
     struct err err;
 
-    world_commands(world, "true");
+    world_commands(world, "echo a >$VH_OUTPUTS_DIR/a");
     world_prepare(world);
+    assert_int_equal(world_run(world), 0);
     result = world_collect(world);
     result_encode(&given, &result);
     assert_int_equal(
@@ -55,6 +56,17 @@ static void test_the_result_on_disk_is_the_one_given(void **state)
     result_encode(&read, kept);
     assert_int_equal(given.size, read.size);
     assert_memory_equal(given.data, read.data, read.size);
+}
+
+static void test_a_plain_end_leaves_no_result_on_disk(void **state)
+{
+    struct world *world = *state;
+
+    world_commands(world, "true");
+    world_prepare(world);
+    assert_int_equal(world_run(world), 0);
+    world_collect(world);
+    assert_null(world_text(world, "result"));
 }
 
 static void test_a_task_of_a_sweep_is_recorded_without_the_others(void **state)
@@ -366,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(test_a_task_is_prepared_run_and_collected),
         world_test(test_the_result_on_disk_is_the_one_given),
+        world_test(test_a_plain_end_leaves_no_result_on_disk),
         world_test(test_a_task_of_a_sweep_is_recorded_without_the_others),
         world_test(test_an_attempt_is_known_again_after_a_restart),
         world_test(test_an_attempt_of_a_newer_release_is_refused_and_stays),
