@@ -114,6 +114,7 @@ static enum rc add_folders(struct variables *variables, const struct staging *st
                                               { "VH_INPUTS_DIR", "inputs" },
                                               { "VH_OUTPUTS_DIR", "outputs" },
                                               { "VH_REPOSITORY_DIR", "repository" },
+                                              { "PWD", "repository" },
                                               { "TMPDIR", "tmp" } };
     char path[FOLDER_PATH_SIZE];
     enum rc rc = RC_OK;

@@ -4,6 +4,7 @@
 #include "codecs/plan/task.h"
 #include "nodes/staging/environment.h"
 #include "nodes/staging/folder.h"
+#include "nodes/staging/words.h"
 #include "nodes/supervisor/own_file.h"
 
 #include <string.h>
@@ -80,6 +81,8 @@ enum rc script_write(const struct staging *staging,
     rc = arguments_choose(&script, file, folder, arguments, &launch.argument_count, err);
     if (rc != RC_OK)
         return rc;
+    if (!script.is_file)
+        (void)words_split(script.text, arena, &launch.direct, &launch.direct_count);
     launch.variables = variables.texts;
     launch.variable_count = variables.count;
     launch.working_directory = binds[0].source;

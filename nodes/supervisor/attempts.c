@@ -55,7 +55,7 @@ struct attempt *attempts_add(struct attempts *attempts, uint64_t token)
         return NULL;
     attempt->fact.kind = CHANNEL_START;
     attempt->fact.token = token;
-    attempt->keeper_fd = -1;
+    attempt->keeper.fd = -1;
     attempt->next_in_bucket = *bucket;
     *bucket = attempt;
     attempts->count++;

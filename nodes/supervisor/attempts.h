@@ -2,20 +2,17 @@
  * the agent has still to be told, in order. Bounded by ATTEMPT_MAX. No I/O. */
 #pragma once
 
-#include "nodes/supervisor/channel.h"
-
-#include <sys/types.h>
+#include "nodes/supervisor/keeper.h"
 
 enum { ATTEMPT_MAX = 16384 };
 
 struct attempt {
     /* The newest fact: START (accepted), STARTED, FAILED, EXITED or LOST. */
     struct channel_message fact;
-    pid_t keeper; /* with keeper_fd; of no meaning when that is -1 */
-    int keeper_fd;
-    bool is_killed;   /* SIGKILL was asked for */
-    bool is_orphaned; /* its keeper was killed; told when its processes are gone */
-    bool is_waiting;  /* to be told */
+    struct keeper keeper; /* fd -1: none */
+    bool is_killed;       /* SIGKILL was asked for */
+    bool is_orphaned;     /* its keeper was killed; told when its processes are gone */
+    bool is_waiting;      /* to be told */
     struct attempt *next_in_bucket;
     struct attempt *before, *after; /* among those that wait to be told */
 };

@@ -1,8 +1,10 @@
-/* keeper.c - a fork without exec: the supervisor is small, so its copy is cheap. */
+/* keeper.c - a fork without exec, for one attempt after the other. */
 #include "nodes/supervisor/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,14 +21,39 @@
 #include "nodes/supervisor/sandbox.h"
 #include "nodes/supervisor/spawn.h"
 
-enum { CHANNEL_FD = 3, LOCK_FD, KEPT_FDS, LAUNCH_MEMORY_MAX = 64 << 20, BLOCK = 512 };
+enum {
+    CHANNEL_FD = 3,
+    LOCK_FD,
+    SANDBOX_FD, /* and the one behind it */
+    KEPT_FDS = SANDBOX_FD + 2,
+    BINDS_MAX = 8,
+    LAUNCH_MEMORY_MAX = 64 << 20,
+    BLOCK = 512
+};
+
+/* What the mount namespace that we are in shows. */
+struct view {
+    int mounts_fd; /* tells when anything was mounted; -1: we are in none */
+    size_t bind_count;
+    struct seen {
+        dev_t device;
+        ino_t inode;
+        bool readonly;
+        char target[64];
+    } binds[BINDS_MAX];
+};
 
 struct attempt_process {
     const struct keeper_setup *setup;
+    uint64_t token;
+    char directory[PATH_MAX];
+    struct view view;
+    int signal_fd;
     pid_t main;
     int status; /* of main, once it has ended */
     bool has_namespace;
     uint64_t started_us, ended_us; /* monotonic */
+    struct usage usage;            /* of what was reaped */
 };
 
 static uint64_t clock_us(clockid_t clock)
@@ -36,17 +64,19 @@ static uint64_t clock_us(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Only the two descriptors of the setup survive, at CHANNEL_FD and LOCK_FD: a copy of
- * another keeper's channel would hide the supervisor's end from that keeper. */
-static void descriptors_keep(int channel, int lock)
+/* Only the descriptors of the setup survive, and the channel: a copy of another keeper's
+ * channel would hide the supervisor's end from that keeper. */
+static void descriptors_keep(const struct keeper_setup *setup, int channel)
 {
     int high_channel = fcntl(channel, F_DUPFD_CLOEXEC, KEPT_FDS);
-    int high_lock = fcntl(lock, F_DUPFD_CLOEXEC, KEPT_FDS);
+    int high_lock = fcntl(setup->lock_fd, F_DUPFD_CLOEXEC, KEPT_FDS);
 
+    if (setup->sandbox && sandbox_move(setup->sandbox, SANDBOX_FD, NULL) != RC_OK)
+        _exit(1);
     if (dup3(high_channel, CHANNEL_FD, O_CLOEXEC) < 0
         || dup3(high_lock, LOCK_FD, O_CLOEXEC) < 0)
         _exit(1);
-    close_range(KEPT_FDS, ~0u, 0);
+    close_range(setup->sandbox ? KEPT_FDS : SANDBOX_FD, ~0u, 0);
 }
 
 static void signals_block(void)
@@ -57,76 +87,146 @@ static void signals_block(void)
     sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
+static uint64_t time_us(const struct timeval *time)
+{
+    return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
+}
+
+/* As waitpid of any child, with its usage, and that of its own children, added up. */
+static pid_t child_reap(struct attempt_process *attempt, int options)
+{
+    struct usage *usage = &attempt->usage;
+    struct rusage used;
+    int status;
+    pid_t pid = wait4(-1, &status, options, &used);
+
+    if (pid <= 0)
+        return pid;
+    usage->user_us += time_us(&used.ru_utime);
+    usage->system_us += time_us(&used.ru_stime);
+    usage->read_bytes += (uint64_t)used.ru_inblock * BLOCK;
+    usage->written_bytes += (uint64_t)used.ru_oublock * BLOCK;
+    if ((uint64_t)used.ru_maxrss * 1024 > usage->memory_peak_bytes)
+        usage->memory_peak_bytes = (uint64_t)used.ru_maxrss * 1024;
+    if (pid == attempt->main) {
+        attempt->status = status;
+        attempt->main = 0;
+    }
+    return pid;
+}
+
 /* Ends and reaps all that is left. Each pass signals every descendant there is; what was
  * forked meanwhile becomes our child at the latest when its parent has died, and so is
  * found by a later pass. */
 static void tree_end(struct attempt_process *attempt)
 {
-    int status;
-    pid_t pid = waitpid(-1, &status, WNOHANG);
+    pid_t pid = child_reap(attempt, WNOHANG);
 
     while (pid >= 0 || errno == EINTR) {
-        if (pid > 0 && pid == attempt->main) {
-            attempt->status = status;
-            attempt->main = 0;
-        }
         if (pid == 0)
             process_signal_tree(getpid(), SIGKILL);
-        pid = waitpid(-1, &status, pid == 0 ? 0 : WNOHANG);
+        pid = child_reap(attempt, pid == 0 ? 0 : WNOHANG);
     }
 }
 
 /* Reaps what has ended; true when the main process is among it. */
 static bool children_reap(struct attempt_process *attempt)
 {
-    int status;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        if (pid == attempt->main) {
-            attempt->status = status;
-            attempt->main = 0;
-            return true;
-        }
-    return false;
+    while (attempt->main != 0 && child_reap(attempt, WNOHANG) > 0)
+        continue;
+    return attempt->main == 0;
 }
 
-/* Up to the moment before the fork. The sandbox's descriptors are needed for this, and
- * only then are all that are not ours closed. */
-static enum rc attempt_prepare(struct attempt_process *attempt, struct arena *arena,
-                               struct launch *launch, int channel, struct err *err)
+static bool bind_look(const struct launch_bind *bind, struct seen *seen)
 {
-    const struct keeper_setup *setup = attempt->setup;
-    enum rc rc = launch_read(setup->directory, arena, launch, err);
+    struct stat found;
 
-    attempt->has_namespace = rc == RC_OK && setup->sandbox && launch->bind_count > 0;
-    if (attempt->has_namespace)
-        rc = sandbox_enter(setup->sandbox, launch, err);
-    descriptors_keep(channel, setup->lock_fd);
+    if (strlen(bind->target) >= sizeof seen->target || stat(bind->source, &found) != 0)
+        return false;
+    *seen = (struct seen){ .device = found.st_dev,
+                           .inode = found.st_ino,
+                           .readonly = bind->readonly };
+    snprintf(seen->target, sizeof seen->target, "%s", bind->target);
+    return true;
+}
+
+static bool is_same_bind(const struct seen *seen, const struct launch_bind *bind)
+{
+    struct seen now;
+
+    return bind_look(bind, &now) && now.device == seen->device && now.inode == seen->inode
+           && now.readonly == seen->readonly && strcmp(now.target, seen->target) == 0;
+}
+
+/* Whether we are where the launch wants to be, and all is as it was. */
+static bool view_holds(const struct view *view, const struct launch *launch)
+{
+    struct pollfd poll_fd = { .fd = view->mounts_fd, .events = POLLPRI };
+
+    if (view->mounts_fd < 0 || view->bind_count != launch->bind_count
+        || poll(&poll_fd, 1, 0) < 0 || (poll_fd.revents & (POLLPRI | POLLERR)))
+        return false;
+    for (size_t i = 0; i < launch->bind_count; i++)
+        if (!is_same_bind(&view->binds[i], &launch->binds[i]))
+            return false;
+    return true;
+}
+
+/* Without the first descriptor, or when there are too many binds, nothing is remembered,
+ * and the next attempt gets a namespace of its own. */
+static void view_note(struct view *view, const struct launch *launch)
+{
+    bool is_whole = launch->bind_count <= BINDS_MAX;
+
+    for (size_t i = 0; is_whole && i < launch->bind_count; i++)
+        is_whole = bind_look(&launch->binds[i], &view->binds[i]);
+    view->bind_count = launch->bind_count;
+    if (is_whole)
+        view->mounts_fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+}
+
+static enum rc view_make(struct attempt_process *attempt, const struct launch *launch,
+                         struct err *err)
+{
+    struct view *view = &attempt->view;
+
+    attempt->has_namespace = attempt->setup->sandbox && launch->bind_count > 0;
+    if (!attempt->has_namespace || view_holds(view, launch))
+        return RC_OK;
+    fd_scoped(&view->mounts_fd);
+    view->mounts_fd = -1;
+
+    enum rc rc = sandbox_enter(attempt->setup->sandbox, launch, err);
+
+    if (rc == RC_OK)
+        view_note(view, launch);
     return rc;
 }
 
-static enum rc attempt_start(struct attempt_process *attempt, int channel,
-                             struct spawned *spawned, struct err *err)
+static enum rc attempt_start(struct attempt_process *attempt, struct spawned *spawned,
+                             struct err *err)
 {
-    const struct keeper_setup *setup = attempt->setup;
     scoped(arena) arena = arena_create(LAUNCH_MEMORY_MAX);
     struct launch launch;
     enum rc rc = RC_NO_MEMORY;
 
     if (arena)
-        rc = attempt_prepare(attempt, arena, &launch, channel, err);
+        rc = launch_read(attempt->directory, arena, &launch, err);
     else
         err_set(err, rc, "no memory to start an attempt");
+    if (rc == RC_OK)
+        rc = view_make(attempt, &launch, err);
     if (rc != RC_OK)
         return rc;
 
-    scoped_fd int directory_fd = open(setup->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    scoped_fd int directory_fd =
+        open(attempt->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (directory_fd < 0)
-        return err_set_sys(err, rc_of_errno(errno), errno, "%s", setup->directory);
+        return err_set_sys(err, rc_of_errno(errno), errno, "%s", attempt->directory);
     attempt->started_us = clock_us(CLOCK_MONOTONIC);
-    return spawn_process(&launch, directory_fd, &setup->file_limit, spawned, err);
+    return spawn_process(&launch, directory_fd, &attempt->setup->file_limit, spawned,
+                         err);
 }
 
 static void tell(const struct channel_message *message)
@@ -139,34 +239,24 @@ static void tell_end(const struct attempt_process *attempt)
 {
     struct channel_message message = {
         .kind = CHANNEL_EXITED,
-        .token = attempt->setup->token,
+        .token = attempt->token,
         .status = attempt->status,
         .time_us = (int64_t)clock_us(CLOCK_REALTIME),
+        .usage = attempt->usage,
     };
-    struct usage *usage = &message.usage;
-    struct rusage all;
 
-    usage->wall_us = attempt->ended_us - attempt->started_us;
-    if (getrusage(RUSAGE_CHILDREN, &all) == 0) {
-        usage->user_us =
-            (uint64_t)all.ru_utime.tv_sec * 1000000 + (uint64_t)all.ru_utime.tv_usec;
-        usage->system_us =
-            (uint64_t)all.ru_stime.tv_sec * 1000000 + (uint64_t)all.ru_stime.tv_usec;
-        usage->memory_peak_bytes = (uint64_t)all.ru_maxrss * 1024;
-        usage->read_bytes = (uint64_t)all.ru_inblock * BLOCK;
-        usage->written_bytes = (uint64_t)all.ru_oublock * BLOCK;
-    }
+    message.usage.wall_us = attempt->ended_us - attempt->started_us;
     tell(&message);
 }
 
 /* False when the supervisor is gone. */
-static bool command_take(void)
+static bool command_take(const struct attempt_process *attempt)
 {
     struct channel_message message;
 
     if (channel_receive(CHANNEL_FD, &message, NULL) != RC_OK)
         return false;
-    if (message.kind == CHANNEL_SIGNAL)
+    if (message.kind == CHANNEL_SIGNAL && message.token == attempt->token)
         process_signal_tree(getpid(), message.signal);
     return true;
 }
@@ -174,13 +264,7 @@ static bool command_take(void)
 /* Until the main process has ended or the supervisor is gone (false). */
 static bool attempt_watch(struct attempt_process *attempt)
 {
-    sigset_t child;
-
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-
-    int signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    struct pollfd polls[] = { { .fd = signal_fd, .events = POLLIN },
+    struct pollfd polls[] = { { .fd = attempt->signal_fd, .events = POLLIN },
                               { .fd = CHANNEL_FD, .events = POLLIN } };
     struct signalfd_siginfo info;
 
@@ -188,27 +272,20 @@ static bool attempt_watch(struct attempt_process *attempt)
         if (poll(polls, COUNT_OF(polls), -1) < 0)
             continue;
         if (polls[0].revents)
-            (void)!read(signal_fd, &info, sizeof info);
-        if (polls[1].revents && !command_take())
+            (void)!read(attempt->signal_fd, &info, sizeof info);
+        if (polls[1].revents && !command_take(attempt))
             return false;
     }
     return true;
 }
 
-static _Noreturn void keeper_run(const struct keeper_setup *setup, int channel)
+/* One attempt from its start to its end; false when there can be no other after it. */
+static bool attempt_run(struct attempt_process *attempt)
 {
-    struct attempt_process attempt = { .setup = setup };
-    struct channel_message message = { .kind = CHANNEL_STARTED, .token = setup->token };
+    struct channel_message message = { .kind = CHANNEL_STARTED, .token = attempt->token };
     struct spawned spawned;
     struct err err = { 0 };
-
-    setsid();
-    prctl(PR_SET_NAME, "sluice-keeper");
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-
-    signals_block();
-
-    enum rc rc = attempt_start(&attempt, channel, &spawned, &err);
+    enum rc rc = attempt_start(attempt, &spawned, &err);
 
     message.time_us = (int64_t)clock_us(CLOCK_REALTIME);
     if (rc != RC_OK) {
@@ -217,19 +294,56 @@ static _Noreturn void keeper_run(const struct keeper_setup *setup, int channel)
         snprintf(message.text, sizeof message.text, "%.*s", CHANNEL_TEXT_MAX - 1,
                  err.text);
         tell(&message);
-        _exit(0);
+        return false;
     }
-    attempt.main = message.pid = spawned.pid;
+    attempt->main = message.pid = spawned.pid;
     message.start_ticks = spawned.start_ticks;
-    message.has_namespace = attempt.has_namespace;
+    message.has_namespace = attempt->has_namespace;
     tell(&message);
 
-    bool is_wanted = attempt_watch(&attempt);
+    bool is_wanted = attempt_watch(attempt);
 
-    attempt.ended_us = clock_us(CLOCK_MONOTONIC);
-    tree_end(&attempt);
+    attempt->ended_us = clock_us(CLOCK_MONOTONIC);
+    tree_end(attempt);
     if (is_wanted)
-        tell_end(&attempt);
+        tell_end(attempt);
+    return is_wanted;
+}
+
+/* The next token to start; false when the supervisor is gone. */
+static bool attempt_await(struct attempt_process *attempt)
+{
+    const struct keeper_setup *setup = attempt->setup;
+    struct channel_message message = { .kind = CHANNEL_SIGNAL };
+
+    /* A signal may have come too late for the attempt before. */
+    while (message.kind == CHANNEL_SIGNAL)
+        if (channel_receive(CHANNEL_FD, &message, NULL) != RC_OK)
+            return false;
+    if (message.kind != CHANNEL_START)
+        return false;
+    attempt->token = message.token;
+    attempt->usage = (struct usage){ 0 };
+    snprintf(attempt->directory, sizeof attempt->directory, "%s/attempts/%" PRIu64,
+             setup->directory, message.token);
+    return true;
+}
+
+static _Noreturn void keeper_run(const struct keeper_setup *setup, int channel)
+{
+    struct attempt_process attempt = { .setup = setup, .view = { .mounts_fd = -1 } };
+    sigset_t child;
+
+    setsid();
+    prctl(PR_SET_NAME, "sluice-keeper");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    signals_block();
+    descriptors_keep(setup, channel);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    attempt.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    while (attempt_await(&attempt) && attempt_run(&attempt))
+        continue;
     _exit(0);
 }
 

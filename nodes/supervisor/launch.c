@@ -21,11 +21,13 @@ static void texts_pack(struct buf *buf, const char *const *texts, size_t count)
 
 static void launch_pack(struct buf *buf, const struct launch *launch)
 {
-    pack_map(buf, 5);
+    pack_map(buf, 6);
     pack_text(buf, "version");
     pack_uint(buf, LAUNCH_VERSION);
     pack_text(buf, "arguments");
     texts_pack(buf, launch->arguments, launch->argument_count);
+    pack_text(buf, "direct");
+    texts_pack(buf, launch->direct, launch->direct_count);
     pack_text(buf, "variables");
     texts_pack(buf, launch->variables, launch->variable_count);
     pack_text(buf, "directory");
@@ -103,6 +105,8 @@ static bool launch_unpack(struct reader *reader, struct arena *arena,
             (void)reader_uint_max(reader, LAUNCH_VERSION);
         else if (bytes_are(key, "arguments"))
             launch->argument_count = texts_read(reader, arena, &launch->arguments);
+        else if (bytes_are(key, "direct"))
+            launch->direct_count = texts_read(reader, arena, &launch->direct);
         else if (bytes_are(key, "variables"))
             launch->variable_count = texts_read(reader, arena, &launch->variables);
         else if (bytes_are(key, "directory"))

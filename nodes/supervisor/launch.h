@@ -16,6 +16,9 @@ struct launch {
     const char *const
         *arguments; /* arguments[0] is the program, looked up in the task's PATH */
     size_t argument_count;
+    const char *const *direct; /* the same command without the shell in arguments, for
+                                  when it can be started; or none */
+    size_t direct_count;
     const char *const *variables; /* "NAME=value", the whole environment */
     size_t variable_count;
     const char *working_directory;

@@ -3,23 +3,24 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "nodes/supervisor/journal.h"
-#include "nodes/supervisor/keeper.h"
 #include "nodes/supervisor/memory.h"
 #include "nodes/supervisor/process.h"
 #include "nodes/supervisor/recovery.h"
 #include "nodes/supervisor/sandbox.h"
 
-enum { JOURNAL_SLACK = 64 << 10, SHELL_SIGNALLED = 128 };
+enum { JOURNAL_SLACK = 64 << 10, SHELL_SIGNALLED = 128, RESTING_MAX = 64 };
 
 struct roster {
     struct roster_options options;
@@ -27,6 +28,8 @@ struct roster {
     struct journal *journal;
     struct sandbox *sandbox; /* NULL: not permitted, or not prepared */
     struct memory_watch memory;
+    struct keeper resting[RESTING_MAX]; /* without an attempt, the last to rest behind */
+    size_t resting_count;
     size_t running;   /* attempts with a keeper */
     size_t orphaned;  /* attempts with is_orphaned */
     uint32_t version; /* of the channel to the agent; 0: not agreed yet */
@@ -154,22 +157,51 @@ struct roster *roster_create(const struct roster_options *options, struct err *e
     return rc == RC_OK ? steal(&roster) : NULL;
 }
 
-/* Closing alone is not enough to end the watch: a process that was just forked may still
- * have a copy of the descriptor. */
+/* The attempt has its keeper no more. Closing alone is not enough to end the watch: a
+ * process that was just forked may still have a copy of the descriptor. */
+static struct keeper keeper_part(struct roster *roster, struct attempt *attempt)
+{
+    struct keeper keeper = attempt->keeper;
+
+    must(roster->running > 0);
+    must(epoll_ctl(roster->options.epoll_fd, EPOLL_CTL_DEL, keeper.fd, NULL) == 0);
+    attempt->keeper.fd = -1;
+    roster->running--;
+    return keeper;
+}
+
 static void keeper_close(struct roster *roster, struct attempt *attempt)
 {
-    must(roster->running > 0);
-    must(epoll_ctl(roster->options.epoll_fd, EPOLL_CTL_DEL, attempt->keeper_fd, NULL)
-         == 0);
-    close(attempt->keeper_fd);
-    attempt->keeper_fd = -1;
-    roster->running--;
+    close(keeper_part(roster, attempt).fd);
+}
+
+/* It can have another attempt, or ends when its channel is closed. */
+static void keeper_rest(struct roster *roster, struct attempt *attempt)
+{
+    struct keeper keeper = keeper_part(roster, attempt);
+
+    if (roster->resting_count < RESTING_MAX)
+        roster->resting[roster->resting_count++] = keeper;
+    else
+        close(keeper.fd);
 }
 
 static void attempt_release(void *context, struct attempt *attempt)
 {
-    if (attempt->keeper_fd >= 0)
+    if (attempt->keeper.fd >= 0)
         keeper_close(context, attempt);
+}
+
+/* They have nothing to end any more, so they need not be asked. */
+static void resting_end(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->resting_count; i++) {
+        kill(roster->resting[i].pid, SIGKILL);
+        close(roster->resting[i].fd);
+        while (waitpid(roster->resting[i].pid, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    roster->resting_count = 0;
 }
 
 void roster_destroy(struct roster *roster)
@@ -178,6 +210,7 @@ void roster_destroy(struct roster *roster)
         return;
     if (roster->attempts)
         attempts_each(roster->attempts, attempt_release, roster);
+    resting_end(roster);
     attempts_destroy(roster->attempts);
     journal_close(roster->journal);
     sandbox_destroy(roster->sandbox);
@@ -191,29 +224,77 @@ enum rc roster_prepare(struct roster *roster, struct err *err)
     return roster->sandbox ? RC_OK : RC_DENIED;
 }
 
-static enum rc attempt_launch(struct roster *roster, struct attempt *attempt,
-                              struct err *err)
+/* What the attempt's folder is, whatever its name: 0 if that is not known. */
+static uint64_t folder_of(const struct roster *roster, uint64_t token)
 {
-    char directory[4096];
-    struct keeper_setup setup = {
-        .directory = directory,
+    char path[PATH_MAX];
+    struct stat found;
+
+    snprintf(path, sizeof path, "%s/attempts/%" PRIu64, roster->options.directory, token);
+    return stat(path, &found) == 0 ? found.st_ino : 0;
+}
+
+static void resting_remove(struct roster *roster, size_t index)
+{
+    roster->resting_count--;
+    memmove(&roster->resting[index], &roster->resting[index + 1],
+            (roster->resting_count - index) * sizeof *roster->resting);
+}
+
+/* One that rests starts the attempt: the one that had its folder before, else the last.
+ * false: there is none. */
+static bool keeper_wake(struct roster *roster, const struct channel_message *start,
+                        uint64_t folder, struct keeper *keeper)
+{
+    while (roster->resting_count > 0) {
+        size_t index = roster->resting_count - 1;
+
+        for (size_t i = 0; i < roster->resting_count; i++)
+            if (roster->resting[i].folder == folder)
+                index = i;
+        *keeper = roster->resting[index];
+        resting_remove(roster, index);
+        if (channel_send(keeper->fd, start, NULL) == RC_OK)
+            return true;
+        close(keeper->fd); /* somebody killed it */
+    }
+    return false;
+}
+
+static enum rc keeper_find(struct roster *roster, uint64_t token, struct keeper *keeper,
+                           struct err *err)
+{
+    const struct keeper_setup setup = {
+        .directory = roster->options.directory,
         .sandbox = roster->sandbox,
         .file_limit = roster->options.file_limit,
         .lock_fd = roster->options.lock_fd,
-        .token = attempt->fact.token,
     };
+    const struct channel_message start = { .kind = CHANNEL_START, .token = token };
+    uint64_t folder = folder_of(roster, token);
+    enum rc rc = RC_OK;
+
+    if (!keeper_wake(roster, &start, folder, keeper)) {
+        rc = keeper_start(&setup, keeper, err);
+        if (rc != RC_OK)
+            return rc;
+        rc = channel_send(keeper->fd, &start, err);
+        if (rc != RC_OK)
+            close(keeper->fd);
+    }
+    keeper->folder = folder;
+    return rc;
+}
+
+static enum rc attempt_launch(struct roster *roster, struct attempt *attempt,
+                              struct err *err)
+{
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = attempt };
     struct keeper keeper;
-    int size = snprintf(directory, sizeof directory, "%s/attempts/%" PRIu64,
-                        roster->options.directory, attempt->fact.token);
-
-    if (size < 0 || (size_t)size >= sizeof directory)
-        return err_set(err, RC_INVALID, "%s: path too long", roster->options.directory);
-
     enum rc rc = journal_reserve(roster->journal, 2 * (roster->running + 1), err);
 
     rc = rc != RC_OK ? rc : journal_append(roster->journal, &attempt->fact, err);
-    rc = rc != RC_OK ? rc : keeper_start(&setup, &keeper, err);
+    rc = rc != RC_OK ? rc : keeper_find(roster, attempt->fact.token, &keeper, err);
     if (rc != RC_OK)
         return rc;
     if (epoll_ctl(roster->options.epoll_fd, EPOLL_CTL_ADD, keeper.fd, &event) != 0) {
@@ -222,8 +303,7 @@ static enum rc attempt_launch(struct roster *roster, struct attempt *attempt,
         close(keeper.fd);
         return err_set_sys(err, rc_of_errno(sys), sys, "watching an attempt");
     }
-    attempt->keeper = keeper.pid;
-    attempt->keeper_fd = keeper.fd;
+    attempt->keeper = keeper;
     roster->running++;
     return RC_OK;
 }
@@ -274,13 +354,13 @@ static void attempt_signal(struct attempt *attempt, int signal)
         .signal = signal,
     };
 
-    if (attempt->keeper_fd < 0)
+    if (attempt->keeper.fd < 0)
         return;
     if (signal == SIGKILL)
         attempt->is_killed = true;
     /* A keeper that is gone tells so by its channel; one that has hundreds of signals
      * unread needs no other. */
-    (void)!channel_send(attempt->keeper_fd, &message, NULL);
+    (void)!channel_send(attempt->keeper.fd, &message, NULL);
 }
 
 void roster_signal(struct roster *roster, uint64_t token, int signal)
@@ -350,7 +430,7 @@ static bool is_out_of_memory(struct roster *roster, const struct attempt *attemp
 static void keeper_died(struct roster *roster, struct attempt *attempt)
 {
     /* It is about to be gone, and from then on its children are ours. */
-    while (waitpid(attempt->keeper, NULL, 0) < 0 && errno == EINTR)
+    while (waitpid(attempt->keeper.pid, NULL, 0) < 0 && errno == EINTR)
         continue;
     keeper_close(roster, attempt);
     attempt->is_orphaned = true;
@@ -361,7 +441,7 @@ static void keeper_died(struct roster *roster, struct attempt *attempt)
 void roster_keeper_ready(struct roster *roster, struct attempt *attempt)
 {
     struct channel_message message;
-    enum rc rc = channel_receive(attempt->keeper_fd, &message, NULL);
+    enum rc rc = channel_receive(attempt->keeper.fd, &message, NULL);
 
     if (rc == RC_NOT_FOUND)
         return;
@@ -373,7 +453,9 @@ void roster_keeper_ready(struct roster *roster, struct attempt *attempt)
     if (message.kind == CHANNEL_EXITED)
         message.out_of_memory = is_out_of_memory(roster, attempt, message.status);
     fact_set(roster, attempt, &message);
-    if (attempt_has_ended(attempt))
+    if (message.kind == CHANNEL_EXITED)
+        keeper_rest(roster, attempt);
+    else if (attempt_has_ended(attempt))
         keeper_close(roster, attempt);
 }
 
@@ -386,7 +468,7 @@ static void keeper_match(void *context, struct attempt *attempt)
 {
     struct keeper_search *search = context;
 
-    if (attempt->keeper_fd >= 0 && attempt->keeper == search->pid)
+    if (attempt->keeper.fd >= 0 && attempt->keeper.pid == search->pid)
         search->is_found = true;
 }
 
@@ -399,6 +481,8 @@ static void stray_end(void *context, const struct process *process)
         || process->pid == roster->agent)
         return;
     attempts_each(roster->attempts, keeper_match, &search);
+    for (size_t i = 0; i < roster->resting_count; i++)
+        search.is_found |= roster->resting[i].pid == process->pid;
     if (search.is_found)
         return;
     process_signal_tree(process->pid, SIGKILL);

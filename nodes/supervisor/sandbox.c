@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 struct sandbox {
-    int user_fd; /* -1: none was needed */
+    int user_fd; /* -1: none was needed, or we are in it */
     int mount_fd;
 };
 
@@ -274,13 +274,41 @@ static enum rc bind_show(const struct launch_bind *bind, struct err *err)
     return RC_OK;
 }
 
-enum rc sandbox_enter(const struct sandbox *sandbox, const struct launch *launch,
+/* What was there is closed in any case: it may be a lock of the parent. */
+static int descriptor_move(int *fd, int at)
+{
+    if (*fd < 0) {
+        close(at);
+        return 0;
+    }
+    if (*fd != at && dup3(*fd, at, O_CLOEXEC) < 0)
+        return -1;
+    *fd = at;
+    return 0;
+}
+
+enum rc sandbox_move(struct sandbox *sandbox, int at, struct err *err)
+{
+    /* Neither may be where the other goes. */
+    int mount_fd = fcntl(sandbox->mount_fd, F_DUPFD_CLOEXEC, at + 2);
+
+    sandbox->mount_fd = mount_fd;
+    if (mount_fd < 0 || descriptor_move(&sandbox->user_fd, at) < 0
+        || descriptor_move(&sandbox->mount_fd, at + 1) < 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "descriptors of namespaces");
+    return RC_OK;
+}
+
+enum rc sandbox_enter(struct sandbox *sandbox, const struct launch *launch,
                       struct err *err)
 {
     struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY };
 
-    if ((sandbox->user_fd >= 0 && setns(sandbox->user_fd, CLONE_NEWUSER) != 0)
-        || setns(sandbox->mount_fd, CLONE_NEWNS) != 0 || unshare(CLONE_NEWNS) != 0)
+    if (sandbox->user_fd >= 0 && setns(sandbox->user_fd, CLONE_NEWUSER) != 0)
+        return err_set_sys(err, RC_DENIED, errno, "entering the namespaces");
+    fd_scoped(&sandbox->user_fd);
+    sandbox->user_fd = -1;
+    if (setns(sandbox->mount_fd, CLONE_NEWNS) != 0 || unshare(CLONE_NEWNS) != 0)
         return err_set_sys(err, RC_DENIED, errno, "entering the namespaces");
     for (size_t i = 0; i < launch->bind_count; i++) {
         enum rc rc = bind_show(&launch->binds[i], err);

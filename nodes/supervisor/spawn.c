@@ -1,4 +1,5 @@
-/* spawn.c - failures of the child travel through a pipe that exec closes. */
+/* spawn.c - the child shares our memory until its exec, and we stand still meanwhile: so
+ * what it fails with is simply left there, and nothing is copied for it. */
 #include "nodes/supervisor/spawn.h"
 
 #include <errno.h>
@@ -12,23 +13,6 @@
 
 #include "codecs/base/buf.h"
 #include "nodes/supervisor/process.h"
-
-/* First the child tells its start time, then, if it comes to that, why it failed. */
-struct verdict {
-    uint64_t start_ticks;
-    struct err err;
-};
-
-static void signals_reset(void)
-{
-    sigset_t none;
-
-    for (int signal_number = 1; signal_number < NSIG; signal_number++)
-        if (signal_number != SIGKILL && signal_number != SIGSTOP)
-            signal(signal_number, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 /* Opens a file and puts it at the given descriptor. */
 static int stream_place(int directory_fd, const char *name, int flags, int at)
@@ -79,18 +63,22 @@ static const char *variable_find(const struct launch *launch, const char *name)
     return NULL;
 }
 
+static char *const *exec_list(const char *const *texts)
+{
+    return (char *const *)(uintptr_t)texts;
+}
+
 static enum rc program_exec(const struct launch *launch, struct err *err)
 {
     const char *program = launch->arguments[0];
     const char *path = variable_find(launch, "PATH");
-    char *const *arguments = (char *const *)(uintptr_t)launch->arguments;
-    char *const *variables = (char *const *)(uintptr_t)launch->variables;
     int sys;
 
-    /* execvpe searches the PATH of the caller: make that the task's. */
-    if (clearenv() != 0 || (path && setenv("PATH", path, 1) != 0))
-        return err_set(err, RC_NO_MEMORY, "no memory to start %s", program);
-    execvpe(program, arguments, variables);
+    /* Whatever is wrong with it, the shell knows what is to be said and done. */
+    if (launch->direct_count > 0)
+        execvpe(launch->direct[0], exec_list(launch->direct),
+                exec_list(launch->variables));
+    execvpe(program, exec_list(launch->arguments), exec_list(launch->variables));
     sys = errno;
     if (sys == ENOENT && !strchr(program, '/'))
         return err_set_sys(err, RC_NOT_FOUND, sys,
@@ -116,80 +104,65 @@ static enum rc program_exec(const struct launch *launch, struct err *err)
 
 static _Noreturn void child_run(const struct launch *launch, int directory_fd,
                                 const struct rlimit *file_limit, pid_t parent,
-                                int verdict_fd)
+                                struct err *err)
 {
-    struct verdict verdict = { 0 };
-    struct process self;
+    sigset_t none;
 
-    if (process_read(getpid(), &self))
-        verdict.start_ticks = self.start_ticks;
-    if (write(verdict_fd, &verdict.start_ticks, sizeof verdict.start_ticks) < 0)
-        _exit(127);
-    signals_reset();
-
-    enum rc rc = child_prepare(launch, directory_fd, file_limit, parent, &verdict.err);
-
-    if (rc == RC_OK) {
-        /* Closed by exec, which also is how the parent knows that it worked. */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (child_prepare(launch, directory_fd, file_limit, parent, err) == RC_OK) {
         close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-        (void)!program_exec(launch, &verdict.err);
+        (void)!program_exec(launch, err);
     }
-    (void)!write(verdict_fd, &verdict.err, sizeof verdict.err);
     _exit(127);
 }
 
-/* Reads until size bytes are there or the other end is closed. */
-static size_t read_fully(int fd, void *data, size_t size)
+/* What the child must not do, as it would do it to us. */
+static enum rc parent_prepare(const struct launch *launch, struct err *err)
 {
-    size_t done = 0;
+    const char *path = variable_find(launch, "PATH");
 
-    while (done < size) {
-        ssize_t got = read(fd, (char *)data + done, size - done);
-
-        if (got == 0 || (got < 0 && errno != EINTR))
-            break;
-        done += got > 0 ? (size_t)got : 0;
-    }
-    return done;
+    /* What is ignored stays so after exec. All is blocked, so nothing happens to us. */
+    for (int signal_number = 1; signal_number < NSIG; signal_number++)
+        if (signal_number != SIGKILL && signal_number != SIGSTOP)
+            signal(signal_number, SIG_DFL);
+    /* execvpe searches the PATH of the caller: make that the task's. */
+    if (clearenv() != 0 || (path && setenv("PATH", path, 1) != 0))
+        return err_set(err, RC_NO_MEMORY, "no memory to start %s", launch->arguments[0]);
+    return RC_OK;
 }
 
 enum rc spawn_process(const struct launch *launch, int directory_fd,
                       const struct rlimit *file_limit, struct spawned *spawned,
                       struct err *err)
 {
-    struct verdict verdict = { 0 };
+    struct err failure = { .rc = RC_OK };
+    struct err *volatile left = &failure; /* or the compiler sees nobody change it */
+    struct process child = { 0 };
     pid_t parent = getpid();
-    int ends[2];
 
     must(launch->argument_count > 0);
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return err_set_sys(err, rc_of_errno(errno), errno, "a pipe to start %s",
-                           launch->arguments[0]);
 
-    pid_t pid = fork();
+    enum rc rc = parent_prepare(launch, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    pid_t pid = vfork();
 
     if (pid == 0)
-        child_run(launch, directory_fd, file_limit, parent, ends[1]);
-
-    int sys = errno;
-
-    close(ends[1]);
-    if (pid < 0) {
-        close(ends[0]);
-        return err_set_sys(err, rc_of_errno(sys), sys, "a process for %s",
+        child_run(launch, directory_fd, file_limit, parent, left);
+    if (pid < 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "a process for %s",
                            launch->arguments[0]);
-    }
-    read_fully(ends[0], &verdict.start_ticks, sizeof verdict.start_ticks);
-
-    bool has_failed = read_fully(ends[0], &verdict.err, sizeof verdict.err) > 0;
-
-    close(ends[0]);
-    if (has_failed) {
+    if (left->rc != RC_OK) {
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
             continue;
-        *err = verdict.err;
-        return verdict.err.rc;
+        *err = *left;
+        return left->rc;
     }
-    *spawned = (struct spawned){ .pid = pid, .start_ticks = verdict.start_ticks };
+    /* Nobody else reaps it, so the number is still its own when it has ended. */
+    (void)!process_read(pid, &child);
+    *spawned = (struct spawned){ .pid = pid, .start_ticks = child.start_ticks };
     return RC_OK;
 }
