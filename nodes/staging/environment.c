@@ -110,12 +110,11 @@ static enum rc add_host(struct variables *variables, struct err *err)
 static enum rc add_folders(struct variables *variables, const struct staging *staging,
                            uint64_t token, struct err *err)
 {
-    static const char *const folders[][2] = { { "VH_CONFIG_DIR", "config" },
-                                              { "VH_INPUTS_DIR", "inputs" },
-                                              { "VH_OUTPUTS_DIR", "outputs" },
-                                              { "VH_REPOSITORY_DIR", "repository" },
-                                              { "PWD", "repository" },
-                                              { "TMPDIR", "tmp" } };
+    static const char *const folders[][2] = {
+        { "VH_CONFIG_DIR", "config" },   { "VH_INPUTS_DIR", "inputs" },
+        { "VH_OUTPUTS_DIR", "outputs" }, { "VH_REPOSITORY_DIR", "repository" },
+        { "PWD", "repository" },         { "TMPDIR", "tmp" }
+    };
     char path[FOLDER_PATH_SIZE];
     enum rc rc = RC_OK;
 
