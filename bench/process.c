@@ -52,13 +52,21 @@ pid_t process_begin(const char *const arguments[], const char *log, enum word wo
     return pid;
 }
 
-void process_await_line(int said)
+void process_await_line(int said, char *line, size_t size)
 {
-    char byte = '\0';
+    size_t used = 0;
+    char byte;
 
-    while (byte != '\n')
+    for (;;) {
         if (read(said, &byte, 1) != 1)
             fail("a program ended before it said what was waited for");
+        if (byte == '\n')
+            break;
+        if (used + 1 < size)
+            line[used++] = byte;
+    }
+    if (size > 0)
+        line[used] = '\0';
 }
 
 pid_t process_start(const char *const arguments[], const char *log, enum word word)
@@ -66,7 +74,7 @@ pid_t process_start(const char *const arguments[], const char *log, enum word wo
     int said;
     pid_t pid = process_begin(arguments, log, word, &said);
 
-    process_await_line(said);
+    process_await_line(said, NULL, 0);
     close(said);
     return pid;
 }

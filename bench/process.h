@@ -2,6 +2,7 @@
  * workload, however that ends. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,8 +11,9 @@
 enum word { WORD_ON_3, WORD_ON_STDOUT };
 pid_t process_begin(const char *const arguments[], const char *log, enum word word,
                     int *said);
-/* Waits for a line; fails the workload if the program ends before. */
-void process_await_line(int said);
+/* Waits for a line, which is given without its end (line NULL: to nobody); fails the
+ * workload if the program ends before. */
+void process_await_line(int said, char *line, size_t size);
 /* Both: the program runs, and has said that it is ready. */
 pid_t process_start(const char *const arguments[], const char *log, enum word word);
 

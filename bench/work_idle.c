@@ -17,7 +17,7 @@ static void run(const struct bench *bench)
     struct sluice_error error;
     struct world world;
 
-    world_open(&world, bench, "broker");
+    world_open_tcp(&world, bench, "broker");
     world_crowd(&world, nodes, 8);
     world_must(sluice_nodes(world.sluice, &list, &error), &error);
     bench_check(list->count == nodes, "%zu nodes are known", list->count);

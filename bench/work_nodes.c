@@ -20,7 +20,7 @@ static double us_a_task(const struct bench *bench, unsigned nodes, size_t tasks)
     double took;
 
     plan_sweep(&plan, tasks, 0, "true");
-    world_open(&world, bench, "broker");
+    world_open_tcp(&world, bench, "broker");
     world_crowd(&world, nodes, SLOTS / nodes);
     took = world_run(&world, &plan, &run);
     world_check_run(&world, run, 1);

@@ -65,8 +65,8 @@ static void run(const struct bench *bench)
 
         world_start_broker(&world);
         ready[i] = now_ms() - start;
-        process_await_line(said);
-        process_await_line(said);
+        process_await_line(said, NULL, 0);
+        process_await_line(said, NULL, 0);
         dispatch[i] = now_ms() - start;
         close(said);
         if (!is_last)

@@ -62,16 +62,41 @@ void world_kill_broker(struct world *world)
     world->broker = 0;
 }
 
-void world_open(struct world *world, const struct bench *bench, const char *name)
+static void client_open(struct world *world)
 {
     struct sluice_error error;
     struct sluice_info info;
 
-    world_prepare(world, bench, name);
-    world_start_broker(world);
     world->sluice = world_connect(world);
     world_must(sluice_status(world->sluice, &info, &error), &error);
     snprintf(world->events, sizeof world->events, "%s", info.events_endpoint);
+}
+
+void world_open(struct world *world, const struct bench *bench, const char *name)
+{
+    world_prepare(world, bench, name);
+    world_start_broker(world);
+    client_open(world);
+}
+
+void world_open_tcp(struct world *world, const struct bench *bench, const char *name)
+{
+    static const char any[] = "tcp://127.0.0.1:*";
+    char log[PATH_MAX], word[WORLD_ENDPOINT_MAX];
+    int said;
+
+    world_prepare(world, bench, name);
+    path_of(world, "brokerd.log", log);
+    world->broker = process_begin(
+        (const char *const[]){ BROKERD_PROGRAM, "--directory", world->folder,
+                               "--listen-requests", any, "--listen-events", any,
+                               "--listen-bulk", any, "--ready-fd", "3", NULL },
+        log, WORD_ON_3, &said);
+    process_await_line(said, word, sizeof word);
+    close(said);
+    if (sscanf(word, "ready %511s", world->endpoint) != 1)
+        fail("brokerd says %s", word);
+    client_open(world);
 }
 
 void world_end(struct world *world, pid_t pid)
@@ -143,7 +168,7 @@ static pid_t crowd_joined(struct world *world, unsigned nodes, unsigned slots,
     int said;
     pid_t pid = crowd(world, nodes, slots, how, &said);
 
-    process_await_line(said);
+    process_await_line(said, NULL, 0);
     close(said);
     return pid;
 }

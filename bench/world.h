@@ -1,6 +1,6 @@
 /* world.h - a broker, nodes and a client as separate processes, for the workloads that
  * measure them: the broker with its defaults, all durability on, over ipc:// in the
- * workload's folder. This process is the client. */
+ * workload's folder if not said otherwise. This process is the client. */
 #pragma once
 
 #include "bench/process.h"
@@ -24,7 +24,9 @@ struct world {
 /* A broker in the folder of the workload with this name: on the store that is there, or
  * an empty one. */
 void world_open(struct world *world, const struct bench *bench, const char *name);
-/* The same without a broker, a connection, and what needs them. */
+/* The same over tcp:// on loopback, as between machines. */
+void world_open_tcp(struct world *world, const struct bench *bench, const char *name);
+/* As world_open without a broker, a connection, and what needs them. */
 void world_prepare(struct world *world, const struct bench *bench, const char *name);
 void world_start_broker(struct world *world);
 /* As a crash would; the next one is on the same store. */

@@ -22,8 +22,11 @@ enum {
     RECONNECT_MS = 2,           /* first wait before another try to connect */
     RECONNECT_LOCAL_MAX_MS = 8, /* on this machine a try costs a few microseconds */
     RECONNECT_REMOTE_MAX_MS = 1000,
-    HEARTBEAT_MS = 2000,
+    HEARTBEAT_MS = 4000,
     HEARTBEAT_TIMEOUT_MS = 8000, /* silence after which a peer counts as lost */
+    KEEPALIVE_IDLE_S = 8,        /* the same for who listens, by the kernel: after so */
+    KEEPALIVE_PAUSE_S = 2,       /* long one probe, and others with this pause, */
+    KEEPALIVE_COUNT = 3,         /* of which none is answered */
     HANDSHAKE_MS = 10000,
     IDENTITY_MAX = 255,
     MAPPED_FROM_BYTES = 1 << 20, /* such a block gets pages of its own */
@@ -234,6 +237,21 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
+/* One side asks, the other answers: a broker that asked each of its nodes, too, would
+ * spend more on that than on anything else while there is nothing to do. That a peer of
+ * its is gone, it hears from the kernel. */
+static bool set_heartbeat(void *socket, bool is_bound)
+{
+    if (is_bound)
+        return set_int(socket, ZMQ_TCP_KEEPALIVE, 1)
+               && set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S)
+               && set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_PAUSE_S)
+               && set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT)
+               && set_int(socket, ZMQ_TCP_MAXRT, HEARTBEAT_TIMEOUT_MS);
+    return set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS)
+           && set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+}
+
 static bool set_options(void *socket, int type, const char *endpoint,
                         struct link_bounds bounds)
 {
@@ -249,10 +267,7 @@ static bool set_options(void *socket, int type, const char *endpoint,
               && set_int(socket, ZMQ_IPV6, 1)
               && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS)
               && set_int(socket, ZMQ_RECONNECT_IVL_MAX, reconnect_max)
-              && set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS)
-              && set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS)
-              && set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
-              && set_int(socket, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+              && set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
 
     /* Handover: a node that comes back before its old connection is known to be dead
      * keeps its name; the newest connection wins. */
@@ -263,13 +278,14 @@ static bool set_options(void *socket, int type, const char *endpoint,
 }
 
 static enum rc socket_open(void *zmq_context, int type, const char *endpoint,
-                           struct link_bounds bounds, void **socket, struct err *err)
+                           struct link_bounds bounds, bool is_bound, void **socket,
+                           struct err *err)
 {
     void *self = zmq_socket(zmq_context, type);
 
     if (!self)
         return zmq_failed(err, zmq_errno(), "socket for", endpoint);
-    if (!set_options(self, type, endpoint, bounds)) {
+    if (!set_options(self, type, endpoint, bounds) || !set_heartbeat(self, is_bound)) {
         enum rc rc = zmq_failed(err, zmq_errno(), "options of the socket for", endpoint);
 
         link_close(self);
@@ -306,7 +322,7 @@ enum rc link_bind_bounded(void *zmq_context, int type, const char *endpoint,
         return err_set(err, RC_CONFLICT, "bind %s: another process listens there",
                        endpoint);
 
-    enum rc rc = socket_open(zmq_context, type, endpoint, bounds, &self, err);
+    enum rc rc = socket_open(zmq_context, type, endpoint, bounds, true, &self, err);
     if (rc != RC_OK)
         return rc;
     if (zmq_bind(self, endpoint) != 0) {
@@ -329,7 +345,7 @@ enum rc link_connect_bounded(void *zmq_context, int type, const char *endpoint,
         return err_set(err, RC_INVALID, "connect %s: an identity has 1 to %d bytes",
                        endpoint, IDENTITY_MAX);
 
-    enum rc rc = socket_open(zmq_context, type, endpoint, bounds, &self, err);
+    enum rc rc = socket_open(zmq_context, type, endpoint, bounds, false, &self, err);
     if (rc != RC_OK)
         return rc;
     if ((identity && zmq_setsockopt(self, ZMQ_ROUTING_ID, identity, identity_size) != 0)
