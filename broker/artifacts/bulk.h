@@ -55,8 +55,9 @@ NODISCARD enum rc bulk_have(struct bulk_client *client, const char *const *diges
 typedef void bulk_progress(void *context, uint64_t done, uint64_t total);
 
 /* Sends the open file (from its start) as the object digest of size bytes; does nothing
- * if the server has it. RC_CORRUPT if the bytes do not give the digest, RC_FULL if the
- * server's disk is. */
+ * if the server has it, and only the rest if it has the beginning. Connects again by
+ * itself when the connection breaks, as long as each time more arrives. RC_CORRUPT if the
+ * bytes do not give the digest, RC_FULL if the server's disk is. */
 NODISCARD enum rc bulk_put(struct bulk_client *client, int fd, const char *digest,
                            uint64_t size, bulk_progress *progress, void *context,
                            struct err *err);

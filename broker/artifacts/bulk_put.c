@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { IN_VAIN_MAX = 3 /* broken connections in a row that brought nothing */ };
+
 /* Where the bytes come from: memory, or else a file. */
 struct source {
     const char *bytes;
@@ -103,56 +105,105 @@ static enum rc upload_step(struct bulk_client *client, const struct source *sour
     return RC_OK;
 }
 
-/* The server has answered PUT with GO_ON, which is in state. */
-static enum rc upload(struct bulk_client *client, const struct source *source,
-                      uint64_t id, struct bulk_message *state, struct err *err)
+/* One try to send an object. */
+struct upload_try {
+    const struct source *source;
+    const char *digest;
+    bool may_resume;
+    bool is_resumed;   /* the server had bytes of an earlier try */
+    uint64_t received; /* what it counted last */
+};
+
+/* The server has answered PUT with GO_ON or STORED, which is in state. */
+static enum rc upload(struct bulk_client *client, struct upload_try *attempt, uint64_t id,
+                      struct bulk_message *state, struct err *err)
 {
+    const struct source *source = attempt->source;
     uint64_t sent = state->received;
 
-    if (sent != 0)
+    if (state->type == BULK_GO_ON
+        && (sent >= source->size || (sent > 0 && !attempt->may_resume)))
         return err_set(err, RC_PROTOCOL, "%s: counts bytes before they were sent",
                        client->endpoint);
     while (state->type == BULK_GO_ON) {
+        attempt->received = state->received;
+        if (state->received > 0)
+            report(source, state->received);
         if (state->window == 0)
             return err_set(err, RC_PROTOCOL, "%s: gives no window", client->endpoint);
         enum rc rc = upload_step(client, source, id, &sent, state, err);
 
         if (rc != RC_OK)
             return rc;
-        if (state->type == BULK_GO_ON)
-            report(source, state->received);
     }
     return RC_OK;
 }
 
-static enum rc put(struct bulk_client *client, const struct source *source,
-                   const char *digest, struct err *err)
+static enum rc put_once(struct bulk_client *client, struct upload_try *attempt,
+                        struct err *err)
 {
-    struct bulk_message message = { .type = BULK_PUT, .size = source->size };
+    const struct source *source = attempt->source;
+    struct bulk_message message = { .type = BULK_PUT,
+                                    .size = source->size,
+                                    .may_resume = attempt->may_resume };
     struct bulk_message state;
     scoped_answer answer = { 0 };
     enum rc rc = RC_OK;
 
-    if (!digest_is_valid(digest, strlen(digest)))
-        return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
-    memcpy(message.digest, digest, sizeof message.digest);
+    memcpy(message.digest, attempt->digest, sizeof message.digest);
     message.has_data = source->size <= BULK_CHUNK_BYTES;
     if (message.has_data)
         rc = source_read(client, source, 0, (size_t)source->size, &message.data, err);
     if (rc == RC_OK)
         rc = call(client, &message, BULK_GO_ON, BULK_STORED, &answer, err);
+    /* Nothing was sent that could be wrong: what was there is. */
+    attempt->is_resumed = rc == RC_CORRUPT && !message.has_data;
     if (rc != RC_OK)
         return rc;
     state = answer.message;
-    rc = upload(client, source, message.id, &state, err);
+    attempt->is_resumed = state.type == BULK_GO_ON && state.received > 0;
+    rc = upload(client, attempt, message.id, &state, err);
     if (rc == RC_OK) {
         report(source, source->size);
         return RC_OK;
     }
-    /* The server forgets it in time anyway; this is only sooner. */
+    /* The server gives it up in time anyway; this is only sooner. */
     struct bulk_message stop = { .type = BULK_PUT_STOP, .id = message.id };
     if (client->socket)
         bulk_tell(client->socket, (struct bytes){ 0 }, &stop);
+    return rc;
+}
+
+/* The connection broke; or it is a new one already, to a server that knows of no upload.
+ */
+static bool has_broken_off(const struct upload_try *attempt, enum rc rc)
+{
+    return rc == RC_NOT_FOUND || (rc == RC_UNREACHABLE && attempt->received > 0);
+}
+
+/* A broken connection is no failure as long as tries bring the server more bytes. Wrong
+ * bytes of another one's try cost one more, from the start. */
+static enum rc put(struct bulk_client *client, const struct source *source,
+                   const char *digest, struct err *err)
+{
+    struct upload_try attempt = { .source = source,
+                                  .digest = digest,
+                                  .may_resume = true };
+    uint64_t received;
+    unsigned in_vain = 0;
+    enum rc rc;
+
+    if (!digest_is_valid(digest, strlen(digest)))
+        return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
+    do {
+        received = attempt.received;
+        rc = put_once(client, &attempt, err);
+        if (rc == RC_CORRUPT && attempt.is_resumed && attempt.may_resume) {
+            attempt = (struct upload_try){ .source = source, .digest = digest };
+            rc = put_once(client, &attempt, err);
+        }
+        in_vain = attempt.received > received ? 0 : in_vain + 1;
+    } while (has_broken_off(&attempt, rc) && in_vain < IN_VAIN_MAX);
     return rc;
 }
 

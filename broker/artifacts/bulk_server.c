@@ -5,12 +5,9 @@
  * numbers, which leaves room for a pool of writers. Answers that a peer does not take
  * (it asked for more than it reads) are dropped and counted: it will run into its
  * timeout, and nobody else waits for it. */
-#include "broker/artifacts/bring.h"
-#include "broker/artifacts/bulk_uploads.h"
-#include "broker/artifacts/pump.h"
+#include "broker/artifacts/bulk_server.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,44 +15,13 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { WAITING_MAX = 256 };
-
-struct waiting { /* a GET or CHECK of an object that is fetched from a node */
-    char peer[BULK_IDENTITY_MAX];
-    size_t peer_size; /* 0: free */
-    struct bulk_message message;
-    uint64_t until_ms; /* asked for again until then */
-};
-
-struct bulk_server {
-    struct objects *objects; /* borrowed */
-    void *socket;            /* the pump's */
-    char endpoint[ENDPOINT_MAX];
-    struct pump *pump;
-    struct uploads *uploads; /* NULL: read only */
-    struct places *places;
-    struct bringer *bringer; /* NULL: read only */
-    struct waiting *waiting; /* WAITING_MAX */
-    uint64_t nodes_wait_ms, begun_ms;
-    char silent[PLACE_NAME_MAX + 1]; /* the node that was waited for in vain */
-    int wake_fd;
-    unsigned char *chunk; /* BULK_CHUNK_BYTES, for what is read */
-    atomic_ullong dropped;
-};
-
-/* A request being answered. */
-struct request {
-    struct bytes peer;
-    struct bulk_message message;
-};
-
 static void drop(struct bulk_server *self)
 {
     atomic_fetch_add(&self->dropped, 1);
 }
 
-static void answer(struct bulk_server *self, const struct request *request,
-                   struct bulk_message message)
+void bulk_answer(struct bulk_server *self, const struct request *request,
+                 struct bulk_message message)
 {
     message.id = request->message.id;
     if (!bulk_tell(self->socket, request->peer, &message))
@@ -67,13 +33,13 @@ static struct bytes bytes_of(const char *text)
     return (struct bytes){ text, strlen(text) };
 }
 
-static void answer_error(struct bulk_server *self, const struct request *request,
-                         const struct err *err)
+void bulk_answer_error(struct bulk_server *self, const struct request *request,
+                       const struct err *err)
 {
-    answer(self, request,
-           (struct bulk_message){ .type = BULK_ERROR,
-                                  .code = bytes_of(rc_name(err->rc)),
-                                  .text = bytes_of(err->text) });
+    bulk_answer(self, request,
+                (struct bulk_message){ .type = BULK_ERROR,
+                                       .code = bytes_of(rc_name(err->rc)),
+                                       .text = bytes_of(err->text) });
 }
 
 static void on_have(struct bulk_server *self, struct request *request)
@@ -87,114 +53,9 @@ static void on_have(struct bulk_server *self, struct request *request)
         bulk_digest_next(have, digest);
         missing[i] = objects_use(self->objects, digest, NULL) ? 0 : 1;
     }
-    answer(self, request,
-           (struct bulk_message){ .type = BULK_HAD,
-                                  .missing = { missing, have->digest_count } });
-}
-
-/* The upload has all its bytes. */
-static void upload_finish(struct bulk_server *self, const struct request *request,
-                          struct upload *upload)
-{
-    struct err err;
-    enum rc rc =
-        object_writer_commit(steal(&upload->writer), upload->digest, NULL, NULL, &err);
-
-    if (rc == RC_OK)
-        answer(self, request, (struct bulk_message){ .type = BULK_STORED });
-    else
-        answer_error(self, request, &err);
-}
-
-static void upload_go_on(struct bulk_server *self, const struct request *request,
-                         const struct upload *upload)
-{
-    answer(self, request,
-           (struct bulk_message){
-               .type = BULK_GO_ON, .received = upload->received, .window = BULK_WINDOW });
-}
-
-/* Takes bytes that fit; answers in any case. */
-static void upload_take(struct bulk_server *self, const struct request *request,
-                        struct upload *upload, struct bytes data)
-{
-    struct err err;
-    enum rc rc = object_writer_add(upload->writer, data.data, data.size, &err);
-
-    if (rc != RC_OK) {
-        upload_drop(upload);
-        answer_error(self, request, &err);
-        return;
-    }
-    upload->received += data.size;
-    upload->moved_ms = pump_now_ms();
-    if (upload->received == upload->size)
-        upload_finish(self, request, upload);
-    else
-        upload_go_on(self, request, upload);
-}
-
-static void on_put(struct bulk_server *self, struct request *request)
-{
-    const struct bulk_message *put = &request->message;
-    struct upload *upload;
-    uint64_t size;
-    struct err err;
-
-    if (put->has_data && put->data.size != put->size) {
-        err_set(&err, RC_INVALID, "PUT of %llu bytes carries %zu",
-                (unsigned long long)put->size, put->data.size);
-        answer_error(self, request, &err);
-        return;
-    }
-    if (objects_use(self->objects, put->digest, &size) && size == put->size) {
-        answer(self, request, (struct bulk_message){ .type = BULK_STORED });
-        return;
-    }
-    if (uploads_begin(self->uploads, self->objects, request->peer, put, pump_now_ms(),
-                      &upload, &err)
-        != RC_OK)
-        answer_error(self, request, &err);
-    else if (put->has_data || put->size == 0)
-        upload_take(self, request, upload, put->data);
-    else
-        upload_go_on(self, request, upload);
-}
-
-static void on_put_data(struct bulk_server *self, struct request *request)
-{
-    const struct bulk_message *put = &request->message;
-    struct upload *upload = uploads_find(self->uploads, request->peer, put->id);
-    struct err err;
-
-    if (!upload) {
-        err_set(&err, RC_NOT_FOUND,
-                "no upload %llu is in progress: it failed, or was given up after %d s "
-                "without a byte; begin again with PUT",
-                (unsigned long long)put->id, UPLOAD_STALE_MS / 1000);
-        answer_error(self, request, &err);
-        return;
-    }
-    if (put->data.size == 0 || put->offset != upload->received
-        || put->data.size > upload->size - upload->received) {
-        err_set(&err, RC_INVALID,
-                "PUT_DATA of %zu bytes at %llu: the next of %llu bytes is %llu",
-                put->data.size, (unsigned long long)put->offset,
-                (unsigned long long)upload->size, (unsigned long long)upload->received);
-        upload_drop(upload);
-        answer_error(self, request, &err);
-        return;
-    }
-    upload_take(self, request, upload, put->data);
-}
-
-static void on_put_stop(struct bulk_server *self, struct request *request)
-{
-    struct upload *upload =
-        uploads_find(self->uploads, request->peer, request->message.id);
-
-    if (upload)
-        upload_drop(upload);
+    bulk_answer(self, request,
+                (struct bulk_message){ .type = BULK_HAD,
+                                       .missing = { missing, have->digest_count } });
 }
 
 /* A node may be away for a moment, and after a start none has told yet what it has. One
@@ -295,14 +156,14 @@ static void on_get(struct bulk_server *self, struct request *request)
     if (request_wait(self, request))
         return;
     if (object_chunk(self, &request->message, &size, &got, &err) != RC_OK) {
-        answer_error(self, request, &err);
+        bulk_answer_error(self, request, &err);
         return;
     }
-    answer(self, request,
-           (struct bulk_message){ .type = BULK_DATA,
-                                  .size = size,
-                                  .has_data = true,
-                                  .data = { (char *)self->chunk, got } });
+    bulk_answer(self, request,
+                (struct bulk_message){ .type = BULK_DATA,
+                                       .size = size,
+                                       .has_data = true,
+                                       .data = { (char *)self->chunk, got } });
 }
 
 /* The objects of a PUT_PACK, all stored together or none. */
@@ -340,9 +201,9 @@ static void on_put_pack(struct bulk_server *self, struct request *request)
     free(items);
     free(digests);
     if (rc == RC_OK)
-        answer(self, request, (struct bulk_message){ .type = BULK_STORED });
+        bulk_answer(self, request, (struct bulk_message){ .type = BULK_STORED });
     else
-        answer_error(self, request, &err);
+        bulk_answer_error(self, request, &err);
 }
 
 /* As many of the objects as the answer has room for; each is checked as it is read. */
@@ -371,10 +232,10 @@ static void on_get_pack(struct bulk_server *self, struct request *request)
             pack_head_write(at, PACK_ABSENT);
         used += PACK_HEAD + got;
     }
-    answer(self, request,
-           (struct bulk_message){ .type = BULK_PACK,
-                                  .has_data = true,
-                                  .data = { (char *)self->chunk, used } });
+    bulk_answer(self, request,
+                (struct bulk_message){ .type = BULK_PACK,
+                                       .has_data = true,
+                                       .data = { (char *)self->chunk, used } });
 }
 
 static void on_check(struct bulk_server *self, struct request *request)
@@ -384,9 +245,9 @@ static void on_check(struct bulk_server *self, struct request *request)
     if (request_wait(self, request))
         return;
     if (objects_verify(self->objects, request->message.digest, &err) == RC_OK)
-        answer(self, request, (struct bulk_message){ .type = BULK_CHECKED });
+        bulk_answer(self, request, (struct bulk_message){ .type = BULK_CHECKED });
     else
-        answer_error(self, request, &err);
+        bulk_answer_error(self, request, &err);
 }
 
 /* The question goes to the node with the name of who asked, and comes back with it, so
@@ -407,7 +268,7 @@ static void on_stream_read(struct bulk_server *self, struct request *request)
             rc == RC_UNREACHABLE
                 ? "is not connected"
                 : "has too many questions waiting: try again in a moment");
-    answer_error(self, request, &err);
+    bulk_answer_error(self, request, &err);
 }
 
 static void on_stream_answer(struct bulk_server *self, struct request *request)
@@ -431,7 +292,7 @@ static void on_where(struct bulk_server *self, struct request *request)
         if (found[i].endpoint[0])
             used += (size_t)snprintf(endpoints + used, sizeof endpoints - used, "%s\n",
                                      found[i].endpoint);
-    answer(
+    bulk_answer(
         self, request,
         (struct bulk_message){ .type = BULK_PLACES, .endpoints = { endpoints, used } });
 }
@@ -499,7 +360,7 @@ static void request_refuse(struct bulk_server *self, const struct request *reque
     err_set(&err, RC_DENIED,
             "this is the cache of a node, which only gives objects: "
             "everything else is the broker's");
-    answer_error(self, request, &err);
+    bulk_answer_error(self, request, &err);
 }
 
 /* Says who has what could not be fetched. */
@@ -525,13 +386,13 @@ static void request_handle(struct bulk_server *self, struct request *request)
         on_have(self, request);
         break;
     case BULK_PUT:
-        on_put(self, request);
+        bulk_take_put(self, request);
         break;
     case BULK_PUT_DATA:
-        on_put_data(self, request);
+        bulk_take_data(self, request);
         break;
     case BULK_PUT_STOP:
-        on_put_stop(self, request);
+        bulk_take_stop(self, request);
         break;
     case BULK_GET:
         on_get(self, request);
@@ -598,7 +459,7 @@ static void on_message(void *context, const struct link_message *message)
     drop(self);
     request.message.id = id;
     if (id != 0)
-        answer_error(self, &request, &err);
+        bulk_answer_error(self, &request, &err);
 }
 
 /* Those whose object came, or will not, are answered. */
@@ -606,6 +467,7 @@ static void on_woken(void *context)
 {
     struct bulk_server *self = context;
 
+    bulk_take_woken(self);
     for (size_t i = 0; i < WAITING_MAX; i++) {
         struct waiting *waiting = &self->waiting[i];
         struct request request = { { waiting->peer, waiting->peer_size },
@@ -619,7 +481,7 @@ static void on_woken(void *context)
         } else if (!bringer_is_at(self->bringer, waiting->message.digest)
                    && pump_now_ms() >= waiting->until_ms) {
             bring_failure(self, waiting->message.digest, &err);
-            answer_error(self, &request, &err);
+            bulk_answer_error(self, &request, &err);
         } else {
             continue;
         }
@@ -650,10 +512,10 @@ static void waiting_comfort(struct bulk_server *self)
         const struct waiting *waiting = &self->waiting[i];
 
         if (waiting->peer_size > 0)
-            answer(self,
-                   &(struct request){ { waiting->peer, waiting->peer_size },
-                                      waiting->message },
-                   (struct bulk_message){ .type = BULK_COMING });
+            bulk_answer(self,
+                        &(struct request){ { waiting->peer, waiting->peer_size },
+                                           waiting->message },
+                        (struct bulk_message){ .type = BULK_COMING });
     }
 }
 
@@ -668,20 +530,22 @@ static void on_tick(void *context, uint64_t now_ms)
 
     if (!self->uploads)
         return;
-    uploads_drop_stale(self->uploads, now_ms);
+    bulk_take_tick(self, now_ms);
     waiting_ask_again(self);
     on_woken(self);
     waiting_comfort(self);
 }
 
 /* A server that other machines may talk to may talk to them. */
-static enum rc bringing_begin(struct bulk_server *self, const char *endpoint,
-                              struct err *err)
+static enum rc taking_begin(struct bulk_server *self, const char *endpoint,
+                            const struct bulk_limits *limits, struct err *err)
 {
     self->waiting = calloc(WAITING_MAX, sizeof *self->waiting);
     self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!self->waiting || self->wake_fd < 0)
-        return err_set(err, RC_NO_MEMORY, "no memory to fetch from nodes");
+    self->uploads =
+        uploads_create(limits->uploads_max, limits->uploads_peer_max, self->wake_fd);
+    if (!self->waiting || !self->uploads || self->wake_fd < 0)
+        return err_set(err, RC_NO_MEMORY, "bulk server at %s", endpoint);
     return bringer_create(self->objects, self->places, !link_is_local(endpoint),
                           self->wake_fd, &self->bringer, err);
 }
@@ -700,9 +564,6 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
     if (!limits)
         limits = &usual;
     if (!self || !(self->places = places_create())
-        || (!limits->is_read_only
-            && !(self->uploads =
-                     uploads_create(limits->uploads_max, limits->uploads_peer_max)))
         || !(self->chunk = aligned_alloc(COPY_ALIGN, BULK_CHUNK_BYTES)))
         return err_set(err, RC_NO_MEMORY, "bulk server at %s", endpoint);
     self->objects = objects;
@@ -710,7 +571,7 @@ enum rc bulk_server_create(void *zmq_context, const char *endpoint,
     self->begun_ms = pump_now_ms();
     self->wake_fd = -1;
     if (!limits->is_read_only) {
-        enum rc made = bringing_begin(self, endpoint, err);
+        enum rc made = taking_begin(self, endpoint, limits, err);
 
         if (made != RC_OK)
             return made;
@@ -756,10 +617,10 @@ void bulk_server_destroy(struct bulk_server *server)
         return;
     pump_destroy(server->pump);
     bringer_destroy(server->bringer);
+    uploads_destroy(server->uploads); /* its threads write to wake_fd */
     if (server->waiting)
         fd_scoped(&server->wake_fd);
     free(server->waiting);
-    uploads_destroy(server->uploads);
     places_destroy(server->places);
     free(server->chunk);
     free(server);

@@ -1,6 +1,7 @@
 /* bulk_uploads.h - the objects that are arriving in pieces, and how many may.
  *
  * Bounded in all and per peer; one that has not moved for UPLOAD_STALE_MS is given up.
+ * Whoever asked to go on with what is there leaves it for the next one that asks.
  * Used by the server's thread alone. */
 #pragma once
 
@@ -18,20 +19,28 @@ struct upload {
     uint64_t id, size, received, moved_ms;
     char peer[BULK_IDENTITY_MAX];
     size_t peer_size;
+    bool is_behind; /* what was there is being hashed; nothing is taken until then */
 };
 
 struct uploads;
-/* How many there may be, in all and of one peer. NULL when out of memory. */
-struct uploads *uploads_create(size_t max, size_t peer_max);
+/* How many there may be, in all and of one peer. wake_fd: an eventfd that is written to
+ * when an upload that was behind is no more. NULL when out of memory. */
+struct uploads *uploads_create(size_t max, size_t peer_max, int wake_fd);
 void uploads_destroy(struct uploads *uploads);
+size_t uploads_max(const struct uploads *uploads);
 SCOPED(uploads)
 
 /* The peer's upload of this number, or NULL. Valid until it is dropped. */
 struct upload *uploads_find(struct uploads *uploads, struct bytes peer, uint64_t id);
-/* Begins one; an earlier one of the same peer and number is dropped. RC_FULL: too many.
- */
+/* The one that is being taken of an object, and can be gone on with; or NULL. */
+struct upload *uploads_find_object(struct uploads *uploads, const char *digest);
+/* The first in progress after this one, or of all for NULL. NULL: there is none. */
+struct upload *uploads_next(struct uploads *uploads, struct upload *after);
+/* Begins one; an earlier one of the same peer and number is left. received tells how much
+ * is there already. RC_FULL: too many. */
 NODISCARD enum rc uploads_begin(struct uploads *uploads, struct objects *objects,
                                 struct bytes peer, const struct bulk_message *put,
                                 uint64_t now_ms, struct upload **upload, struct err *err);
-void upload_drop(struct upload *upload); /* with what was written */
-void uploads_drop_stale(struct uploads *uploads, uint64_t now_ms);
+void upload_drop(struct upload *upload);  /* with what was written */
+void upload_leave(struct upload *upload); /* for a later one, if it may be gone on with */
+void uploads_leave_stale(struct uploads *uploads, uint64_t now_ms);

@@ -24,6 +24,7 @@ enum field {
     FIELD_ENDPOINT,
     FIELD_ENDPOINTS,
     FIELD_FIRST,
+    FIELD_RESUME,
     FIELD_COUNT
 };
 
@@ -56,6 +57,7 @@ static const struct field_entry {
     [FIELD_ENDPOINT] = FIELD("endpoint", KIND_TEXT, endpoint, PLACE_ENDPOINT_MAX),
     [FIELD_ENDPOINTS] = FIELD("endpoints", KIND_TEXT, endpoints, BULK_ENDPOINTS_MAX),
     [FIELD_FIRST] = FIELD("first", KIND_BOOL, is_first, 0),
+    [FIELD_RESUME] = FIELD("resume", KIND_BOOL, may_resume, 0),
 #undef FIELD
 };
 
@@ -63,14 +65,17 @@ enum data { DATA_NONE, DATA_MAY, DATA_MUST };
 
 #define HAS(name) (1u << FIELD_##name)
 
+/* Fields that peers of an earlier release do not send; false or 0 then. */
+static const uint32_t optional = HAS(RESUME);
+
 static const struct message_entry {
     const char *name;
     enum bulk_type type;
-    uint32_t fields; /* all of them are required */
+    uint32_t fields; /* required, but for those in optional */
     enum data data;
 } messages[] = {
     { "HAVE", BULK_HAVE, HAS(DIGESTS), DATA_NONE },
-    { "PUT", BULK_PUT, HAS(DIGEST) | HAS(SIZE), DATA_MAY },
+    { "PUT", BULK_PUT, HAS(DIGEST) | HAS(SIZE) | HAS(RESUME), DATA_MAY },
     { "PUT_DATA", BULK_PUT_DATA, HAS(OFFSET), DATA_MUST },
     { "PUT_STOP", BULK_PUT_STOP, 0, DATA_NONE },
     { "GET", BULK_GET, HAS(DIGEST) | HAS(OFFSET) | HAS(LIMIT), DATA_NONE },
@@ -239,7 +244,7 @@ static enum rc body_read(const struct message_entry *entry, struct reader *reade
     if (!reader_at_end(reader))
         return err_set(err, RC_PROTOCOL, "%s: the body does not decode", entry->name);
     for (size_t i = 0; i < FIELD_COUNT; i++)
-        if ((entry->fields & ~seen) >> i & 1)
+        if ((entry->fields & ~seen & ~optional) >> i & 1)
             return err_set(err, RC_PROTOCOL, "%s: field %s is missing", entry->name,
                            fields[i].name);
     return RC_OK;

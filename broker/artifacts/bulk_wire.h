@@ -56,7 +56,7 @@ struct bulk_message {
     struct reader digest_reader;
     struct bytes missing, node, client, code, text, endpoint, endpoints;
     uint64_t size, offset, limit, window, received, token, stream;
-    bool is_final, is_first;
+    bool is_final, is_first, may_resume;
     bool has_data; /* a third frame is there */
     struct bytes data;
 };

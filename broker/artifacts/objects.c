@@ -17,6 +17,7 @@
 enum {
     FOLDER_MODE = 0777, /* less the umask */
     PART_KEPT_S = 86400,
+    PARTS_SEEN_MAX = 1024,
 };
 
 static enum rc sys_failed(struct err *err, int sys, const char *doing, const char *path)
@@ -115,6 +116,60 @@ static void leftovers_remove(int tmp_fd)
             unlinkat(tmp_fd, entry->d_name, 0);
     }
     closedir(folder);
+}
+
+struct part {
+    int64_t changed_s;
+    char name[NAME_MAX + 1];
+};
+
+static int part_order(const void *left, const void *right)
+{
+    const struct part *a = left, *b = right;
+
+    return (a->changed_s > b->changed_s) - (a->changed_s < b->changed_s);
+}
+
+/* The parts in tmp, at most PARTS_SEEN_MAX of them. */
+static size_t parts_list(int tmp_fd, struct part *parts)
+{
+    int fd = openat(tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    struct stat status;
+    size_t count = 0;
+
+    if (!folder) {
+        fd_scoped(&fd);
+        return 0;
+    }
+    while (count < PARTS_SEEN_MAX && (entry = readdir(folder))) {
+        if (strncmp(entry->d_name, OBJECT_PART, strlen(OBJECT_PART)) != 0
+            || fstatat(tmp_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        parts[count].changed_s = status.st_mtime;
+        memcpy(parts[count++].name, entry->d_name, strlen(entry->d_name) + 1);
+    }
+    closedir(folder);
+    return count;
+}
+
+void objects_trim_parts(struct objects *objects, size_t max)
+{
+    struct part *parts = malloc(PARTS_SEEN_MAX * sizeof *parts);
+    size_t count = parts ? parts_list(objects->tmp_fd, parts) : 0;
+
+    if (count > 0)
+        qsort(parts, count, sizeof *parts, part_order);
+    for (size_t i = 0; i < count; i++) {
+        if (count - i <= max && time(NULL) - parts[i].changed_s < PART_KEPT_S)
+            continue;
+        scoped_fd int file = openat(objects->tmp_fd, parts[i].name,
+                                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(objects->tmp_fd, parts[i].name, 0);
+    }
+    free(parts);
 }
 
 static int hex_value(char digit)

@@ -68,11 +68,24 @@ SCOPED(object_writer)
 
 /* A writer that goes on where an earlier one for the same digest ended: what was added is
  * kept in tmp for a day when the writer is destroyed before its commit, also by the death
- * of the process, and is hashed again here. RC_CONFLICT: another process writes it. */
+ * of the process, and is hashed again here. wake_fd: -1, or an eventfd, for whoever
+ * cannot wait: then a thread hashes what is there when it is much, and writes to the
+ * eventfd when it is no more behind. RC_CONFLICT: somebody else writes it. RC_FULL: too
+ * many threads. */
 NODISCARD enum rc object_writer_resume(struct objects *objects, const char *digest,
-                                       struct object_writer **writer, struct err *err);
+                                       int wake_fd, struct object_writer **writer,
+                                       struct err *err);
+/* object_writer_add would have to wait for the thread. */
+bool object_writer_is_behind(struct object_writer *writer);
+/* Destroys the writer, and nothing is kept for a later one. */
+void object_writer_drop(struct object_writer *writer);
 /* Bytes taken so far, those of earlier writers included. */
 uint64_t object_writer_size(const struct object_writer *writer);
+/* Whether it was made by object_writer_resume: what it has outlives it. */
+bool object_writer_is_kept(const struct object_writer *writer);
+/* Removes what such writers have left, unless somebody writes it: what is older than a
+ * day, and the oldest of more than max files. */
+void objects_trim_parts(struct objects *objects, size_t max);
 /* Drops all bytes taken so far. */
 NODISCARD enum rc object_writer_restart(struct object_writer *writer, struct err *err);
 

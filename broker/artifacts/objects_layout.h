@@ -12,6 +12,7 @@ enum {
     OBJECT_SHARDS = 256,
     OBJECT_SHARDS_SINGLE = 8, /* made one by one before the rest is made together */
     OBJECT_MODE = 0444,
+    HASHERS_MAX = 64,                  /* threads that hash what earlier writers left */
     OBJECT_NAME_SIZE = 2 + 1 + 62 + 1, /* "ab/cdef...", with the NUL */
 };
 
@@ -24,6 +25,7 @@ struct objects {
     struct packs *packs;
     pthread_mutex_t use; /* held while a file's last use is looked at or set */
     atomic_uint shards_made;
+    atomic_uint hashers;                         /* threads at work */
     atomic_bool cannot_clone;                    /* the file system has no reflinks */
     atomic_bool is_shard_durable[OBJECT_SHARDS]; /* there, and its entry is on disk */
 };

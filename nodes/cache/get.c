@@ -12,7 +12,7 @@ static bool may_pass(enum rc rc)
 static enum rc writer_open(struct cache *cache, const char *digest,
                            struct object_writer **writer, struct err *err)
 {
-    enum rc rc = object_writer_resume(cache->objects, digest, writer, err);
+    enum rc rc = object_writer_resume(cache->objects, digest, -1, writer, err);
 
     /* Something else holds what arrived before: a file of its own will do. */
     return rc == RC_CONFLICT ? object_writer_create(cache->objects, writer, err) : rc;

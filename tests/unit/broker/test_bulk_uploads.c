@@ -28,7 +28,7 @@ static enum rc begin(struct uploads *uploads, struct objects *objects, const cha
 static void test_uploads_are_bounded_in_all_and_for_each_peer(void **state)
 {
     char folder[] = "/tmp/sluice-uploads-XXXXXX", command[64];
-    scoped(uploads) uploads = uploads_create(ALL_MAX, PEER_MAX);
+    scoped(uploads) uploads = uploads_create(ALL_MAX, PEER_MAX, -1);
     struct objects *objects;
     struct upload *first, *other;
     struct err err;
@@ -45,7 +45,7 @@ static void test_uploads_are_bounded_in_all_and_for_each_peer(void **state)
     assert_non_null(strstr(err.text, "3 uploads are in progress"));
     upload_drop(first);
     assert_int_equal(begin(uploads, objects, "b", 2, &other, &err), RC_OK);
-    uploads_drop_stale(uploads, 2 + UPLOAD_STALE_MS);
+    uploads_leave_stale(uploads, 2 + UPLOAD_STALE_MS);
     objects_destroy(objects);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     must(system(command) == 0);

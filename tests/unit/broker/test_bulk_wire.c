@@ -30,6 +30,7 @@ static struct bulk_message sample_of(enum bulk_type type)
         .endpoint = { "tcp://10.0.0.1:7104", 19 },
         .endpoints = { "tcp://10.0.0.1:7104\n", 20 },
         .is_first = true,
+        .may_resume = true,
         .size = INT64_MAX,
         .offset = 70000,
         .limit = BULK_CHUNK_BYTES,
@@ -138,6 +139,7 @@ static void test_every_message_comes_out_as_it_went_in(void **state)
         assert_bytes(type, "endpoint", got.endpoint, sent.endpoint);
         assert_bytes(type, "endpoints", got.endpoints, sent.endpoints);
         assert_number(type, "first", got.is_first, true);
+        assert_number(type, "resume", got.may_resume, true);
         assert_number(type, "size", got.size, sent.size);
         assert_number(type, "offset", got.offset, sent.offset);
         assert_number(type, "limit", got.limit, sent.limit);
@@ -209,6 +211,24 @@ static void test_no_damaged_byte_breaks_the_decoder(void **state)
         }
         link_free(&raw);
     }
+}
+
+static void test_a_field_that_earlier_releases_lack_may_be_missing(void **state)
+{
+    struct bulk_message sent = sample_of(BULK_PUT), got;
+    unsigned char body[512] = { 0x82, 0xa6, 'd', 'i', 'g', 'e', 's', 't', 0xd9, 71 };
+    struct link_message raw = frames_of(*state, BULK_PUT);
+    size_t size = 10;
+    uint64_t id;
+
+    memcpy(body + size, sent.digest, 71);
+    size += 71;
+    memcpy(body + size, "\xa4size\x05", 6);
+    raw.frames[1] = (struct link_frame){ body, size + 6 };
+    assert_int_equal(bulk_decode(raw.frames, raw.count, &got, &id, NULL), RC_OK);
+    assert_int_equal(got.size, 5);
+    assert_false(got.may_resume);
+    link_free(&raw);
 }
 
 static void test_bytes_behind_the_end_are_refused(void **state)
@@ -291,6 +311,7 @@ int main(void)
         TEST(test_every_message_comes_out_as_it_went_in),
         TEST(test_a_header_or_body_cut_short_is_refused),
         TEST(test_no_damaged_byte_breaks_the_decoder),
+        TEST(test_a_field_that_earlier_releases_lack_may_be_missing),
         TEST(test_bytes_behind_the_end_are_refused),
         TEST(test_the_document_names_every_message_and_field),
     };
