@@ -108,7 +108,8 @@ void run_any(const char *const arguments[])
     (void)run_quietly(NULL, arguments);
 }
 
-void run_text(const char *const arguments[], char *text, size_t size)
+int run_said(const char *directory, const char *const arguments[], char *text,
+             size_t size)
 {
     posix_spawn_file_actions_t actions;
     int ends[2], status, code;
@@ -120,17 +121,28 @@ void run_text(const char *const arguments[], char *text, size_t size)
         fail("cannot make a pipe: %s", strerror(errno));
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+    if (directory)
+        posix_spawn_file_actions_addchdir_np(&actions, directory);
     code = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *)arguments,
                        environ);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     if (code != 0)
         fail("cannot start %s: %s", arguments[0], strerror(code));
-    while (used < size - 1 && (got = read(ends[0], text + used, size - 1 - used)) > 0)
+    while (used + 1 < size && (got = read(ends[0], text + used, size - 1 - used)) > 0)
         used += (size_t)got;
     text[used] = '\0';
     close(ends[0]);
-    if (waitpid(pid, &status, 0) != pid || status != 0)
+    if (waitpid(pid, &status, 0) != pid)
+        fail("cannot wait for %s: %s", arguments[0], strerror(errno));
+    return status;
+}
+
+void run_text(const char *const arguments[], char *text, size_t size)
+{
+    int status = run_said(NULL, arguments, text, size);
+
+    if (status != 0)
         fail("%s failed (wait status %d)", arguments[0], status);
 }
 

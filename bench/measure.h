@@ -15,8 +15,12 @@ double run_ms(const char *directory, const char *const arguments[]);
 /* The same, whatever becomes of it; waits for its end. */
 void run_any(const char *const arguments[]);
 
-/* Runs a program; what it prints goes into text, as far as there is room. Ends the
- * benchmark when it fails. */
+/* Runs a program; what it prints goes into text, as far as there is room. Its wait
+ * status.
+ */
+int run_said(const char *directory, const char *const arguments[], char *text,
+             size_t size);
+/* The same, and ends the benchmark when it fails. */
 void run_text(const char *const arguments[], char *text, size_t size);
 
 /* Fills and frees so many bytes of file cache, by a file in the folder. A virtual machine

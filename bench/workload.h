@@ -29,12 +29,13 @@ struct workload {
     const struct metric *metrics;
     size_t metric_count;
     void (*run)(const struct bench *bench);
+    bool only_by_name; /* it is left out when all are asked for */
 };
 #define METRICS(array) .metrics = (array), .metric_count = sizeof(array) / sizeof *(array)
 
 extern const struct workload work_start, work_cli, work_process, work_transfer,
     work_files, work_reuse, work_edge, work_nodes, work_idle, work_restart,
-    work_wfinstances, work_size, work_events;
+    work_wfinstances, work_size, work_events, work_peers;
 
 struct bench {
     const struct workload *workload; /* the one that runs */
