@@ -38,9 +38,23 @@ struct reply { /* of the broker; body borrows from message */
     struct link_message message;
     const void *body;
     size_t size;
+    enum message_type type;
 };
 void reply_fini(struct reply *reply); /* a zeroed struct is fine */
 #define scoped_reply __attribute__((cleanup(reply_fini))) struct reply
+
+int64_t sluice_now_ms(void); /* a monotonic clock */
+
+/* The two halves of a call, for who has several on their way. The request's number is
+ * sluice->last_id; the number of what is received is that of the request it answers,
+ * which may be an earlier one. RC_UNREACHABLE: nothing came until then. reply_fini the
+ * reply. */
+NODISCARD enum rc sluice_send(struct sluice *sluice, enum message_type type,
+                              const struct request *request, struct err *err);
+NODISCARD enum rc sluice_receive(struct sluice *sluice, int64_t until_ms,
+                                 struct reply *reply, uint64_t *id, struct err *err);
+/* RC_OK: the answer is ok; else what it says. */
+NODISCARD enum rc reply_verdict(const struct reply *reply, struct err *err);
 
 /* Asks for status, and agrees on a protocol by it. */
 NODISCARD enum rc sluice_greet(struct sluice *sluice, struct reply *reply,
@@ -54,5 +68,7 @@ NODISCARD enum rc sluice_bulk(struct sluice *sluice, struct bulk_client **bulk,
                               struct err *err);
 struct sluice *sluice_create(const char *endpoint, uint32_t timeout_ms, struct err *err);
 
+/* The run that an answer names. */
+NODISCARD enum rc reply_run(const struct reply *reply, uint64_t *run, struct err *err);
 /* One value of a reply's map, found by key; a reader that fails if it is not there. */
 struct reader reply_field(const struct reply *reply, const char *key);

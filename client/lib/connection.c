@@ -120,7 +120,7 @@ enum rc sluice_bulk(struct sluice *sluice, struct bulk_client **bulk, struct err
     return rc;
 }
 
-static int64_t now_ms(void)
+int64_t sluice_now_ms(void)
 {
     struct timespec now;
 
@@ -128,8 +128,8 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static enum rc send_request(struct sluice *sluice, enum message_type type,
-                            const struct request *request, struct err *err)
+enum rc sluice_send(struct sluice *sluice, enum message_type type,
+                    const struct request *request, struct err *err)
 {
     scoped_buf header = { 0 };
     scoped_buf body = { 0 };
@@ -155,29 +155,15 @@ static enum rc send_request(struct sluice *sluice, enum message_type type,
     return link_send(sluice->requests, frames, 2, err);
 }
 
-/* Whether the message answers the last request; a late answer to an earlier one is
- * skipped. */
-static bool is_answer(const struct sluice *sluice, const struct link_message *message,
-                      struct message_header *header)
+enum rc sluice_receive(struct sluice *sluice, int64_t until_ms, struct reply *reply,
+                       uint64_t *id, struct err *err)
 {
-    struct err err;
-
-    return message->count == 2
-           && message_header_decode(message->frames[0].data, message->frames[0].size,
-                                    header, &err)
-                  == RC_OK
-           && header->id == sluice->last_id;
-}
-
-static enum rc await(struct sluice *sluice, struct reply *reply, struct err *err)
-{
-    int64_t until = now_ms() + sluice->timeout_ms;
     struct message_header header;
     struct link_message message;
 
     for (;;) {
         zmq_pollitem_t item = { sluice->requests, 0, ZMQ_POLLIN, 0 };
-        int64_t left = until - now_ms();
+        int64_t left = until_ms - sluice_now_ms();
         enum rc rc = link_receive(sluice->requests, &message, err);
 
         if (rc == RC_NOT_FOUND && left <= 0)
@@ -190,24 +176,49 @@ static enum rc await(struct sluice *sluice, struct reply *reply, struct err *err
         }
         if (rc != RC_OK)
             return rc;
-        if (is_answer(sluice, &message, &header))
+        if (message.count == 2
+            && message_header_decode(message.frames[0].data, message.frames[0].size,
+                                     &header, err)
+                   == RC_OK)
             break;
         link_free(&message);
     }
-    reply->message = message;
-    reply->body = message.frames[1].data;
-    reply->size = message.frames[1].size;
-    if (header.type == MESSAGE_ERROR)
+    *reply = (struct reply){ message, message.frames[1].data, message.frames[1].size,
+                             header.type };
+    *id = header.id;
+    return RC_OK;
+}
+
+enum rc reply_verdict(const struct reply *reply, struct err *err)
+{
+    if (reply->type == MESSAGE_ERROR)
         return message_error_decode(reply->body, reply->size, err);
-    return header.type == MESSAGE_OK
+    return reply->type == MESSAGE_OK
                ? RC_OK
                : err_set(err, RC_PROTOCOL, "the broker's answer is neither ok nor error");
+}
+
+/* A late answer to an earlier request is skipped. */
+static enum rc await(struct sluice *sluice, struct reply *reply, struct err *err)
+{
+    int64_t until_ms = sluice_now_ms() + sluice->timeout_ms;
+    uint64_t id = 0;
+
+    while (id != sluice->last_id) {
+        reply_fini(reply);
+
+        enum rc rc = sluice_receive(sluice, until_ms, reply, &id, err);
+
+        if (rc != RC_OK)
+            return rc;
+    }
+    return reply_verdict(reply, err);
 }
 
 static enum rc ask(struct sluice *sluice, enum message_type type,
                    const struct request *request, struct reply *reply, struct err *err)
 {
-    enum rc rc = send_request(sluice, type, request, err);
+    enum rc rc = sluice_send(sluice, type, request, err);
 
     return rc == RC_OK ? await(sluice, reply, err) : rc;
 }

@@ -105,6 +105,25 @@ int sluice_shutdown(struct sluice *sluice, bool force, struct sluice_error *erro
 int sluice_submit(struct sluice *sluice, const uint8_t submission[16], const void *plan,
                   size_t plan_size, uint64_t *run, struct sluice_error *error);
 
+struct sluice_submission {
+    /* Chosen by the caller, as for sluice_submit. Those that have their first bytes in
+     * common and count on in the last ones cost the broker's disk the least. */
+    uint8_t id[16];
+    const void *plan;
+    size_t plan_size;
+};
+/* The same for count of them in one call, with up to SLUICE_SUBMIT_WINDOW on their way at
+ * a time. runs has an entry each: those that are 0 are submitted, others are left out; on
+ * return each entry that is not 0 is a run on disk, after a failure, too. So when the
+ * call fails, for example as the connection was lost, the same call once more goes on
+ * where it ended, and no submission becomes two runs. A submission that the broker
+ * refuses ends the call when the others on their way are answered; the text begins with
+ * its place, from 0.
+ */
+enum { SLUICE_SUBMIT_WINDOW = 32 };
+int sluice_submit_many(struct sluice *sluice, const struct sluice_submission *submissions,
+                       size_t count, uint64_t *runs, struct sluice_error *error);
+
 int sluice_cancel(struct sluice *sluice, uint64_t run, struct sluice_error *error);
 /* yes false: reject, which stops the run. */
 int sluice_approve(struct sluice *sluice, uint64_t run, const char *stage, bool yes,

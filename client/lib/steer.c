@@ -1,6 +1,17 @@
 /* steer.c - submitting, cancelling, approving, finding. */
 #include "client/lib/client.h"
 
+enum rc reply_run(const struct reply *reply, uint64_t *run, struct err *err)
+{
+    struct reader reader = reply_field(reply, "run");
+    uint64_t number = reader_uint(&reader);
+
+    if (!reader_ok(&reader))
+        return err_set(err, RC_PROTOCOL, "the broker's answer has no run");
+    *run = number;
+    return RC_OK;
+}
+
 static int call_for_run(struct sluice *sluice, enum message_type type,
                         const struct request *request, uint64_t *run,
                         struct sluice_error *error)
@@ -9,18 +20,13 @@ static int call_for_run(struct sluice *sluice, enum message_type type,
     struct err *err = error_or(error, &own);
     scoped_reply reply = { 0 };
     enum rc rc = sluice_call(sluice, type, request, &reply, err);
+    uint64_t number = 0;
 
-    if (rc != RC_OK)
-        return (int)rc;
-
-    struct reader reader = reply_field(&reply, "run");
-    uint64_t number = reader_uint(&reader);
-
-    if (!reader_ok(&reader))
-        return (int)err_set(err, RC_PROTOCOL, "the broker's answer has no run");
-    if (run)
+    if (rc == RC_OK)
+        rc = reply_run(&reply, &number, err);
+    if (rc == RC_OK && run)
         *run = number;
-    return SLUICE_OK;
+    return (int)rc;
 }
 
 int sluice_submit(struct sluice *sluice, const uint8_t submission[16], const void *plan,

@@ -302,6 +302,16 @@ int sluice_submit(struct sluice *sluice, const uint8_t submission[16], const voi
     return SLUICE_OK;
 }
 
+int sluice_submit_many(struct sluice *sluice, const struct sluice_submission *submissions,
+                       size_t count, uint64_t *runs, struct sluice_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (runs[i] == 0)
+            sluice_submit(sluice, submissions[i].id, submissions[i].plan,
+                          submissions[i].plan_size, &runs[i], error);
+    return SLUICE_OK;
+}
+
 int sluice_cancel(struct sluice *sluice, uint64_t run, struct sluice_error *error)
 {
     (void)sluice;
