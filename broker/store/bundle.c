@@ -219,7 +219,7 @@ static enum rc put_row(struct store *store, uint64_t run, const struct bundle_ro
     memcpy(key.bytes + key.size, row->key.data, row->key.size);
     key.size += row->key.size;
     return db_put(store, tables[row->table], key.bytes, key.size, row->value.data,
-                  row->value.size, false, err);
+                  row->value.size, err);
 }
 
 enum rc store_bundle_write(struct store *store, uint64_t run, const struct bundle *bundle,
@@ -234,9 +234,9 @@ enum rc store_bundle_write(struct store *store, uint64_t run, const struct bundl
             rc = put_row(store, run, &bundle->rows[i], err);
     if (rc == RC_OK)
         rc = db_put(store, TABLE_IDS, head->id, strlen(head->id), key.bytes, key.size,
-                    false, err);
+                    err);
     if (rc == RC_OK)
         rc = db_put(store, TABLE_SUBMISSIONS, head->submission, sizeof head->submission,
-                    key.bytes, key.size, false, err);
+                    key.bytes, key.size, err);
     return rc;
 }

@@ -196,7 +196,7 @@ enum rc store_settle(struct store *store, struct err *err)
     if (rc == RC_OK)
         rc = forget_events(store, err);
     if (rc == RC_OK)
-        rc = db_put(store, TABLE_META, "format", 6, format.data, format.size, false, err);
+        rc = db_put(store, TABLE_META, "format", 6, format.data, format.size, err);
     if (rc == RC_OK)
         rc = db_remove(store, TABLE_META, COPY_MARK, strlen(COPY_MARK), err);
     if (rc == RC_OK)

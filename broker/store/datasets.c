@@ -123,7 +123,7 @@ enum rc store_dataset_put(struct store *store, struct dataset_version *version,
 
         version->number = key_number(number.bytes, number.size);
         rc = db_put(store, TABLE_DATASET_KEYS, number.bytes, number.size, key.bytes,
-                    key.size, true, err);
+                    key.size, err);
     }
     record_begin(&record, 7);
     pack_uint(&record, version->number);

@@ -72,7 +72,7 @@ enum rc store_datum_find(struct store *store, const uint8_t id[UUID_BYTES],
     return rc;
 }
 
-static enum rc write_datum(struct store *store, const struct datum *datum, bool is_append,
+static enum rc write_datum(struct store *store, const struct datum *datum,
                            struct err *err)
 {
     scoped_buf record = { 0 };
@@ -94,7 +94,7 @@ static enum rc write_datum(struct store *store, const struct datum *datum, bool 
     if (!buf_ok(&record))
         return err_set(err, RC_NO_MEMORY, "store: a datum's record is too large");
     return db_put(store, TABLE_DATUMS, key.bytes, key.size, record.data, record.size,
-                  is_append, err);
+                  err);
 }
 
 /* Entries of both, those of with winning; in arena, or NULL. */
@@ -135,7 +135,7 @@ static enum rc update(struct store *store, const struct datum *given, struct err
     if (value_equals(&merged, &datum.properties))
         return RC_OK;
     datum.properties = merged;
-    return write_datum(store, &datum, false, err);
+    return write_datum(store, &datum, err);
 }
 
 static enum rc add(struct store *store, struct datum *datum, struct err *err)
@@ -148,10 +148,10 @@ static enum rc add(struct store *store, struct datum *datum, struct err *err)
         last = 0;
     datum->number = last + 1;
     key = key_run(datum->number);
-    rc = write_datum(store, datum, true, err);
+    rc = write_datum(store, datum, err);
     if (rc == RC_OK)
         rc = db_put(store, TABLE_DATUM_IDS, datum->id, UUID_BYTES, key.bytes, key.size,
-                    false, err);
+                    err);
     return rc;
 }
 
@@ -170,7 +170,7 @@ enum rc store_datum_put(struct store *store, struct datum *datum, bool *is_new,
 
         name_key_number(&key, datum->run, 8);
         name_key_number(&key, datum->number, 8);
-        rc = db_put(store, TABLE_DATUM_RUNS, key.bytes, key.size, "", 0, false, err);
+        rc = db_put(store, TABLE_DATUM_RUNS, key.bytes, key.size, "", 0, err);
     }
     if (rc == RC_OK && is_new)
         *is_new = !is_known;

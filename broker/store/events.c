@@ -10,7 +10,7 @@ enum rc store_event_put(struct store *store, uint64_t number, const void *bytes,
 {
     struct key key = key_run(number);
 
-    return db_put(store, TABLE_EVENTS, key.bytes, key.size, bytes, size, true, err);
+    return db_put(store, TABLE_EVENTS, key.bytes, key.size, bytes, size, err);
 }
 
 enum rc store_events(struct store *store, uint64_t since,
@@ -104,7 +104,7 @@ enum rc store_artifact_put(struct store *store, const struct artifact_record *re
     pack_uint(&bytes, record->index);
     pack_int(&bytes, record->created_us);
     return db_put(store, TABLE_ARTIFACTS, record->digest, size, bytes.data, bytes.size,
-                  false, err);
+                  err);
 }
 
 enum rc store_artifact(struct store *store, const char *digest, struct arena *arena,

@@ -18,7 +18,7 @@ enum rc store_execution_put(struct store *store,
     pack_uint(&record, origin->stage);
     pack_uint(&record, origin->index);
     return db_put(store, TABLE_EXECUTIONS, key, EXECUTION_KEY_SIZE, record.data,
-                  record.size, false, err);
+                  record.size, err);
 }
 
 static void read_origin(struct reader *reader, struct origin *origin)
@@ -68,7 +68,7 @@ enum rc store_step_put(struct store *store, const unsigned char step[STEP_KEY_SI
 {
     struct key key = key_step(step, run, stage);
 
-    return db_put(store, TABLE_BY_STEP, key.bytes, key.size, "", 0, false, err);
+    return db_put(store, TABLE_BY_STEP, key.bytes, key.size, "", 0, err);
 }
 
 enum rc store_steps_before(struct store *store, const unsigned char step[STEP_KEY_SIZE],

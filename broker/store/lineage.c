@@ -39,7 +39,7 @@ static enum rc put_user(struct store *store, const char *digest, uint64_t run,
 
     if (!key_begin(&key, digest, run, stage))
         return RC_OK;
-    return db_put(store, TABLE_USERS, key.bytes, key.size, "", 0, false, err);
+    return db_put(store, TABLE_USERS, key.bytes, key.size, "", 0, err);
 }
 
 static enum rc put_maker(struct store *store, const char *digest, uint64_t run,
@@ -51,7 +51,7 @@ static enum rc put_maker(struct store *store, const char *digest, uint64_t run,
     if (!key_begin(&key, digest, run, stage))
         return RC_OK;
     memcpy(key.bytes + key.size, last.bytes, last.size);
-    return db_put(store, TABLE_MAKERS, key.bytes, MAKER_SIZE, "", 0, false, err);
+    return db_put(store, TABLE_MAKERS, key.bytes, MAKER_SIZE, "", 0, err);
 }
 
 enum rc store_lineage_class(struct store *store, uint64_t run, uint32_t stage,

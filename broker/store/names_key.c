@@ -74,8 +74,7 @@ enum rc name_put(struct store *store, enum table_id table, const struct name_key
     if (!buf_ok(record))
         return err_set(err, RC_NO_MEMORY, "store: %s: a record is too large",
                        table_name(table));
-    return db_put(store, table, key->bytes, key->size, record->data, record->size, false,
-                  err);
+    return db_put(store, table, key->bytes, key->size, record->data, record->size, err);
 }
 
 enum rc name_visit(struct store *store, enum table_id table,

@@ -65,7 +65,7 @@ enum rc store_counters_put(struct store *store, const struct counters *counters,
     pack_uint(&record, counters->node_next);
     pack_uint(&record, counters->version_next);
     pack_bytes(&record, counters->version_head, sizeof counters->version_head);
-    return db_put(store, TABLE_META, "counters", 8, record.data, record.size, false, err);
+    return db_put(store, TABLE_META, "counters", 8, record.data, record.size, err);
 }
 
 enum rc store_run_put(struct store *store, uint64_t run, const struct run_head *head,
@@ -87,13 +87,13 @@ enum rc store_run_put(struct store *store, uint64_t run, const struct run_head *
     pack_bool(&record, head->is_dirty);
     rc = db_put_buf(store, TABLE_RUNS, &key, &record, err);
     if (rc == RC_OK)
-        rc = db_put(store, TABLE_PLANS, key.bytes, key.size, plan, plan_size, false, err);
+        rc = db_put(store, TABLE_PLANS, key.bytes, key.size, plan, plan_size, err);
     if (rc == RC_OK)
         rc = db_put(store, TABLE_IDS, head->id, strlen(head->id), key.bytes, key.size,
-                    false, err);
+                    err);
     if (rc == RC_OK)
         rc = db_put(store, TABLE_SUBMISSIONS, head->submission, sizeof head->submission,
-                    key.bytes, key.size, false, err);
+                    key.bytes, key.size, err);
     return rc;
 }
 
@@ -175,7 +175,7 @@ enum rc store_run_row_put(struct store *store, const struct run_row *row,
         return rc;
     if (run_state_is_final(row->state))
         return db_remove(store, TABLE_ACTIVE, key.bytes, key.size, err);
-    return db_put(store, TABLE_ACTIVE, key.bytes, key.size, "", 0, false, err);
+    return db_put(store, TABLE_ACTIVE, key.bytes, key.size, "", 0, err);
 }
 
 static void read_row(struct reader *reader, struct run_row *row,

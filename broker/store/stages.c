@@ -123,7 +123,7 @@ enum rc store_resolved_put(struct store *store, uint64_t run, uint32_t stage,
 {
     struct key key = key_stage(run, stage);
 
-    return db_put(store, TABLE_RESOLVED, key.bytes, key.size, bytes, size, false, err);
+    return db_put(store, TABLE_RESOLVED, key.bytes, key.size, bytes, size, err);
 }
 
 enum rc store_resolved(struct store *store, uint64_t run, uint32_t stage,
@@ -139,8 +139,7 @@ enum rc store_note_put(struct store *store, uint64_t run, uint32_t stage,
 {
     struct key key = key_stage(run, stage);
 
-    return db_put(store, TABLE_NOTES, key.bytes, key.size, text, strlen(text), false,
-                  err);
+    return db_put(store, TABLE_NOTES, key.bytes, key.size, text, strlen(text), err);
 }
 
 enum rc store_note(struct store *store, uint64_t run, uint32_t stage, struct buf *out,

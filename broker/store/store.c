@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEYS_MAX = 511 }; /* bytes; LMDB's own limit */
 enum { PROBE_BYTES = 1 << 20, RESERVE_PART = 16, RESERVE_MAX = 64 << 20 };
 
 static const char *const names[TABLE_COUNT] = {
@@ -199,17 +198,21 @@ enum rc store_open_env(struct store *store, const char *directory, struct err *e
     return code ? store_failed(store, err, code, "open") : RC_OK;
 }
 
-void store_new_id(char text[37])
+void store_new_id(char text[STORE_ID_SIZE])
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char b[16];
 
     must(getrandom(b, sizeof b, 0) == sizeof b);
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    snprintf(text, 37,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-             b[13], b[14], b[15]);
+    for (size_t i = 0; i < sizeof b; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *text++ = '-';
+        *text++ = digits[b[i] >> 4];
+        *text++ = digits[b[i] & 0x0f];
+    }
+    *text = '\0';
 }
 
 /* Whether the environment has tables although it has no record of ours. */
@@ -629,7 +632,7 @@ static enum rc check_key(enum table_id table, size_t size, struct err *err)
 }
 
 enum rc db_put(struct store *store, enum table_id table, const void *key, size_t key_size,
-               const void *data, size_t size, bool is_append, struct err *err)
+               const void *data, size_t size, struct err *err)
 {
     MDB_val k = { key_size, (void *)(uintptr_t)key },
             d = { size, (void *)(uintptr_t)data };
@@ -641,10 +644,7 @@ enum rc db_put(struct store *store, enum table_id table, const void *key, size_t
     if (rc != RC_OK)
         return rc;
     store->written += key_size + size;
-    code =
-        mdb_put(store->batch, store->tables[table], &k, &d, is_append ? MDB_APPEND : 0);
-    if (code == MDB_KEYEXIST)
-        code = mdb_put(store->batch, store->tables[table], &k, &d, 0);
+    code = store_put(store, table, &k, &d);
     return code ? store_failed(store, err, code, names[table]) : RC_OK;
 }
 
@@ -654,8 +654,7 @@ enum rc db_put_buf(struct store *store, enum table_id table, const struct key *k
     if (!buf_ok(record))
         return err_set(err, RC_NO_MEMORY, "store: %s: a record is too large",
                        table_name(table));
-    return db_put(store, table, key->bytes, key->size, record->data, record->size, false,
-                  err);
+    return db_put(store, table, key->bytes, key->size, record->data, record->size, err);
 }
 
 enum rc db_remove(struct store *store, enum table_id table, const void *key,

@@ -37,6 +37,8 @@ void store_limit(struct store *store, uint64_t bytes_max);
 uint64_t store_room(struct store *store);
 
 const char *store_id(const struct store *store); /* UUID made with the store */
+enum { STORE_ID_SIZE = 37 };
+void store_new_id(char text[STORE_ID_SIZE]); /* a random UUID, version 4 (RFC 9562) */
 
 /* A batch begins with the first write. commit makes all of it durable, or nothing: after
  * a failure the batch is dropped and reads see the last commit. The map is grown ahead of

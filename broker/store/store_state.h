@@ -8,6 +8,13 @@
 /* A table that a store of an older release, which is only read, does not have. */
 enum { TABLE_ABSENT = UINT32_MAX };
 
+enum { KEYS_MAX = 511 }; /* bytes; LMDB's own limit */
+
+struct top {     /* the last key of a table, as far as this process knows: a guess */
+    size_t size; /* 0: not known */
+    unsigned char bytes[KEYS_MAX];
+};
+
 struct store {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
@@ -17,7 +24,8 @@ struct store {
     size_t map_size, map_wanted; /* wanted: after a batch that did not fit */
     size_t bytes_max;            /* of the map; 0: no limit */
     size_t room, written;        /* when the batch began, and since then */
-    int batch_code;              /* the first failure of the open batch */
+    struct top tops[TABLE_COUNT];
+    int batch_code;        /* the first failure of the open batch */
     bool is_suspect;       /* a commit failed: LMDB is opened anew before the next use */
     bool is_reading;       /* batch is a snapshot that is only read */
     struct store *owner;   /* of a reader: the store that it reads; else NULL */
@@ -33,6 +41,9 @@ NODISCARD enum rc store_reader_begin(struct store *reader, struct view *view,
                                      struct err *err);
 void store_reader_end(struct view *view);
 
+/* append.c: into the open batch; an LMDB code. */
+int store_put(struct store *store, enum table_id table, MDB_val *key, MDB_val *data);
+
 /* What an LMDB code means, said once. */
 enum rc store_failed(struct store *store, struct err *err, int code, const char *what);
 /* RC_INVALID: the folder has a file of another program under the name of ours. */
@@ -42,4 +53,3 @@ NODISCARD enum rc store_open_env(struct store *store, const char *directory,
 /* Reads the store's id. RC_NOT_FOUND: the environment is empty. */
 NODISCARD enum rc store_read_format(struct store *store, MDB_txn *txn,
                                     const char *directory, struct err *err);
-void store_new_id(char text[37]); /* a random UUID */

@@ -69,8 +69,7 @@ const char *table_name(enum table_id table);
 
 /* Begins the batch if there is none. */
 NODISCARD enum rc db_put(struct store *store, enum table_id table, const void *key,
-                         size_t key_size, const void *data, size_t size, bool is_append,
-                         struct err *err);
+                         size_t key_size, const void *data, size_t size, struct err *err);
 NODISCARD enum rc db_put_buf(struct store *store, enum table_id table,
                              const struct key *key, const struct buf *record,
                              struct err *err);

@@ -115,7 +115,7 @@ static enum rc change(struct store *store, enum tagged what, uint64_t number,
     name_key_number(&key, number, 8);
     rc = write_tags(store, what, number, kept, keeps, err);
     if (rc == RC_OK)
-        rc = is_adding ? db_put(store, TABLE_TAGS, key.bytes, key.size, "", 0, false, err)
+        rc = is_adding ? db_put(store, TABLE_TAGS, key.bytes, key.size, "", 0, err)
                        : db_remove(store, TABLE_TAGS, key.bytes, key.size, err);
     return rc;
 }

@@ -120,7 +120,7 @@ enum rc store_result_put(struct store *store, uint64_t run, uint32_t stage,
 {
     struct key key = key_result(run, stage, index, attempt);
 
-    return db_put(store, TABLE_RESULTS, key.bytes, key.size, bytes, size, false, err);
+    return db_put(store, TABLE_RESULTS, key.bytes, key.size, bytes, size, err);
 }
 
 enum rc store_result(struct store *store, uint64_t run, uint32_t stage, uint64_t index,

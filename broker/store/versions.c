@@ -8,7 +8,7 @@ enum rc store_version_put(struct store *store, uint64_t number, const void *byte
 {
     struct key key = key_run(number);
 
-    return db_put(store, TABLE_VERSIONS, key.bytes, key.size, bytes, size, true, err);
+    return db_put(store, TABLE_VERSIONS, key.bytes, key.size, bytes, size, err);
 }
 
 enum rc store_version(struct store *store, uint64_t number, struct buf *bytes,

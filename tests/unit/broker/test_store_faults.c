@@ -405,16 +405,14 @@ static void damage(struct fixture *self, enum table_id table, const void *key,
 
             assert_non_null(arena);
             whole.data[at] ^= changes[i];
-            expect_ok(
-                db_put(self->store, table, key, key_size, whole.data, size, false, &err),
-                &err);
+            expect_ok(db_put(self->store, table, key, key_size, whole.data, size, &err),
+                      &err);
             whole.data[at] ^= changes[i];
             read_all(self, arena);
         }
     }
-    expect_ok(
-        db_put(self->store, table, key, key_size, whole.data, whole.size, false, &err),
-        &err);
+    expect_ok(db_put(self->store, table, key, key_size, whole.data, whole.size, &err),
+              &err);
 }
 
 static void test_damaged_records_are_refused_or_read_as_other_values(void **state)
