@@ -19,7 +19,7 @@
 static const struct workload *const workloads[] = {
     &work_start,       &work_cli,  &work_process, &work_transfer, &work_files,
     &work_reuse,       &work_edge, &work_nodes,   &work_idle,     &work_restart,
-    &work_wfinstances, &work_size, &work_events,  &work_peers,
+    &work_wfinstances, &work_size, &work_events,  &work_submit,   &work_peers,
 };
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 

@@ -35,7 +35,7 @@ struct workload {
 
 extern const struct workload work_start, work_cli, work_process, work_transfer,
     work_files, work_reuse, work_edge, work_nodes, work_idle, work_restart,
-    work_wfinstances, work_size, work_events, work_peers;
+    work_wfinstances, work_size, work_events, work_submit, work_peers;
 
 struct bench {
     const struct workload *workload; /* the one that runs */

@@ -188,30 +188,44 @@ pid_t world_sleepers(struct world *world, unsigned nodes, unsigned slots)
     return crowd_joined(world, nodes, slots, "sleeps");
 }
 
-static uint64_t submit(struct sluice *sluice, const struct buf *plan)
+uint64_t world_submit(struct world *world, const struct buf *plan)
 {
-    uint8_t submission[16];
-    struct sluice_error error;
     uint64_t run = 0;
 
-    if (getrandom(submission, sizeof submission, 0) != sizeof submission)
-        fail("the system gave no random bytes");
-    world_must(sluice_submit(sluice, submission, plan->data, plan->size, &run, &error),
-               &error);
+    world_submit_several(world->sluice, plan, 1, &run);
     return run;
 }
 
-uint64_t world_submit(struct world *world, const struct buf *plan)
+/* The names begin with the same random bytes, and count on. */
+void world_submit_several(struct sluice *sluice, const struct buf *plan, size_t count,
+                          uint64_t *runs)
 {
-    return submit(world->sluice, plan);
+    struct sluice_submission *all = calloc(count + 1, sizeof *all);
+    uint64_t *own = runs ? runs : calloc(count + 1, sizeof *own);
+    struct sluice_error error;
+    uint8_t begin[12];
+
+    if (!all || !own || getrandom(begin, sizeof begin, 0) != sizeof begin)
+        fail("cannot make %zu submissions", count);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = __builtin_bswap32((uint32_t)i);
+
+        all[i].plan = plan->data;
+        all[i].plan_size = plan->size;
+        memcpy(all[i].id, begin, sizeof begin);
+        memcpy(all[i].id + sizeof begin, &number, sizeof number);
+    }
+    world_must(sluice_submit_many(sluice, all, count, own, &error), &error);
+    if (!runs)
+        free(own);
+    free(all);
 }
 
 static void submit_all(const struct world *world, const struct buf *plan, size_t runs)
 {
     struct sluice *sluice = world_connect(world);
 
-    for (size_t i = 0; i < runs; i++)
-        submit(sluice, plan);
+    world_submit_several(sluice, plan, runs, NULL);
     sluice_close(sluice);
     _exit(0);
 }

@@ -55,6 +55,9 @@ uint64_t world_submit(struct world *world, const struct buf *plan);
  * are on disk when it returns. */
 void world_submit_many(struct world *world, const struct buf *plan, size_t runs,
                        size_t clients);
+/* The same by one client, with several on their way; runs: their numbers, or NULL. */
+void world_submit_several(struct sluice *sluice, const struct buf *plan, size_t count,
+                          uint64_t *runs);
 /* Waits until no run goes on. */
 void world_await_all(struct world *world);
 /* Submits and waits for the durable completion event of the run, which has to end well;

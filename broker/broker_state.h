@@ -29,6 +29,7 @@ struct class_hash { /* of what the tasks of a stage have in common (versions.c) 
 };
 
 struct run_plan { /* a decoded plan of an active run */
+    uint64_t run;
     struct arena *arena;
     struct plan *plan;
     struct run_head head;       /* texts in the arena */
@@ -97,8 +98,8 @@ struct broker {
     struct peer *peers;
     uint32_t peer_count, peer_capacity;
     struct table plan_slots; /* run -> slot */
-    struct run_plan *plans;
-    uint32_t plan_capacity;
+    struct run_plan *plans;  /* by slot, without holes */
+    uint32_t plan_count, plan_capacity;
     uint64_t *visited; /* runs whose plan was read this turn, for the end of it */
     size_t visited_count, visited_capacity;
     int signal_fd;

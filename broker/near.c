@@ -70,11 +70,12 @@ static const char *heaviest(struct weighing *self, uint64_t *bytes)
 void near_find(struct broker *broker, const struct plan_stage *stage,
                struct core_input *input)
 {
-    struct weighing weighing = { .count = 0 };
+    struct weighing weighing;
     struct core_near *near;
     const char *name;
     uint64_t bytes;
 
+    weighing.count = 0;
     weigh_inputs(&weighing, bulk_server_places(broker->bulk), stage);
     if (weighing.count == 0 || !broker->scratch
         || !(near = arena_array(broker->scratch, CORE_NEAR_MAX, sizeof *near)))

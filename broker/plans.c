@@ -16,11 +16,11 @@ static void plan_free(struct run_plan *plan)
 
 void plans_fini(struct broker *broker)
 {
-    for (uint32_t i = 0; i < broker->plan_capacity; i++)
+    for (uint32_t i = 0; i < broker->plan_count; i++)
         plan_free(&broker->plans[i]);
     free(broker->plans);
     broker->plans = NULL;
-    broker->plan_capacity = 0;
+    broker->plan_count = broker->plan_capacity = 0;
     table_clear(&broker->plan_slots);
     free(broker->visited);
     broker->visited = NULL;
@@ -29,12 +29,10 @@ void plans_fini(struct broker *broker)
 
 enum rc plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan)
 {
-    uint32_t slot = 0;
+    uint32_t slot = broker->plan_count;
 
     if (table_reserve(&broker->plan_slots) != RC_OK)
         return RC_NO_MEMORY;
-    while (slot < broker->plan_capacity && broker->plans[slot].arena)
-        slot++;
     if (slot == broker->plan_capacity) {
         uint32_t capacity = slot ? slot * 2 : 16;
         struct run_plan *plans = reallocarray(broker->plans, capacity, sizeof *plans);
@@ -42,11 +40,11 @@ enum rc plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan)
         if (!plans)
             return RC_NO_MEMORY;
         broker->plans = plans;
-        for (uint32_t i = slot; i < capacity; i++)
-            broker->plans[i] = (struct run_plan){ 0 };
         broker->plan_capacity = capacity;
     }
     broker->plans[slot] = *plan;
+    broker->plans[slot].run = run;
+    broker->plan_count++;
     *plan = (struct run_plan){ 0 };
     table_put(&broker->plan_slots, run, slot);
     return RC_OK;
@@ -58,8 +56,15 @@ void plan_drop(struct broker *broker, uint64_t run)
 
     if (!table_find(&broker->plan_slots, run, &slot))
         return;
+
+    struct run_plan *last = &broker->plans[--broker->plan_count]; /* takes its slot */
+
     plan_free(&broker->plans[slot]);
     table_remove(&broker->plan_slots, run);
+    if (slot == broker->plan_count)
+        return;
+    broker->plans[slot] = *last;
+    table_set(&broker->plan_slots, last->run, slot);
 }
 
 enum rc stage_unmask(struct broker *broker, uint64_t run, uint32_t number,

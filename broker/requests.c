@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { SUBMIT_ARENA_MAX = 1 << 30 };
 
@@ -15,19 +14,13 @@ static void reply_run(struct buf *body, uint64_t run)
     pack_uint(body, run);
 }
 
-/* A version 4 UUID (RFC 9562). */
 static const char *new_id(struct arena *arena)
 {
-    unsigned char b[16];
+    char *id = arena_alloc(arena, STORE_ID_SIZE);
 
-    if (getrandom(b, sizeof b, 0) != sizeof b)
-        return NULL;
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    return arena_printf(
-        arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-        b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-        b[13], b[14], b[15]);
+    if (id)
+        store_new_id(id);
+    return id;
 }
 
 static const char *or_empty(const char *text)
@@ -99,7 +92,7 @@ static enum rc submission_open(struct broker *broker, const struct request *requ
     memcpy(submission->plan.head.submission, request->submission, 16);
     submission->bytes = request->plan;
     if (!submission->plan.head.id)
-        return err_set(err, RC_IO, "the system gave no random bytes");
+        return err_set(err, RC_NO_MEMORY, "no memory for the plan");
     if (has_secrets(plan))
         rc = mask(broker, arena, submission, err);
     if (rc != RC_OK)

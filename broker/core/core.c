@@ -83,7 +83,7 @@ void core_destroy(struct core *core)
 {
     if (!core)
         return;
-    for (uint32_t i = 0; i < core->run_capacity; i++)
+    for (uint32_t i = 0; i < core->run_count; i++)
         run_destroy(core->runs[i]);
     free(core->runs);
     free(core->attempts);
@@ -213,8 +213,8 @@ bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *r
 void core_labels(const struct core *core, void (*visit)(void *, uint32_t label),
                  void *context)
 {
-    for (uint32_t i = 0; i < core->run_capacity; i++)
-        for (uint32_t s = 0; core->runs[i] && s < core->runs[i]->row.stages; s++)
+    for (uint32_t i = 0; i < core->run_count; i++)
+        for (uint32_t s = 0; s < core->runs[i]->row.stages; s++)
             if (core->runs[i]->stages[s].shape.demand.label != 0)
                 visit(context, core->runs[i]->stages[s].shape.demand.label);
     for (uint32_t i = 0; i < core->node_capacity; i++)

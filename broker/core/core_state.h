@@ -94,7 +94,7 @@ struct core {
     struct core_options options;
     int64_t now_us;
     uint64_t run_next, token_next;
-    struct run **runs; /* by slot; NULL: free */
+    struct run **runs; /* by slot, without holes */
     uint32_t run_capacity, run_count;
     struct table run_slots; /* run number -> slot */
     uint64_t stage_count;   /* of all runs */

@@ -134,10 +134,10 @@ enum rc core_restored(struct core *core, int64_t now_us)
         core->nodes[i].seen_us = now_us;
         core->nodes[i].is_expected = core->nodes[i].is_known;
     }
-    for (uint32_t i = 0; i < core->run_capacity; i++) {
+    for (uint32_t i = 0; i < core->run_count; i++) {
         struct run *run = core->runs[i];
 
-        for (uint32_t s = 0; run && s < run->row.stages; s++) {
+        for (uint32_t s = 0; s < run->row.stages; s++) {
             if (!stage_is_whole(&run->stages[s]))
                 return RC_CORRUPT;
             retries_limit(core, &run->stages[s]);
@@ -298,8 +298,8 @@ static void check_ready(const struct core *core)
         in_line += check_queue(queue);
         lanes += queue->lane_count;
     }
-    for (uint32_t i = 0; i < core->run_capacity; i++)
-        for (uint32_t s = 0; core->runs[i] && s < core->runs[i]->row.stages; s++)
+    for (uint32_t i = 0; i < core->run_count; i++)
+        for (uint32_t s = 0; s < core->runs[i]->row.stages; s++)
             ready += core->runs[i]->stages[s].lane != NULL;
     must(in_line == ready && lanes == core->lane_count);
 }
@@ -363,16 +363,12 @@ static void check_attempts(const struct core *core)
 
 void core_check(const struct core *core)
 {
-    uint32_t runs = 0;
-
-    for (uint32_t i = 0; i < core->run_capacity; i++) {
+    for (uint32_t i = 0; i < core->run_count; i++) {
         const struct run *run = core->runs[i];
         uint64_t running = 0;
         uint32_t open = 0;
 
-        if (!run)
-            continue;
-        runs++;
+        must(core_find_run(core, run->row.run) == run && run->slot == i);
         for (uint32_t s = 0; s < run->row.stages; s++) {
             check_stage(core, &run->stages[s]);
             running += run->stages[s].row.running;
@@ -386,7 +382,6 @@ void core_check(const struct core *core)
         if (open == 0)
             must(run_state_is_final(run->row.state));
     }
-    must(runs == core->run_count);
     check_attempts(core);
     check_ready(core);
 }

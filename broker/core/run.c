@@ -82,20 +82,12 @@ struct run *run_build(const struct core *core, const struct stage_shape *shapes,
 
 void run_add(struct core *core, struct run *run)
 {
-    uint32_t slot = 0;
-
     must(run->row.run != 0);
-    while (slot < core->run_capacity && core->runs[slot])
-        slot++;
-    if (slot == core->run_capacity) {
+    if (core->run_count == core->run_capacity)
         core->runs = grown(core->runs, &core->run_capacity, sizeof(struct run *));
-        for (uint32_t i = slot; i < core->run_capacity; i++)
-            core->runs[i] = NULL;
-    }
-    core->runs[slot] = run;
-    run->slot = slot;
-    table_put(&core->run_slots, run->row.run, slot);
-    core->run_count++;
+    run->slot = core->run_count;
+    core->runs[core->run_count++] = run;
+    table_put(&core->run_slots, run->row.run, run->slot);
     core->stage_count += run->row.stages;
 }
 
@@ -103,12 +95,16 @@ void run_remove(struct core *core, struct run *run)
 {
     must(run->live == 0);
     must(core->runs[run->slot] == run);
+
+    struct run *last = core->runs[--core->run_count]; /* takes its slot */
+
     for (uint32_t i = 0; i < run->row.stages; i++)
         must(!run->stages[i].lane && run->stages[i].sleep_place == 0);
-    core->runs[run->slot] = NULL;
-    lanes_leave(core, run);
+    last->slot = run->slot;
+    core->runs[last->slot] = last;
+    table_set(&core->run_slots, last->row.run, last->slot);
     table_remove(&core->run_slots, run->row.run);
-    core->run_count--;
+    lanes_leave(core, run);
     core->stage_count -= run->row.stages;
     run_destroy(run);
 }

@@ -70,6 +70,16 @@ void table_put(struct table *table, uint64_t key, uint32_t value)
     table->count++;
 }
 
+void table_set(struct table *table, uint64_t key, uint32_t value)
+{
+    must(table->capacity > 0);
+
+    uint32_t at = place_of(table, key);
+
+    must(table->keys[at] == key);
+    table->values[at] = value;
+}
+
 void table_remove(struct table *table, uint64_t key)
 {
     must(table->capacity > 0);

@@ -17,4 +17,5 @@ bool table_find(const struct table *table, uint64_t key, uint32_t *value);
 /* Makes room for one more, so that the next table_put cannot fail. */
 NODISCARD enum rc table_reserve(struct table *table);
 void table_put(struct table *table, uint64_t key, uint32_t value); /* key must be new */
+void table_set(struct table *table, uint64_t key, uint32_t value); /* key must be there */
 void table_remove(struct table *table, uint64_t key);              /* key must be there */

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20 };
+/* The first block holds a small plan, of which there is one for each active run, and is
+ * among the sizes that malloc finds at once. */
+enum { BLOCK_MIN = 960, BLOCK_MAX = 1 << 20 };
 
 struct block {
     struct block *next;

@@ -189,9 +189,8 @@ static inline void assert_core_equal(const struct core *a, const struct core *b)
     assert_int_equal(a->run_count, b->run_count);
     assert_int_equal(a->stage_count, b->stage_count);
     assert_int_equal(a->attempt_count, b->attempt_count);
-    for (uint32_t i = 0; i < a->run_capacity; i++)
-        if (a->runs[i])
-            assert_run_equal(a, a->runs[i], b, core_find_run(b, a->runs[i]->row.run));
+    for (uint32_t i = 0; i < a->run_count; i++)
+        assert_run_equal(a, a->runs[i], b, core_find_run(b, a->runs[i]->row.run));
     for (uint32_t i = 0; i < a->attempt_capacity; i++) {
         const struct attempt_row *x = &a->attempts[i].row;
         struct attempt_row y;
