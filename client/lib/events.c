@@ -18,7 +18,7 @@
 #include <zmq.h>
 
 enum {
-    PAGE_EVENTS = 1000,
+    PAGE_EVENTS = 10000,
     LIVE_MAX = 1000, /* well below LINK_QUEUE_MAX, the queue for a subscriber */
 };
 
@@ -259,15 +259,20 @@ int sluice_events_next(struct sluice_events *events, uint32_t timeout_ms,
 {
     struct err own;
     struct err *err = error_or(error, &own);
-    int64_t until = now_ms() + timeout_ms;
+    int64_t until = -1;
 
     for (;;) {
         zmq_pollitem_t item = { events->socket, 0, ZMQ_POLLIN, 0 };
         enum rc rc = next(events, event, err);
-        int64_t left = until - now_ms();
 
         if (rc != RC_NOT_FOUND)
             return (int)rc;
+
+        int64_t now = now_ms();
+
+        until = until < 0 ? now + timeout_ms : until;
+        int64_t left = until - now;
+
         if (left <= 0)
             return (int)err_set(err, RC_TIMEOUT, "no event in %u ms", timeout_ms);
         if (zmq_poll(&item, 1, (long)left) < 0 && errno != EINTR)

@@ -7,6 +7,8 @@
 
 #include "codecs/value/value.h"
 
+#include <string.h>
+
 /* Writing: appends to buf; check buf_ok at the end. Maps and lists announce their count.
  */
 void pack_null(struct buf *buf);
@@ -72,4 +74,7 @@ void reader_value(struct reader *reader, struct arena *arena, struct value *valu
  *   for (size_t n = reader_map(r); n > 0 && reader_ok(r); n--) {
  *       struct bytes key = reader_string(r);
  *       if (bytes_are(key, "name")) ... else reader_skip(r); } */
-bool bytes_are(struct bytes bytes, const char *text);
+static inline bool bytes_are(struct bytes bytes, const char *text)
+{
+    return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
+}

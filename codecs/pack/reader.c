@@ -336,9 +336,32 @@ size_t reader_map(struct reader *reader)
 
 /* Without recursion: counts the values that are still to come. Each takes a byte at
  * least, so the count stays below the bytes that are left. */
+/* Most values are a number or a text that one byte announces. */
+static bool skip_short(struct reader *reader)
+{
+    size_t left = bytes_left(reader), size = 1;
+
+    if (reader->failed || left == 0)
+        return false;
+
+    unsigned byte = reader->data[reader->at];
+
+    if (byte >= 0xa0 && byte < 0xc0)
+        size += byte & 0x1f;
+    else if (byte >= 0x80 && byte < 0xe0)
+        return false;
+    if (size > left)
+        return false;
+    reader->at += size;
+    return true;
+}
+
 void reader_skip(struct reader *reader)
 {
     for (size_t pending = 1; pending > 0 && !reader->failed; pending--) {
+        if (skip_short(reader))
+            continue;
+
         struct head head = take_head(reader, ANY_KIND);
 
         if (head.kind == HEAD_LIST)
@@ -481,9 +504,4 @@ void reader_value(struct reader *reader, struct arena *arena, struct value *valu
     if (!reader->failed)
         read_by_head(reader, arena, head, &read);
     *value = reader->failed ? (struct value){ .kind = VALUE_ABSENT } : read;
-}
-
-bool bytes_are(struct bytes bytes, const char *text)
-{
-    return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
 }
