@@ -32,9 +32,11 @@ static bool has_label(const struct node *node, uint32_t label)
     return false;
 }
 
+/* A node that was about to end when this core first heard of it has offered no CPU yet;
+ * it may come back with any. */
 bool demand_fits_node(const struct demand *demand, const struct node *node)
 {
-    return cpu_of(demand) <= node->cpu_fit
+    return (node->cpu_fit == 0 || cpu_of(demand) <= node->cpu_fit)
            && (node->offer.memory_mb == 0 || demand->memory_mb <= node->offer.memory_mb)
            && demand->gpus <= bits_of(node->offer.gpus) && has_label(node, demand->label);
 }

@@ -25,6 +25,8 @@ enum session_verdict session_hear(struct session *session,
 {
     bool is_numbered = message_is_numbered(header->type);
 
+    if (header->type == MESSAGE_LEAVE && header->session != 0)
+        return header->session == session->number ? SESSION_TAKE : SESSION_SKIP;
     if (header->session == 0 || (!is_numbered && header->type != MESSAGE_BEAT))
         return SESSION_TAKE;
     if (header->session != session->number)

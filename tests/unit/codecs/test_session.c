@@ -49,6 +49,18 @@ static void test_what_belongs_to_another_session_is_not_taken(void **state)
     assert_int_equal(hear(&session, MESSAGE_ASSIGN, 0, 0), SESSION_TAKE);
 }
 
+static void test_a_late_goodbye_does_not_end_a_later_session(void **state)
+{
+    struct session session;
+
+    (void)state;
+    session_begin(&session, 7);
+    assert_int_equal(hear(&session, MESSAGE_LEAVE, 6, 0), SESSION_SKIP);
+    assert_int_equal(hear(&session, MESSAGE_LEAVE, 8, 0), SESSION_SKIP);
+    assert_int_equal(hear(&session, MESSAGE_LEAVE, 7, 0), SESSION_TAKE);
+    assert_int_equal(hear(&session, MESSAGE_LEAVE, 0, 0), SESSION_TAKE);
+}
+
 static void test_only_what_is_said_once_gets_a_number(void **state)
 {
     struct session session;
@@ -119,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_messages_in_order_are_taken_and_doubles_skipped),
         cmocka_unit_test(test_a_gap_breaks_the_session_also_when_only_a_beat_shows_it),
         cmocka_unit_test(test_what_belongs_to_another_session_is_not_taken),
+        cmocka_unit_test(test_a_late_goodbye_does_not_end_a_later_session),
         cmocka_unit_test(test_only_what_is_said_once_gets_a_number),
         cmocka_unit_test(test_a_join_counts_only_beyond_the_last_session),
         cmocka_unit_test(test_the_number_grows_whatever_the_clock_says),
