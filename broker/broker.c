@@ -160,6 +160,8 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
         rc = open_storage(made, err);
     if (rc == RC_OK)
         rc = broker_restore(made, err);
+    if (rc == RC_OK)
+        made->token_first = made->counters.token_next;
     if (rc == RC_OK && !(made->space = space_create(made)))
         rc = err_set(err, RC_NO_MEMORY, "no memory for the broker");
     if (rc == RC_OK)

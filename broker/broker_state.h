@@ -105,6 +105,7 @@ struct broker {
     int signal_fd;
     int64_t now_us, started_at_us, active_at_us, trim_at_us, readers_at_us;
     int64_t monotonic_us; /* of the moment that now_us names */
+    uint64_t token_first; /* of this process: attempts below it began before */
     uint32_t joins_refused;
     bool is_ending; /* leave the loop after this turn */
 };

@@ -267,6 +267,24 @@ static enum rc crash_instead(struct broker *broker, struct arena *arena,
     return bytes->data ? RC_OK : RC_NO_MEMORY;
 }
 
+/* Whether all files of a result are here, or where it says that they are. */
+static bool has_files(struct broker *broker, const struct task_result *result)
+{
+    bool has = true;
+
+    for (size_t i = 0; has && i < result->output_count; i++) {
+        const struct plan_source *output = &result->outputs[i];
+
+        has = !output->digest || output->node || output->location
+              || objects_use(broker->objects, output->digest, NULL)
+              || near_has(broker, output->digest);
+    }
+    for (unsigned i = 0; has && i < STREAM_COUNT; i++)
+        has = result->streams[i].size == 0 || !result->streams[i].digest
+              || objects_use(broker->objects, result->streams[i].digest, NULL);
+    return has;
+}
+
 /* Only what a live attempt reports is looked into; the core knows what to say to the
  * rest. */
 static void on_result(struct broker *broker, uint32_t node,
@@ -294,6 +312,9 @@ static void on_result(struct broker *broker, uint32_t node,
         }
         input.cause = result->cause;
         input.status = result_status_of(result->cause, result->exit_code);
+        /* A store that was restored from a backup knows the attempt, but what the node
+         * gave to the store that was lost is not in it. */
+        input.yes = item->token < broker->token_first && !has_files(broker, result);
     }
     broker->result = result;
     broker_step(broker, &input);

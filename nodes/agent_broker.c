@@ -1,5 +1,6 @@
 /* agent_broker.c - what the broker says, and what it is told. */
 #include "nodes/agent_state.h"
+#include "nodes/staging/facts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -167,6 +168,7 @@ static void on_welcome(struct agent *agent, const struct link_frame *body,
     use_told_bulk(agent, bulk);
     agent->is_joined = true;
     announcer_begin(agent->announcer);
+    facts_doubt_store(agent->staging.facts);
     agent->next_beat_us = agent->now_us;
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_WELCOME });
 }

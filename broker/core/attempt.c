@@ -172,49 +172,6 @@ static void count_stopped(struct core *core, struct stage *stage, enum cause cau
         stage_stop(core, stage, changes);
 }
 
-void attempt_finished(struct core *core, const struct core_input *input,
-                      struct changes *changes)
-{
-    struct attempt *attempt = attempt_find(core, input->token);
-    struct change *taken = change_add(changes, CHANGE_TAKEN);
-
-    taken->node = input->node;
-    taken->token = input->token;
-    taken->is_late = !attempt || attempt->row.node != input->node;
-    if (taken->is_late)
-        return;
-
-    struct attempt_row row = attempt->row;
-    struct run *run = attempt->owner;
-    struct stage *stage = &run->stages[row.stage];
-    bool has_failed = input->status == RESULT_ERROR || input->status == RESULT_CRASHED;
-    bool will_retry = has_failed && tries_again(stage, &row);
-    struct change *ended = change_of(changes, CHANGE_ENDED, &row);
-
-    ended->status = input->status;
-    ended->cause = input->cause;
-    ended->will_retry = will_retry;
-    attempt_remove(core, attempt);
-    if (stage->row.state == STAGE_QUEUED)
-        stage_set(core, stage, STAGE_STARTED, changes);
-    if (will_retry)
-        retry_add(stage, &(struct retry){ .index = row.index,
-                                          .attempts = row.number,
-                                          .failures = (uint8_t)(row.failures + 1),
-                                          .losses = row.losses,
-                                          .not_before_us = retry_time(
-                                              core, row.token, row.failures + 1u) });
-    else if (has_failed)
-        count_failure(core, stage, changes);
-    else if (input->status == RESULT_STOPPED)
-        count_stopped(core, stage, input->cause, changes);
-    else
-        stage->row.complete++;
-    ready_update(core, stage);
-    stage_settle(core, stage, changes);
-    run_settle(core, run, changes);
-}
-
 /* A lost node says nothing about the task, so the first loss is made good at once. One
  * that goes on losing nodes is what kills them; but it must have begun on them. */
 void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes)
@@ -248,6 +205,53 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
     } else if (!will_retry) {
         stage->row.stopped++;
     }
+    ready_update(core, stage);
+    stage_settle(core, stage, changes);
+    run_settle(core, run, changes);
+}
+
+void attempt_finished(struct core *core, const struct core_input *input,
+                      struct changes *changes)
+{
+    struct attempt *attempt = attempt_find(core, input->token);
+    struct change *taken = change_add(changes, CHANGE_TAKEN);
+
+    taken->node = input->node;
+    taken->token = input->token;
+    taken->is_late = !attempt || attempt->row.node != input->node;
+    if (taken->is_late)
+        return;
+    if (input->yes) {
+        attempt_lost(core, attempt, changes);
+        return;
+    }
+
+    struct attempt_row row = attempt->row;
+    struct run *run = attempt->owner;
+    struct stage *stage = &run->stages[row.stage];
+    bool has_failed = input->status == RESULT_ERROR || input->status == RESULT_CRASHED;
+    bool will_retry = has_failed && tries_again(stage, &row);
+    struct change *ended = change_of(changes, CHANGE_ENDED, &row);
+
+    ended->status = input->status;
+    ended->cause = input->cause;
+    ended->will_retry = will_retry;
+    attempt_remove(core, attempt);
+    if (stage->row.state == STAGE_QUEUED)
+        stage_set(core, stage, STAGE_STARTED, changes);
+    if (will_retry)
+        retry_add(stage, &(struct retry){ .index = row.index,
+                                          .attempts = row.number,
+                                          .failures = (uint8_t)(row.failures + 1),
+                                          .losses = row.losses,
+                                          .not_before_us = retry_time(
+                                              core, row.token, row.failures + 1u) });
+    else if (has_failed)
+        count_failure(core, stage, changes);
+    else if (input->status == RESULT_STOPPED)
+        count_stopped(core, stage, input->cause, changes);
+    else
+        stage->row.complete++;
     ready_update(core, stage);
     stage_settle(core, stage, changes);
     run_settle(core, run, changes);

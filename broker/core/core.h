@@ -147,7 +147,8 @@ enum input_kind {
     INPUT_BEAT,     /* node, deaf_us: it lives; yes: and offers offer.cpu_milli from now
                        on */
     INPUT_STARTED,  /* node, token */
-    INPUT_FINISHED, /* node, token, status, cause */
+    INPUT_FINISHED, /* node, token, status, cause; yes: but files that it names are
+                       nowhere, so the attempt is lost */
     INPUT_TICK, /* time has passed, or the batch ends: nodes time out, tasks are handed
                    out */
     INPUT_KIND_COUNT

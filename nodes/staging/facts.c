@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct kept {
     uint64_t stamp;
     char digest[DIGEST_TEXT_SIZE];
     time_t stored_s; /* 0: not known to be stored */
+    unsigned store;  /* in which it is, by facts->store at that moment */
     struct buf json;
 };
 
@@ -33,7 +35,8 @@ struct facts {
     struct utsname system;
     char os[FACTS_TEXT_MAX], cpu[FACTS_TEXT_MAX];
     long cpus;
-    int64_t memory; /* bytes */
+    int64_t memory;    /* bytes */
+    atomic_uint store; /* counts on when it may be another one */
     pthread_mutex_t lock;
     struct kept kept[KEPT_MAX];
     unsigned next;
@@ -246,19 +249,28 @@ static enum rc store_locked(struct facts *facts, const struct store_port *port,
                             const struct interpreter *interpreter,
                             char digest[DIGEST_TEXT_SIZE], struct err *err)
 {
+    unsigned store = atomic_load(&facts->store);
     struct timespec now;
     struct kept *kept;
     enum rc rc = recall(facts, interpreter, &kept, err);
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (rc == RC_OK && (kept->stored_s == 0 || now.tv_sec - kept->stored_s > STORED_S)) {
+    if (rc == RC_OK
+        && (kept->stored_s == 0 || kept->store != store
+            || now.tv_sec - kept->stored_s > STORED_S)) {
         rc = put(port, kept, err);
         if (rc == RC_OK)
             kept->stored_s = now.tv_sec;
+        kept->store = store;
     }
     if (rc == RC_OK)
         memcpy(digest, kept->digest, DIGEST_TEXT_SIZE);
     return rc;
+}
+
+void facts_doubt_store(struct facts *facts)
+{
+    atomic_fetch_add(&facts->store, 1);
 }
 
 enum rc facts_store(struct facts *facts, const struct store_port *port,

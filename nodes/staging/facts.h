@@ -33,6 +33,10 @@ NODISCARD enum rc facts_store(struct facts *facts, const struct store_port *port
                               const struct plan_stage *stage,
                               char digest[DIGEST_TEXT_SIZE], struct err *err);
 
+/* The broker is there anew, perhaps with another store, as after the restore of a backup:
+ * what was stored is stored again. Never waits. */
+void facts_doubt_store(struct facts *facts);
+
 /* For tests: the object's bytes. */
 NODISCARD enum rc facts_write(const struct facts *facts, const struct plan_stage *stage,
                               struct buf *json, struct err *err);

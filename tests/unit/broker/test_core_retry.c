@@ -45,6 +45,27 @@ static void assert_waits(struct world *world, int64_t wait_us)
     tick(world);
 }
 
+/* After a restore from an older backup: the node has the result, the store not its files.
+ */
+static void test_a_result_whose_files_are_nowhere_is_a_loss_and_is_taken(void **state)
+{
+    struct world *world = *state;
+
+    one_stage(world, retrying, 1, 1);
+    expect(world, "assign 1/0 0+1 t1 n1 #1");
+    move(world, (struct core_input){ .kind = INPUT_FINISHED,
+                                     .node = 1,
+                                     .token = 1,
+                                     .status = RESULT_COMPLETE,
+                                     .cause = CAUSE_EXIT,
+                                     .yes = true });
+    expect(world, "taken n1 t1; lost 1/0/0 t1 retry");
+    tick(world);
+    expect(world, "assign 1/0 0+1 t2 n1 #2");
+    completed(world, 1, 1);
+    expect(world, "taken n1 t1 late");
+}
+
 static void test_a_task_that_failed_waits_twice_as_long_each_time(void **state)
 {
     struct world *world = *state;
@@ -180,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RETRY_TEST(test_a_task_that_failed_waits_twice_as_long_each_time),
+        RETRY_TEST(test_a_result_whose_files_are_nowhere_is_a_loss_and_is_taken),
         RETRY_TEST(test_a_wait_holds_up_no_other_task),
         RETRY_TEST(test_the_first_loss_is_made_good_at_once_and_the_next_waits),
         RETRY_TEST(test_a_time_limit_is_tried_again_only_where_failures_are),
