@@ -90,6 +90,9 @@ static void on_join(struct sim *sim, int node, const struct letter *letter,
 
     put->node = (uint32_t)node;
     put->token = hello.session;
+    put->offer = (struct offer){ .cpu_milli = hello.cpu_milli,
+                                 .memory_mb = hello.memory_mb,
+                                 .gpus = hello.gpus };
     say_empty(sim, node, MESSAGE_WELCOME);
     join(sim, node, &hello);
 }
@@ -185,6 +188,14 @@ static void on_beat(struct sim *sim, int node, const struct letter *letter)
 
     if (beat_decode(letter->body.data, letter->body.size, &beat, &err) != RC_OK)
         sim_fail(sim, "a beat does not decode: %s", err.text);
+    if (beat.has_cpu) {
+        struct put *put = rows_put(sim, PUT_OFFER);
+
+        put->node = (uint32_t)node;
+        put->offer.cpu_milli = beat.cpu_milli;
+        input.yes = sim->mutation != MUTATION_DRAIN_IGNORED;
+        input.offer.cpu_milli = beat.cpu_milli;
+    }
     if (sim->mutation != MUTATION_DEAF_KEPT)
         input.deaf_us = session_deaf_us(session, beat.heard, sim->broker.now_us);
     broker_step(sim, &input);

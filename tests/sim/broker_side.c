@@ -31,15 +31,7 @@ static void apply_assign(struct sim *sim, const struct change *change)
             sim_fail(sim, "attempt %lu was assigned and is not there",
                      (unsigned long)one.token);
     }
-    log_tell(sim, TOPIC_ATTEMPT, change, (int)change->count);
-}
-
-static void apply_reused(struct sim *sim, const struct change *change)
-{
-    struct change one = *change;
-
-    for (uint64_t i = 0; i < change->count; i++, one.index++)
-        log_tell(sim, TOPIC_TASK, &one, RESULT_COMPLETE);
+    log_tell(sim, TOPIC_ATTEMPT, change, 0);
 }
 
 static void apply_begun(struct sim *sim, const struct change *change)
@@ -82,7 +74,7 @@ static void apply_end(struct sim *sim, const struct change *change, enum put_kin
     put->status = change->status;
     put->will_retry = change->will_retry;
     put->claims = sim->broker.claims;
-    put->is_by_join = sim->broker.input == INPUT_JOIN;
+    put->is_by_join = sim->broker.input == INPUT_JOIN || sim->broker.input == INPUT_LEAVE;
     log_tell(sim, TOPIC_TASK, change, change->will_retry ? -1 : (int)change->status);
     if (kind == PUT_ENDED)
         reuse_made(sim, change, stage_of_run(sim, change->run, change->stage)->work);
@@ -184,7 +176,7 @@ static void apply_change(struct sim *sim, const struct change *change)
         answer(sim, change);
         break;
     case CHANGE_REUSED:
-        apply_reused(sim, change);
+        log_tell(sim, TOPIC_TASK, change, RESULT_COMPLETE);
         break;
     case CHANGE_ASSIGN:
         apply_assign(sim, change);

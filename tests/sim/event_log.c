@@ -39,10 +39,12 @@ void log_tell(struct sim *sim, enum topic topic, const struct change *change, in
                                                     "node" };
     struct broker *broker = &sim->broker;
     struct put *put = rows_put(sim, PUT_EVENT);
+    bool has_index = topic == TOPIC_ATTEMPT || topic == TOPIC_TASK;
     struct announcement what = { .kind = kinds[topic],
                                  .run = topic == TOPIC_NODE ? 0 : change->run,
-                                 .has_index = topic >= TOPIC_ATTEMPT,
+                                 .has_index = has_index,
                                  .index = change->index,
+                                 .count = has_index ? change->count : 0,
                                  .token = change->token,
                                  .state = state_text(topic, state) };
     scoped_buf subject = { 0 };
@@ -52,8 +54,12 @@ void log_tell(struct sim *sim, enum topic topic, const struct change *change, in
     put->number = broker->numbers.event_next++;
     put->run = change->run;
     put->stage = change->stage;
+    put->node = change->node;
     put->index = change->index;
+    put->count = change->count;
     put->state = state;
+    if (sim->mutation == MUTATION_REUSED_UNCOUNTED && change->kind == CHANGE_REUSED)
+        what.count = 1;
     snprintf(stage, sizeof stage, "%u", change->stage);
     if (topic == TOPIC_NODE)
         what.name = party_name(PARTY_NODE + (int)change->node);

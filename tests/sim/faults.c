@@ -1,8 +1,6 @@
 /* faults.c - what can go wrong in a seed, and when it does. */
 #include "tests/sim/sim.h"
 
-#include <stdio.h>
-
 static unsigned maybe(struct sim *sim, unsigned limit)
 {
     return below(sim, 2) ? 1 + (unsigned)below(sim, limit) : 0;
@@ -29,6 +27,7 @@ void faults_choose(struct sim *sim)
         .cancel = maybe(sim, 150),
         .away = maybe(sim, 300),
     };
+    features->drain = maybe(sim, 150);
     features->letters_wait = below(sim, 2);
     features->delay_us = below(sim, 3) ? 5000 : 1 + (int64_t)below(sim, 3 * SECOND);
     features->pace_us = SECOND / 4 + (int64_t)below(sim, 8 * SECOND);
@@ -41,12 +40,13 @@ void faults_choose(struct sim *sim)
         sim,
         "loss %u twice %u reorder %u partition %u broker %u agent %u node %u stall %u "
         "clock %u disk %u liar %u repeat %u turn %u cancel %u away %u deaf %u keep %.0f "
-        "s wait %d",
+        "s wait %d drain %u",
         features->loss, features->twice, features->reorder, features->partition,
         features->broker_crash, features->agent_crash, features->node_crash,
         features->stall, features->clock, features->disk, features->liar,
         features->repeat, features->turn_crash, features->cancel, features->away,
-        features->deaf, (double)sim->keep_us / SECOND, features->letters_wait);
+        features->deaf, (double)sim->keep_us / SECOND, features->letters_wait,
+        features->drain);
 }
 
 static struct node *some_node(struct sim *sim)
@@ -74,46 +74,6 @@ static void cut(struct sim *sim)
         back->cut_until_us = until;
         back->cut_loses = loses;
     }
-}
-
-/* An attempt of another node, or one that will never be. One that may be the node's own
- * one day is none: then nobody could tell a lie. */
-uint64_t strange_token(struct sim *sim, const struct node *node)
-{
-    uint64_t token = 1 + below(sim, sim->rows.numbers.token_next + 3);
-
-    if (token < sim->rows.numbers.token_next
-        && sim->model.attempts[token].life != LIFE_NONE
-        && sim->model.attempts[token].node != (uint32_t)(node->party - PARTY_NODE))
-        return token;
-    return token + 1000000;
-}
-
-/* Says things about attempts that are not its own. */
-static void lie(struct sim *sim, struct node *node)
-{
-    scoped_buf body = { 0 };
-    scoped_buf result = { 0 };
-    uint64_t token = strange_token(sim, node);
-    char text[24];
-
-    if (!node->has_agent || !node->is_listed || node->stalled_until_us > sim->now_us)
-        return;
-    sim_say(sim, "%s lies about attempt %lu", party_name(node->party),
-            (unsigned long)token);
-    if (below(sim, 3) == 0) {
-        started_encode(&body, &(struct started_item){ token, node->now_us }, 1);
-        agent_say(sim, node, MESSAGE_STARTED, &body);
-        return;
-    }
-    snprintf(text, sizeof text, "%lu", (unsigned long)token);
-    result_encode(&result, &(struct task_result){ .cause = CAUSE_EXIT,
-                                                  .message = text,
-                                                  .metadata = { .kind = VALUE_MAP } });
-    results_encode(
-        &body, &(struct result_item){ token, { (const char *)result.data, result.size } },
-        1);
-    agent_say(sim, node, MESSAGE_RESULTS, &body);
 }
 
 static void set_clock(struct sim *sim, int64_t *clock_us)
@@ -164,6 +124,8 @@ static void strike(struct sim *sim)
         deafen(sim, some_node(sim));
     if (chance(sim, features->disk))
         fill_disk(sim);
+    if (chance(sim, features->drain))
+        agent_drain(sim, some_node(sim));
     for (int i = 0; i < 4; i++)
         if (chance(sim, features->liar))
             lie(sim, some_node(sim));

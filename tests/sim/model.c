@@ -114,6 +114,15 @@ static void commit_attempt(struct sim *sim, const struct attempt_row *row)
     check_work(sim, attempt);
 }
 
+static void commit_new(struct sim *sim, const struct attempt_row *row)
+{
+    bool is_new = attempt_of(sim, row->token)->life == LIFE_NONE;
+
+    commit_attempt(sim, row);
+    if (is_new)
+        model_resources(sim, row->node, &sim->model.offers[row->node], false);
+}
+
 static struct known_task *commit_gone(struct sim *sim, const struct put *put,
                                       enum life life)
 {
@@ -124,6 +133,9 @@ static struct known_task *commit_gone(struct sim *sim, const struct put *put,
         sim_fail(sim, "the end of attempt %lu, which does not live, is committed",
                  ul(put->token));
     must(task->live == put->token);
+    if (attempt->run != put->run || attempt->stage != put->stage
+        || attempt->index != put->index || attempt->number != put->number)
+        sim_fail(sim, "the end of attempt %lu is that of another task", ul(put->token));
     attempt->life = life;
     task->live = 0;
     if (!put->will_retry && ++task->finals > 1)
@@ -178,8 +190,20 @@ static void commit_event(struct sim *sim, const struct put *put)
         model->told_run[put->run] = put->state;
     else if (put->topic == TOPIC_STAGE)
         model->told_stage[put->run][put->stage] = put->state;
-    else if (put->topic == TOPIC_TASK)
-        model->tasks[put->run][put->stage][put->index].told = put->state + 2;
+    else if (put->topic == TOPIC_NODE)
+        model->told_node[put->node] = put->state;
+    for (uint64_t i = 0; put->topic == TOPIC_TASK && i < put->count; i++)
+        model->tasks[put->run][put->stage][put->index + i].told = put->state + 2;
+}
+
+static void commit_offer(struct sim *sim, const struct put *put)
+{
+    struct offer *offer = &sim->model.offers[put->node];
+
+    if (put->kind == PUT_NODE)
+        *offer = put->offer;
+    else
+        offer->cpu_milli = put->offer.cpu_milli;
 }
 
 void model_commit(struct sim *sim, const struct put *put)
@@ -201,9 +225,12 @@ void model_commit(struct sim *sim, const struct put *put)
             && stored->stages[put->stage].state != put->stage_row.state)
             sim_fail(sim, "run %lu stage %u changes after its end", ul(put->run),
                      put->stage);
+        if (put->stage_row.reason == REASON_UNFIT
+            && stored->stages[put->stage].reason != REASON_UNFIT)
+            model_unfit(sim, put->run, put->stage);
         break;
     case PUT_ATTEMPT:
-        commit_attempt(sim, &put->attempt);
+        commit_new(sim, &put->attempt);
         break;
     case PUT_ENDED:
         commit_ended(sim, put);
@@ -221,6 +248,9 @@ void model_commit(struct sim *sim, const struct put *put)
         commit_reused(sim, put);
         break;
     case PUT_NODE:
+    case PUT_OFFER:
+        commit_offer(sim, put);
+        break;
     case PUT_TRIM:
         break;
     }
@@ -263,38 +293,11 @@ static void check_stage(struct sim *sim, uint64_t run, uint32_t stage)
                  stage, ul(live), ul(shape->shape.queued_max));
     if (live > 0)
         check_upstream(sim, run, stage);
+    if (row->state == STAGE_COMPLETE && row->complete > row->reused
+        && row->started_us == 0)
+        sim_fail(sim, "run %lu stage %u has results and never started", ul(run), stage);
     if (row->state == STAGE_RESOLVING)
         sim_fail(sim, "run %lu stage %u: a question outlives its commit", ul(run), stage);
-}
-
-/* Promise 5: what the live attempts of a node may use is never more than it offers, nor
- * is what really runs there. */
-static void check_resources(struct sim *sim, uint32_t node, bool is_executing)
-{
-    const struct offer *offer = &sim->nodes[node].offer;
-    uint64_t cpu_milli = 0, memory_mb = 0, gpus = 0;
-
-    for (size_t i = 1; i < sim->model.attempt_count; i++) {
-        const struct known_attempt *attempt = &sim->model.attempts[i];
-
-        if ((!is_executing && attempt->life != LIFE_LIVE) || attempt->node != node
-            || (is_executing && !attempt->is_executing))
-            continue;
-
-        const struct demand *demand =
-            &stage_of(sim, attempt->run, attempt->stage)->shape.demand;
-
-        cpu_milli += demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
-        memory_mb += demand->memory_mb;
-        if ((gpus & attempt->gpus) || (attempt->gpus & ~offer->gpus)
-            || __builtin_popcountll(attempt->gpus) != (int)demand->gpus)
-            sim_fail(sim, "attempt %lu got devices that it may not have", ul(i));
-        gpus |= attempt->gpus;
-    }
-    if (cpu_milli > offer->cpu_milli
-        || (offer->memory_mb > 0 && memory_mb > offer->memory_mb))
-        sim_fail(sim, "%s is asked for more than it offers",
-                 party_name(PARTY_NODE + (int)node));
 }
 
 void model_committed(struct sim *sim)
@@ -312,8 +315,6 @@ void model_committed(struct sim *sim)
         for (uint32_t i = 0; i < row->stages; i++)
             check_stage(sim, run, i);
     }
-    for (int i = 0; i < sim->node_count; i++)
-        check_resources(sim, (uint32_t)i, false);
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -425,7 +426,7 @@ void model_begins(struct sim *sim, uint64_t token, uint32_t node)
     attempt->is_executing = attempt->was_executed = true;
     sim->model.executions++;
     sim->model.re_executions += attempt->number > 1;
-    check_resources(sim, node, true);
+    model_resources(sim, node, &sim->nodes[node].offer, true);
 }
 
 void model_ends(struct sim *sim, uint64_t token)

@@ -52,14 +52,14 @@ static int stage_state_of(struct bytes name)
     unreachable_because("events name states");
 }
 
-struct told { /* what a subscriber reads in an event */
-    uint64_t run, stage;
+struct told {                   /* what a subscriber reads in an event */
+    uint64_t run, stage, count; /* count: of tasks */
     struct bytes kind, state;
 };
 
 static struct told read_told(const void *body, size_t size)
 {
-    struct told told = { 0 };
+    struct told told = { .count = 1 };
     struct reader reader;
 
     reader_init(&reader, body, size);
@@ -70,6 +70,8 @@ static struct told read_told(const void *body, size_t size)
             told.run = reader_uint(&reader);
         else if (bytes_are(key, "stage"))
             told.stage = strtoul(reader_string(&reader).data, NULL, 10);
+        else if (bytes_are(key, "count"))
+            told.count = reader_uint(&reader);
         else if (bytes_are(key, "kind"))
             told.kind = reader_string(&reader);
         else if (bytes_are(key, "state"))
@@ -81,6 +83,21 @@ static struct told read_told(const void *body, size_t size)
     return told;
 }
 
+/* Who has heard of every task knows how many have ended. */
+static void check_ended(struct sim *sim, const struct subscriber *subscriber)
+{
+    for (uint64_t run = 1; run <= SIM_RUNS; run++)
+        for (uint32_t i = 0; i < sim->rows.runs[run].row.stages; i++) {
+            const struct stage_row *row = &sim->rows.runs[run].stages[i];
+            uint64_t ended = row->complete + row->failed + row->stopped;
+
+            if (subscriber->picture.ended[run][i] != ended)
+                sim_fail(sim, "%s knows of %lu ended tasks of run %lu stage %u, not %lu",
+                         party_name(subscriber->party),
+                         ul(subscriber->picture.ended[run][i]), ul(run), i, ul(ended));
+        }
+}
+
 /* Once all events were heard, the picture must be what is stored. A run that ended before
  * the snapshot is not in it. */
 static void check_picture(struct sim *sim, const struct subscriber *subscriber)
@@ -89,6 +106,8 @@ static void check_picture(struct sim *sim, const struct subscriber *subscriber)
 
     if (picture->last != sim->model.events)
         return;
+    if (!picture->is_partial)
+        check_ended(sim, subscriber);
     for (uint64_t run = 1; run <= SIM_RUNS; run++) {
         const struct stored_run *stored = &sim->rows.runs[run];
         bool may_lack = stored->row.run != run
@@ -127,6 +146,8 @@ void model_heard(struct sim *sim, struct subscriber *subscriber, const void *bod
         picture->runs[told.run] = run_state_of(told.state);
     else if (bytes_are(told.kind, "stage"))
         picture->stages[told.run][told.stage] = stage_state_of(told.state);
+    else if (bytes_are(told.kind, "task") && !bytes_are(told.state, "open"))
+        picture->ended[told.run][told.stage] += told.count;
     sim->model.heard++;
     check_picture(sim, subscriber);
 }

@@ -2,6 +2,8 @@
 #include "tests/sim/memory.h"
 #include "tests/sim/sim.h"
 
+#include <string.h>
+
 enum { /* bytes, as the page says */
        RUN_BYTES = 100,
        STAGE_BYTES = 300,
@@ -65,4 +67,5 @@ void model_no_memory(struct sim *sim)
 {
     if (core_bytes(sim) != 0)
         sim_fail(sim, "%zu bytes are left of a core that is gone", core_bytes(sim));
+    memset(sim->model.told_node, 0, sizeof sim->model.told_node);
 }

@@ -6,7 +6,6 @@
 
 enum {
     JOIN_REPEAT_US = 2 * SECOND,
-    KILL_AFTER_US = 15 * SECOND,
     SCRATCH_MAX = 16 << 20,
 };
 
@@ -17,6 +16,22 @@ void agent_say(struct sim *sim, struct node *node, enum message_type type,
         return; /* the welcome repeats it */
     sim_post(sim, node->party, PARTY_BROKER, node->session.number, type,
              session_stamp(&node->session, type), body);
+}
+
+uint32_t agent_cpu(const struct node *node)
+{
+    return node->is_draining ? 0 : node->offer.cpu_milli;
+}
+
+void agent_beat(struct sim *sim, struct node *node, bool has_cpu)
+{
+    scoped_buf body = { 0 };
+
+    beat_encode(&body, &(struct beat){ .has_heard = true,
+                                       .heard = node->session.heard,
+                                       .has_cpu = has_cpu,
+                                       .cpu_milli = agent_cpu(node) });
+    agent_say(sim, node, MESSAGE_BEAT, &body);
 }
 
 static void join(struct sim *sim, struct node *node)
@@ -32,7 +47,7 @@ static void join(struct sim *sim, struct node *node)
             tokens[count++] = strange_token(sim, node);
     node_hello_encode(&body, &(struct node_hello){ .name = party_name(node->party),
                                                    .version = "sim",
-                                                   .cpu_milli = node->offer.cpu_milli,
+                                                   .cpu_milli = agent_cpu(node),
                                                    .memory_mb = node->offer.memory_mb,
                                                    .gpus = node->offer.gpus,
                                                    .takes_any_label = true,
@@ -94,8 +109,6 @@ static void tell_broker(struct sim *sim, struct node *node)
 
 static void timers(struct sim *sim, struct node *node)
 {
-    scoped_buf body = { 0 };
-
     if (!node->is_listed)
         return;
     if (!node->is_joined) {
@@ -105,8 +118,7 @@ static void timers(struct sim *sim, struct node *node)
     }
     if (node->next_beat_us > node->now_us)
         return;
-    beat_encode(&body, &(struct beat){ .has_heard = true, .heard = node->session.heard });
-    agent_say(sim, node, MESSAGE_BEAT, &body);
+    agent_beat(sim, node, false);
     node->next_beat_us = node->now_us + NODE_TIMEOUT_MS * 1000 / 4;
 }
 
@@ -118,6 +130,8 @@ static void plan_wake(struct sim *sim, struct node *node)
 
     if (node->is_listed && own < until)
         until = own;
+    if (node->is_listed && drain_deadline_us(node) < until)
+        until = drain_deadline_us(node);
     if (until == INT64_MAX)
         return;
     at = until > node->now_us ? sim->now_us + (until - node->now_us) : sim->now_us + 1000;
@@ -133,10 +147,14 @@ static void end_turn(struct sim *sim, struct node *node)
         agent_feed(sim, node, &(struct agent_input){ .kind = AGENT_IN_TICK });
         timers(sim, node);
         tell_broker(sim, node);
+        drain_step(sim, node);
         agent_check(node->core);
     }
     node->started_count = node->report_count = 0;
-    if (node->is_dying || (!sim->is_calm && chance(sim, sim->features.agent_crash / 20)))
+    if (node->has_left)
+        node_crash(sim, node);
+    else if (node->is_dying
+             || (!sim->is_calm && chance(sim, sim->features.agent_crash / 20)))
         agent_crash(sim, node);
     else
         plan_wake(sim, node);
@@ -254,8 +272,12 @@ void agent_receive(struct sim *sim, struct node *node, const struct letter *lett
 static void adopt(struct sim *sim, struct node *node, const struct folder *folder,
                   enum agent_state state, int64_t started_us)
 {
+    const struct sim_stage *shape = stage_of(sim, folder->run, folder->stage);
+
     agent_feed(sim, node,
                &(struct agent_input){ .kind = AGENT_IN_ADOPT,
+                                      .time_limit_us = shape->time_limit_us,
+                                      .no_output_us = shape->no_output_us,
                                       .token = folder->token,
                                       .run = folder->run,
                                       .index = folder->index,
@@ -273,6 +295,7 @@ void agent_start(struct sim *sim, struct node *node)
     node->core = agent_core_create(KILL_AFTER_US);
     must(node->core != NULL);
     node->is_joined = node->is_listed = false;
+    node->is_draining = node->has_left = false;
     node->now_us = 0;
     node->wake_us = 0;
     session_begin(&node->session, node->kept_session);
@@ -325,6 +348,19 @@ static void on_listed(struct sim *sim, struct node *node)
     begin_session(sim, node, 0);
 }
 
+static void add_limits(const struct sim *sim, struct node *node,
+                       struct agent_input *input)
+{
+    const struct folder *folder = folder_find(node, input->token);
+    const struct sim_stage *shape =
+        folder ? stage_of(sim, folder->run, folder->stage) : NULL;
+
+    if (!shape || sim->mutation == MUTATION_LIMIT_IGNORED)
+        return;
+    input->time_limit_us = shape->time_limit_us;
+    input->no_output_us = shape->no_output_us;
+}
+
 static void on_told(struct sim *sim, struct node *node, uint64_t token)
 {
     struct process *process = process_find(node, token);
@@ -344,6 +380,7 @@ static void on_told(struct sim *sim, struct node *node, uint64_t token)
     case PROCESS_RUNNING:
         input.kind = AGENT_IN_STARTED;
         input.started_us = process->started_us;
+        add_limits(sim, node, &input);
         break;
     case PROCESS_FAILED:
         input.kind = AGENT_IN_UNSTARTED;
@@ -419,5 +456,14 @@ void agent_event(struct sim *sim, struct node *node, const struct event *event)
         agent_feed(
             sim, node,
             &(struct agent_input){ .kind = AGENT_IN_CONDITION, .token = event->token });
+    end_turn(sim, node);
+}
+
+void agent_drain(struct sim *sim, struct node *node)
+{
+    if (!node->is_up || !node->has_agent || node->stalled_until_us > sim->now_us)
+        return;
+    begin_turn(sim, node);
+    drain_begin(sim, node);
     end_turn(sim, node);
 }

@@ -26,6 +26,12 @@ static void write_result(struct sim *sim, struct node *node, struct folder *fold
                                   .metadata = { .kind = VALUE_MAP } };
     char message[24];
 
+    if (process && effect->has_cause
+        && (effect->cause == CAUSE_TIME_LIMIT || effect->cause == CAUSE_NO_OUTPUT)
+        && process->agent_life == node->agent_life
+        && sim->now_us - process->since_us < limit_us(sim, folder))
+        sim_fail(sim, "attempt %lu is ended before its time is over",
+                 (unsigned long)folder->token);
     if (process && process->state == PROCESS_EXITED) {
         result.cause = process->signal ? CAUSE_SIGNAL : CAUSE_EXIT;
         result.exit_code = process->exit_code;

@@ -81,7 +81,9 @@ void process_start(struct sim *sim, struct node *node, uint64_t token)
     process = &node->processes[node->process_count++];
     *process = (struct process){ .token = token,
                                  .started_us = clock_of(sim, node->clock_us),
-                                 .is_deaf = below(sim, 8) == 0 };
+                                 .is_deaf = below(sim, 8) == 0,
+                                 .agent_life = node->agent_life,
+                                 .since_us = sim->now_us };
     process->fate =
         fate_of(sim, folder->run, folder->stage, folder->index, folder->number, &length);
     if (process->fate == FATE_UNSTARTED) {
@@ -131,6 +133,31 @@ void process_forget(struct sim *sim, struct node *node, uint64_t token)
     *process = node->processes[--node->process_count];
 }
 
+int64_t limit_us(const struct sim *sim, const struct folder *folder)
+{
+    const struct sim_stage *stage = stage_of(sim, folder->run, folder->stage);
+
+    if (stage->time_limit_us == 0 || stage->no_output_us == 0)
+        return stage->time_limit_us + stage->no_output_us;
+    return stage->time_limit_us < stage->no_output_us ? stage->time_limit_us
+                                                      : stage->no_output_us;
+}
+
+/* Once nothing goes wrong any more, no task outlives its limit but for the time that it
+ * has to end. */
+static void check_limit(struct sim *sim, struct node *node, const struct process *process)
+{
+    const struct folder *folder = folder_find(node, process->token);
+    int64_t limit = folder ? limit_us(sim, folder) : 0;
+    int64_t grace = (process->is_deaf ? KILL_AFTER_US : 0) + 4 * SECOND;
+
+    if (limit > 0 && process->since_us > sim->calm_us + 30 * SECOND
+        && process->agent_life == node->agent_life
+        && sim->now_us - process->since_us > limit + grace)
+        sim_fail(sim, "the task of attempt %lu runs on after its time is over",
+                 (unsigned long)process->token);
+}
+
 void process_exit(struct sim *sim, struct node *node, const struct event *event)
 {
     struct process *process = process_find(node, event->token);
@@ -145,6 +172,7 @@ void process_exit(struct sim *sim, struct node *node, const struct event *event)
         process->exit_code = -1;
     sim_say(sim, "%s: the task of attempt %lu ends with %d", party_name(node->party),
             (unsigned long)event->token, process->exit_code);
+    check_limit(sim, node, process);
     model_ends(sim, event->token);
     tell(sim, node, event->token);
 }

@@ -88,6 +88,8 @@ static void apply(struct rows *rows, struct put *put)
     case PUT_TRIM:
         log_remove(rows, put->number);
         break;
+    case PUT_OFFER:
+        break;
     }
 }
 

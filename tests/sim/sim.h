@@ -3,9 +3,10 @@
  *
  * world.c: time, chance, the queue of events, links, trace. rows.c, event_log.c: the
  * broker's store. broker_side.c, broker_mail.c, reuse_side.c: the shell around the
- * broker's core. node_side.c, node_agent.c: supervisor, disk and the shell around the
- * agent's core. clients.c, workload.c: what is asked for. subscribers.c: who follows
- * events. faults.c: what goes wrong. model.c, model_events.c: what must hold. */
+ * broker's core. node_side.c, node_agent.c, node_drain.c: supervisor, disk and the shell
+ * around the agent's core. clients.c, workload.c: what is asked for. subscribers.c: who
+ * follows events. faults.c, lies.c: what goes wrong. model.c, model_resources.c,
+ * model_events.c, model_memory.c: what must hold. */
 #pragma once
 
 #include "broker/core/core.h"
@@ -32,6 +33,7 @@ enum {
     SIM_TABLE = 512, /* attempts that a node may know at once */
     NODE_TIMEOUT_MS = 10000,
     SECOND = 1000000,
+    KILL_AFTER_US = 15 * SECOND, /* SIGTERM to SIGKILL */
     STEPS_MAX = 3000000,
 };
 
@@ -74,6 +76,9 @@ enum mutation {
     MUTATION_TWIN_IGNORED,
     MUTATION_LEADERS_FORGOTTEN,
     MUTATION_RUN_NOT_FREED,
+    MUTATION_REUSED_UNCOUNTED,
+    MUTATION_DRAIN_IGNORED,
+    MUTATION_LIMIT_IGNORED,
     MUTATION_COUNT
 };
 
@@ -122,7 +127,7 @@ struct link {
 
 struct features { /* per mille unless said otherwise; 0: off */
     unsigned loss, twice, reorder, partition, broker_crash, agent_crash, node_crash,
-        stall, clock, disk, liar, repeat, turn_crash, cancel, away, deaf;
+        stall, clock, disk, liar, repeat, turn_crash, cancel, away, deaf, drain;
     bool letters_wait; /* for a party that is down */
     int64_t delay_us, pace_us;
 };
@@ -137,9 +142,10 @@ struct sim_stage {
     unsigned then[8];      /* by WHEN_ bit */
     unsigned fails, stops; /* per mille of its tasks */
     int64_t length_us;
-    bool is_endless; /* its tasks end when they are stopped */
-    unsigned work;   /* stages of the same work are equal and use each other's results; 0:
-                        none */
+    int64_t time_limit_us, no_output_us; /* 0: none; no task writes anything */
+    bool is_endless;                     /* its tasks end when they are stopped */
+    unsigned work; /* stages of the same work are equal and use each other's results; 0:
+                      none */
 };
 
 struct sim_plan {
@@ -166,15 +172,17 @@ enum put_kind {
     PUT_TRIM, /* number: how many of the oldest events go */
     PUT_MADE,
     PUT_REUSED,
+    PUT_OFFER, /* of the node; stored by the model only */
 };
 
 enum topic { TOPIC_RUN, TOPIC_STAGE, TOPIC_ATTEMPT, TOPIC_TASK, TOPIC_NODE, TOPIC_COUNT };
 
 struct put {
     enum put_kind kind;
-    uint64_t run, index, token, number;
+    uint64_t run, index, count, token, number;
     uint32_t stage, node, plan;
     uint8_t submission[16];
+    struct offer offer;
     struct run_row run_row;
     struct stage_row stage_row; /* retries are owned by the put until it is applied */
     struct attempt_row attempt;
@@ -283,7 +291,9 @@ struct process {
     int32_t exit_code;
     int32_t signal;
     int64_t started_us;
-    bool is_deaf; /* to SIGTERM */
+    bool is_deaf;        /* to SIGTERM */
+    uint64_t agent_life; /* of the agent that started it */
+    int64_t since_us;    /* virtual time */
     bool is_ending;
     enum fate fate;
 };
@@ -314,6 +324,8 @@ struct node {
     struct session session;
     bool is_joined, is_listed;
     bool is_dying; /* crashes at the end of this turn, and does nothing more until then */
+    bool is_draining, has_left; /* has_left: it goes down at the end of this turn */
+    int64_t drain_until_us;
     int64_t now_us, next_beat_us, next_join_us, wake_us;
     bool has_class[SIM_RUNS + 1][SIM_STAGES];
     uint64_t started[SIM_TABLE], reports[SIM_TABLE];
@@ -340,7 +352,8 @@ struct client {
 struct picture {   /* what is known from events; states are counted from 1, 0: unknown */
     uint64_t last; /* as of this event */
     int runs[SIM_RUNS + 1], stages[SIM_RUNS + 1][SIM_STAGES];
-    bool is_partial; /* it began with a snapshot */
+    uint64_t ended[SIM_RUNS + 1][SIM_STAGES]; /* tasks */
+    bool is_partial;                          /* it began with a snapshot */
 };
 
 struct subscriber {
@@ -388,6 +401,8 @@ struct model {
         acked[SIM_RUNS + 1]; /* by submission's plan: the run that was acknowledged */
     uint64_t commits, executions, re_executions, reuses;
     bool made[SIM_WORKS][SIM_TASKS];
+    struct offer offers[SIM_NODES]; /* as the broker has stored them */
+    int told_node[SIM_NODES];       /* by its last event since the core was made */
 };
 
 /* ---- All of it ---- */
@@ -496,6 +511,8 @@ void process_signal(struct sim *sim, struct node *node, uint64_t token, int sign
 void process_forget(struct sim *sim, struct node *node, uint64_t token);
 void process_exit(struct sim *sim, struct node *node, const struct event *event);
 void process_list(struct sim *sim, struct node *node);
+/* By what a time limit ends the task of the folder: the earlier one; 0: by none. */
+int64_t limit_us(const struct sim *sim, const struct folder *folder);
 struct process *process_find(struct node *node, uint64_t token);
 struct folder *folder_find(struct node *node, uint64_t token);
 struct folder *folder_add(struct sim *sim, struct node *node,
@@ -509,6 +526,14 @@ void agent_event(struct sim *sim, struct node *node, const struct event *event);
 void agent_receive(struct sim *sim, struct node *node, const struct letter *letter);
 void agent_say(struct sim *sim, struct node *node, enum message_type type,
                const struct buf *body);
+void agent_drain(struct sim *sim, struct node *node); /* it is asked to end */
+void agent_beat(struct sim *sim, struct node *node, bool has_cpu);
+uint32_t agent_cpu(const struct node *node); /* what it offers now */
+
+/* node_drain.c */
+void drain_begin(struct sim *sim, struct node *node);
+void drain_step(struct sim *sim, struct node *node);
+int64_t drain_deadline_us(const struct node *node);
 
 /* node_effects.c */
 void agent_feed(struct sim *sim, struct node *node, const struct agent_input *input);
@@ -530,7 +555,10 @@ void subscriber_fini(struct subscriber *subscriber);
 void faults_choose(struct sim *sim);
 void fault_strike(struct sim *sim);
 void faults_end(struct sim *sim);
+
+/* lies.c */
 uint64_t strange_token(struct sim *sim, const struct node *node);
+void lie(struct sim *sim, struct node *node);
 
 /* model.c */
 void model_commit(struct sim *sim, const struct put *put);
@@ -543,6 +571,12 @@ void model_ends(struct sim *sim, uint64_t token);
 void model_result(struct sim *sim, uint64_t token, enum result_status status);
 void model_finish(struct sim *sim);
 bool model_is_done(const struct sim *sim);
+
+/* model_resources.c */
+void model_resources(struct sim *sim, uint32_t node, const struct offer *offer,
+                     bool is_executing);
+/* The stage fails because no node could run it. */
+void model_unfit(struct sim *sim, uint64_t run, uint32_t stage);
 
 /* model_events.c */
 void model_event(struct sim *sim, const struct put *put);

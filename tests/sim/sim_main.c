@@ -18,14 +18,17 @@
  *   on what TCP promises.
  * - Agents stall for longer than the broker waits for them.
  * - Nodes become deaf: they go on speaking, and hear nothing.
+ * - Tasks come to the limit of their time, which a deaf one does not hear of.
  * - Clocks are set, by up to an hour either way, while a process is down.
  * - The store is full for a while: the commit fails, or a write in the middle of a turn.
  * - Nodes lie: results and starts of other nodes' attempts and of unknown ones, joins
  *   that name them.
+ * - Nodes are asked to end: they offer nothing more, end or drop what they have, and say
+ *   goodbye; and come back.
  * - Clients repeat submissions, cancel, approve and reject at random moments.
  * - Subscribers are slow, and what does not fit into their queue is skipped; they go
- * away, come back, and are restarted from what they kept; events that they lack are
- * forgotten.
+ *   away, come back, and are restarted from what they kept; events that they lack are
+ *   forgotten.
  *
  * Then the faults end, and all that was acknowledged must finish within a bound.
  *
@@ -43,7 +46,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MUTATION_SEEDS_MAX = 1000 };
+enum { MUTATION_SEEDS_MAX = 1000, SUMS = 5 };
 
 static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_NONE] = "none",
@@ -73,6 +76,9 @@ static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_TWIN_IGNORED] = "twin-not-awaited",
     [MUTATION_LEADERS_FORGOTTEN] = "leaders-forgotten-after-restart",
     [MUTATION_RUN_NOT_FREED] = "ended-run-not-freed",
+    [MUTATION_REUSED_UNCOUNTED] = "event-of-reuse-counts-one",
+    [MUTATION_DRAIN_IGNORED] = "draining-node-used",
+    [MUTATION_LIMIT_IGNORED] = "time-limit-ignored",
 };
 
 /* The seed that runs, for the handler of abort: an invariant of a core did not hold. */
@@ -90,7 +96,7 @@ static void on_abort(int number)
 }
 
 static void run_seed(uint64_t seed, enum mutation mutation, bool is_traced,
-                     uint64_t *sums)
+                     uint64_t sums[SUMS])
 {
     struct sim *sim = calloc(1, sizeof *sim);
 
@@ -113,7 +119,7 @@ static void run_seed(uint64_t seed, enum mutation mutation, bool is_traced,
 /* Runs a broken variant in a process of its own; true if it was caught. */
 static bool is_caught(uint64_t seed, enum mutation mutation)
 {
-    uint64_t sums[5] = { 0 };
+    uint64_t sums[SUMS] = { 0 };
     int status = 0;
     pid_t child = fork();
 
@@ -166,7 +172,7 @@ static int usage(void)
 
 static void run_seeds(uint64_t from, uint64_t count, bool is_traced)
 {
-    uint64_t sums[5] = { 0 };
+    uint64_t sums[SUMS] = { 0 };
 
     for (uint64_t i = 0; count == 0 || i < count; i++) {
         run_seed(from + i, MUTATION_NONE, is_traced, sums);

@@ -49,6 +49,8 @@ static void make_stage(struct sim *sim, struct sim_plan *plan, uint32_t number)
     stage->length_us = (int64_t)(1 + below(sim, 1 + below(sim, 15))) * SECOND;
     stage->is_endless = plan->is_endless && chance(sim, 500);
     stage->work = chance(sim, 400) ? 1 + (unsigned)below(sim, SIM_WORKS - 1) : 0;
+    stage->time_limit_us = chance(sim, 150) ? (int64_t)below(sim, 8) * SECOND : 0;
+    stage->no_output_us = chance(sim, 100) ? (int64_t)below(sim, 8) * SECOND : 0;
 }
 
 static void make_plan(struct sim *sim, struct sim_plan *plan)

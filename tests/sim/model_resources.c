@@ -1,0 +1,65 @@
+/* model_resources.c - promise 5: what the live attempts of a node may use is never more
+ * than it offers, nor is what really runs there. And nothing is refused that a node could
+ * run. */
+#include "tests/sim/sim.h"
+
+struct used {
+    uint64_t cpu_milli, memory_mb, gpus;
+};
+
+static bool counts(const struct known_attempt *attempt, uint32_t node, bool is_executing)
+{
+    return attempt->node == node
+           && (is_executing ? attempt->is_executing : attempt->life == LIFE_LIVE);
+}
+
+static void add(struct sim *sim, struct used *used, uint64_t token,
+                const struct offer *offer)
+{
+    const struct known_attempt *attempt = &sim->model.attempts[token];
+    const struct demand *demand =
+        &stage_of(sim, attempt->run, attempt->stage)->shape.demand;
+
+    used->cpu_milli += demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
+    used->memory_mb += demand->memory_mb;
+    if ((used->gpus & attempt->gpus) || (attempt->gpus & ~offer->gpus)
+        || __builtin_popcountll(attempt->gpus) != (int)demand->gpus)
+        sim_fail(sim, "attempt %lu got devices that it may not have",
+                 (unsigned long)token);
+    used->gpus |= attempt->gpus;
+}
+
+void model_resources(struct sim *sim, uint32_t node, const struct offer *offer,
+                     bool is_executing)
+{
+    struct used used = { 0 };
+
+    for (size_t i = 1; i < sim->model.attempt_count; i++)
+        if (counts(&sim->model.attempts[i], node, is_executing))
+            add(sim, &used, i, offer);
+    if (used.cpu_milli > offer->cpu_milli
+        || (offer->memory_mb > 0 && used.memory_mb > offer->memory_mb))
+        sim_fail(sim, "%s is asked for more than it offers",
+                 party_name(PARTY_NODE + (int)node));
+}
+
+/* If nothing ran there, and it were not about to end. */
+static bool could_run(const struct sim *sim, const struct demand *demand, int node)
+{
+    const struct offer *offer = &sim->model.offers[node];
+    uint32_t cpu_milli = demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
+
+    return cpu_milli <= sim->nodes[node].offer.cpu_milli
+           && (offer->memory_mb == 0 || demand->memory_mb <= offer->memory_mb)
+           && demand->gpus <= (uint32_t)__builtin_popcountll(offer->gpus);
+}
+
+void model_unfit(struct sim *sim, uint64_t run, uint32_t stage)
+{
+    const struct demand *demand = &stage_of(sim, run, stage)->shape.demand;
+
+    for (int i = 0; i < sim->node_count; i++)
+        if (sim->model.told_node[i] == NODE_ONLINE && could_run(sim, demand, i))
+            sim_fail(sim, "run %lu stage %u fails as if no node could run it; %s could",
+                     (unsigned long)run, stage, party_name(PARTY_NODE + i));
+}
