@@ -41,17 +41,6 @@ struct start {
     char directory[4096];
 };
 
-static bool read_number(const char *text, uint64_t max, uint64_t *number)
-{
-    char *end;
-    unsigned long long read = strtoull(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || read > max)
-        return false;
-    *number = read;
-    return true;
-}
-
 static bool take_option(void *context, int option, const char *argument)
 {
     struct start *start = context;
@@ -63,9 +52,9 @@ static bool take_option(void *context, int option, const char *argument)
         return true;
     case 'i':
         start->has_idle_exit = true;
-        return read_number(argument, 100000000, &start->idle_exit_s);
+        return service_number(argument, 100000000, &start->idle_exit_s);
     case 'r':
-        if (!read_number(argument, 1 << 20, &number))
+        if (!service_number(argument, 1 << 20, &number))
             return false;
         start->ready_fd = (int)number;
         return true;
@@ -75,24 +64,6 @@ static bool take_option(void *context, int option, const char *argument)
     default:
         return false;
     }
-}
-
-/* What ends the program before it starts; the exit status, or -1 to go on. */
-static int answer(int argc, char **argv)
-{
-    scoped_buf example = { 0 };
-
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--version") == 0)
-            return printf("brokerd %s\n", SLUICE_VERSION) < 0;
-        if (strcmp(argv[i], "--help") == 0)
-            return fputs(usage, stdout) < 0;
-        if (strcmp(argv[i], "--example") == 0) {
-            settings_example(&brokerd_settings, &example);
-            return fputs(buf_string(&example), stdout) < 0;
-        }
-    }
-    return -1;
 }
 
 static enum rc private_endpoints(struct start *start, struct err *err)
@@ -251,7 +222,7 @@ int main(int argc, char **argv)
     static struct start start = { .options = { .schema = &brokerd_settings },
                                   .ready_fd = -1 };
     struct err err;
-    int status = answer(argc, argv);
+    int status = service_answer(&brokerd_settings, usage, argc, argv);
     enum rc rc;
 
     if (status >= 0)

@@ -47,7 +47,6 @@ struct start {
 static bool take_option(void *context, int option, const char *argument)
 {
     struct start *start = context;
-    char *end;
 
     switch (option) {
     case 'p':
@@ -55,9 +54,7 @@ static bool take_option(void *context, int option, const char *argument)
         return true;
     case 'i':
         start->has_idle_exit = true;
-        start->idle_exit_s = strtoull(argument, &end, 10);
-        return *argument >= '0' && *argument <= '9' && *end == '\0'
-               && start->idle_exit_s <= 100000000;
+        return service_number(argument, 100000000, &start->idle_exit_s);
     case 'a':
         start->is_agent = true;
         return true;
@@ -67,24 +64,6 @@ static bool take_option(void *context, int option, const char *argument)
     default:
         return false;
     }
-}
-
-/* What ends the program before it starts; the exit status, or -1 to go on. */
-static int answer(int argc, char **argv)
-{
-    scoped_buf example = { 0 };
-
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--version") == 0)
-            return printf("noded %s\n", SLUICE_VERSION) < 0;
-        if (strcmp(argv[i], "--help") == 0)
-            return fputs(usage, stdout) < 0;
-        if (strcmp(argv[i], "--example") == 0) {
-            settings_example(&noded_settings, &example);
-            return fputs(buf_string(&example), stdout) < 0;
-        }
-    }
-    return -1;
 }
 
 /* The host's name, as far as it may be a node's name. */
@@ -339,7 +318,7 @@ int main(int argc, char **argv)
         { NULL, 0, NULL, 0 },
     };
     static struct start start = { .options = { .schema = &noded_settings } };
-    int status = answer(argc, argv);
+    int status = service_answer(&noded_settings, usage, argc, argv);
 
     if (status >= 0)
         return status;

@@ -35,6 +35,35 @@ static void list_options(struct service_options *options, const struct option *o
     all[count] = (struct option){ NULL, 0, NULL, 0 };
 }
 
+int service_answer(const struct settings_schema *schema, const char *usage, int argc,
+                   char **argv)
+{
+    scoped_buf example = { 0 };
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--version") == 0)
+            return printf("%s %s\n", schema->program, SLUICE_VERSION) < 0;
+        if (strcmp(argv[i], "--help") == 0)
+            return fputs(usage, stdout) < 0;
+        if (strcmp(argv[i], "--example") == 0) {
+            settings_example(schema, &example);
+            return fputs(buf_string(&example), stdout) < 0;
+        }
+    }
+    return -1;
+}
+
+bool service_number(const char *text, uint64_t max, uint64_t *number)
+{
+    char *end;
+    unsigned long long read = strtoull(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end != '\0' || read > max)
+        return false;
+    *number = read;
+    return true;
+}
+
 bool service_options_read(struct service_options *options, int argc, char **argv,
                           const struct option *own, service_option *take, void *context)
 {

@@ -21,6 +21,14 @@ struct service_options {
 /* Gives an option of the program's own to it; false: its argument is wrong. */
 typedef bool service_option(void *context, int option, const char *argument);
 
+/* What ends a program before it starts: --version, --help, --example. The exit status, or
+ * -1 to go on. */
+int service_answer(const struct settings_schema *schema, const char *usage, int argc,
+                   char **argv);
+
+/* A whole number without sign from 0 to max. false: the text is none. */
+bool service_number(const char *text, uint64_t max, uint64_t *number);
+
 /* Reads the arguments: those in own (ended by a NULL name; values below 256), -c or
  * --config FILE, and the settings. false: something is wrong and was said on stderr. */
 bool service_options_read(struct service_options *options, int argc, char **argv,

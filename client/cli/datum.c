@@ -19,6 +19,20 @@ const char *names_project(struct cli *cli)
     return !slash ? "" : slash[1] ? slash + 1 : "project";
 }
 
+int list_end(const struct cli *cli, int end, struct json *json, bool is_empty,
+             const char *things)
+{
+    json_close(json, ']');
+    json_close(json, '}');
+    if (end != EXIT_GO_ON)
+        return end;
+    if (cli->json)
+        json_print(json, stdout);
+    else if (is_empty)
+        printf("no %s\n", things);
+    return EXIT_DONE;
+}
+
 struct names_user names_user(void)
 {
     struct names_user user;

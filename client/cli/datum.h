@@ -20,6 +20,13 @@ int names_resolve(struct cli *cli, const char *name,
 /* name, or "datum://" before it, in arena; NULL when out of memory. */
 const char *names_uri(struct arena *arena, const char *name);
 
+/* Ends a list in an object, both of which were opened in json: prints it with --json,
+ * else "no THINGS" if there were none. end: how the reading of it ended. Gives the exit
+ * code.
+ */
+int list_end(const struct cli *cli, int end, struct json *json, bool is_empty,
+             const char *things);
+
 void json_datum(struct json *json, const char *key, const struct sluice_datum *datum);
 /* Newest first, or in the order of a dataset. */
 void datums_print(const struct sluice_datum *datums, size_t count);

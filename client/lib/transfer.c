@@ -1,5 +1,6 @@
 /* transfer.c - artifacts and streams, over the bulk socket. */
 #include "client/lib/client.h"
+#include "client/lib/write_all.h"
 
 #include "codecs/wire/result.h"
 
@@ -84,21 +85,6 @@ int sluice_put_bytes(struct sluice *sluice, const void *bytes, size_t size,
     return (int)(rc == RC_OK ? bulk_put_bytes(bulk, bytes, size, digest, err) : rc);
 }
 
-static enum rc write_all(int fd, const unsigned char *bytes, size_t size, struct err *err)
-{
-    while (size > 0) {
-        ssize_t wrote = write(fd, bytes, size);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return err_set_sys(err, rc_of_errno(errno), errno, "cannot write the file");
-        bytes += wrote;
-        size -= (size_t)wrote;
-    }
-    return RC_OK;
-}
-
 static enum rc get(struct bulk_client *bulk, const char *digest, int fd,
                    sluice_progress *progress, void *context, struct err *err)
 {
@@ -116,7 +102,7 @@ static enum rc get(struct bulk_client *bulk, const char *digest, int fd,
             rc = err_set(err, RC_PROTOCOL, "the broker gave nothing of %s at %lu", digest,
                          (unsigned long)done);
         if (rc == RC_OK)
-            rc = write_all(fd, piece.data, piece.size, err);
+            rc = file_write_all(fd, piece.data, piece.size, "the file", err);
         if (rc != RC_OK)
             return rc;
         digester_add(digester, piece.data, piece.size);

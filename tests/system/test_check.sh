@@ -8,7 +8,10 @@ cat >valohai.yaml <<END
 - step:
     name: t
     image: none
-    command: echo x > "\$VH_OUTPUTS_DIR/x.txt"
+    command:
+      - echo x > "\$VH_OUTPUTS_DIR/x.txt"
+      - head -c 300000 /dev/urandom > "\$VH_OUTPUTS_DIR/big.bin"
+    inputs: [{name: none, optional: true}]
     environment-variables: [{name: API_TOKEN, default: hush-hush}]
 - step:
     name: slow
@@ -63,7 +66,22 @@ names_damage datum_ids remove datums
 it "says that the core cannot go on"
 names_damage attempts cut core:
 
-it "names files of another size, and other bytes with --bytes"
+it "names a note of a stage that there is not"
+names_damage notes move
+
+it "names a file of another size without reading it"
+rm -rf "$scratch/bad"
+cp -a "$scratch/safe" "$scratch/bad"
+large=$(value 0.digest outputs 1/t | sed 's/sha256:\(..\)/\1\//')
+chmod u+w "$scratch/bad/objects/$large"
+printf x >>"$scratch/bad/objects/$large"
+sluice_exits 1 check "$scratch/bad"
+has "the file has not the size that was stored"
+truncate -s 0 "$scratch/bad/objects/$large"
+sluice_exits 1 check "$scratch/bad"
+has "the file has not the size that was stored"
+
+it "names other bytes with --bytes"
 rm -rf "$scratch/bad"
 cp -a "$scratch/safe" "$scratch/bad"
 for pack in "$scratch"/bad/objects/packs/*.pack; do

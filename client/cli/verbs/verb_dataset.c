@@ -92,15 +92,7 @@ static int list(struct cli *cli, const char *dataset)
         if (count < PAGE_MAX)
             break;
     }
-    json_close(&json, ']');
-    json_close(&json, '}');
-    if (end != EXIT_GO_ON)
-        return end;
-    if (cli->json)
-        json_print(&json, stdout);
-    else if (all == 0)
-        puts("no datasets");
-    return EXIT_DONE;
+    return list_end(cli, end, &json, all == 0, "datasets");
 }
 
 /* NAME/VERSION with its scheme; NULL when out of memory. */

@@ -61,17 +61,10 @@ static int list(struct cli *cli, const struct asked *asked)
         query.limit = (uint32_t)(left < PAGE_MAX ? left : PAGE_MAX);
         end = list_page(cli, &query, &json, &left, &query.before);
     } while (end == EXIT_GO_ON && left && query.before);
-    json_close(&json, ']');
-    json_close(&json, '}');
-    if (end != EXIT_GO_ON)
-        return end;
-    if (cli->json)
-        json_print(&json, stdout);
-    else if (left == asked->limit)
-        puts("no datums");
-    else if (query.before)
+    end = list_end(cli, end, &json, left == asked->limit, "datums");
+    if (end == EXIT_DONE && query.before && left < asked->limit)
         cli_note(cli, "there are more: -n N shows N");
-    return EXIT_DONE;
+    return end;
 }
 
 static void print_datum(const struct sluice_datum *datum)

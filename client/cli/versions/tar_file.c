@@ -1,6 +1,8 @@
 /* tar_file.c - see tar_file.h. */
 #include "client/cli/versions/tar_file.h"
 
+#include "client/lib/write_all.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -175,21 +177,6 @@ static enum rc check_entry(struct archive_entry *entry, const char *name, uint64
     return RC_OK;
 }
 
-static enum rc write_all(int fd, const unsigned char *bytes, size_t size, struct err *err)
-{
-    while (size > 0) {
-        ssize_t wrote = write(fd, bytes, size);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return err_set_sys(err, rc_of_errno(errno), errno, "cannot write a copy");
-        bytes += wrote;
-        size -= (size_t)wrote;
-    }
-    return RC_OK;
-}
-
 /* A file with holes would be as large as it says without being there: its pieces have to
  * follow each other. */
 static enum rc read_data(struct tar_reader *reader, uint64_t size, struct buf *out,
@@ -210,7 +197,7 @@ static enum rc read_data(struct tar_reader *reader, uint64_t size, struct buf *o
         digester_add(reader->digester, bytes, got);
         if (out)
             buf_add(out, bytes, got);
-        else if (fd >= 0 && write_all(fd, bytes, got, err) != RC_OK)
+        else if (fd >= 0 && file_write_all(fd, bytes, got, "a copy", err) != RC_OK)
             return err ? err->rc : RC_IO;
         at += got;
     }
