@@ -52,7 +52,9 @@ static MDB_env *open_store(const char *path, uint64_t bytes, MDB_dbi *table)
     return env;
 }
 
-double limit_commit_ms(const char *folder, size_t batches, size_t rows, size_t size)
+/* each: NULL, or the time of every batch. */
+static double run(const char *folder, size_t batches, size_t rows, size_t size,
+                  double *each)
 {
     char path[PATH_MAX];
     uint64_t next = 0;
@@ -66,8 +68,13 @@ double limit_commit_ms(const char *folder, size_t batches, size_t rows, size_t s
 
     if (!bytes)
         fail("no memory for %zu bytes", size);
-    for (size_t i = 0; i < batches; i++)
+    for (size_t i = 0; i < batches; i++) {
+        double began = now_ms();
+
         put_batch(env, table, &next, rows, bytes, size);
+        if (each)
+            each[i] = now_ms() - began;
+    }
 
     double took = now_ms() - start;
 
@@ -75,4 +82,15 @@ double limit_commit_ms(const char *folder, size_t batches, size_t rows, size_t s
     free(bytes);
     run_ms(NULL, (const char *const[]){ "/bin/rm", "-rf", path, NULL });
     return took;
+}
+
+double limit_commit_ms(const char *folder, size_t batches, size_t rows, size_t size)
+{
+    return run(folder, batches, rows, size, NULL);
+}
+
+void limit_commit_each(const char *folder, size_t batches, size_t rows, size_t size,
+                       double *each)
+{
+    run(folder, batches, rows, size, each);
 }

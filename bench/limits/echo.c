@@ -47,7 +47,9 @@ static void echo(const char *endpoint, size_t count)
     _exit(0);
 }
 
-double limit_echo_ms(const char *folder, size_t count, size_t size, size_t window)
+/* each: NULL, or with a window of 1 the time of every one. */
+static double run(const char *folder, size_t count, size_t size, size_t window,
+                  double *each)
 {
     char endpoint[PATH_MAX];
     void *context, *socket, *bytes = calloc(1, size);
@@ -68,11 +70,15 @@ double limit_echo_ms(const char *folder, size_t count, size_t size, size_t windo
         fail("no echo at %s", endpoint);
     start = now_ms();
     while (got < count) {
+        double began = now_ms();
+
         for (; sent < count && sent - got < window; sent++)
             if (zmq_send(socket, bytes, size, 0) < 0)
                 fail("cannot send to %s", endpoint);
         if (zmq_recv(socket, bytes, size, 0) < 0)
             fail("no answer from %s", endpoint);
+        if (each)
+            each[got] = now_ms() - began;
         got++;
     }
 
@@ -85,4 +91,14 @@ double limit_echo_ms(const char *folder, size_t count, size_t size, size_t windo
     zmq_ctx_term(context);
     free(bytes);
     return took;
+}
+
+double limit_echo_ms(const char *folder, size_t count, size_t size, size_t window)
+{
+    return run(folder, count, size, window, NULL);
+}
+
+void limit_echo_each(const char *folder, size_t count, size_t size, double *each)
+{
+    run(folder, count, size, 1, each);
 }

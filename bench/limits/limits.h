@@ -24,10 +24,15 @@ double limit_lookup_ms(const char *folder, size_t count);
 /* count messages of size bytes to another process and back, ZeroMQ over ipc://, with up
  * to window of them on their way at a time. */
 double limit_echo_ms(const char *folder, size_t count, size_t size, size_t window);
+/* One at a time: the time of each in ms. */
+void limit_echo_each(const char *folder, size_t count, size_t size, double *each);
 
 /* Batches of so many rows of size bytes appended to an LMDB, each batch one transaction
  * that is synced. */
 double limit_commit_ms(const char *folder, size_t batches, size_t rows, size_t size);
+/* The time of each in ms. */
+void limit_commit_each(const char *folder, size_t batches, size_t rows, size_t size,
+                       double *each);
 
 /* count times /bin/true, slots at once. */
 double limit_spawn_loop_ms(size_t count, size_t slots);
