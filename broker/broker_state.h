@@ -100,7 +100,7 @@ struct broker {
     struct table plan_slots; /* run -> slot */
     struct run_plan *plans;  /* by slot, without holes */
     uint32_t plan_count, plan_capacity;
-    uint64_t *visited; /* runs whose plan was read this turn, for the end of it */
+    uint64_t *visited; /* runs whose plan came this turn, for the end of it */
     size_t visited_count, visited_capacity;
     int signal_fd;
     int64_t now_us, started_at_us, active_at_us, trim_at_us, readers_at_us;
@@ -213,14 +213,15 @@ void answer_evaluate(struct broker *broker, uint64_t run, uint32_t stage, unsign
 /* plans.c */
 struct run_plan *plan_of(struct broker *broker,
                          uint64_t run); /* NULL: no such run, or unreadable */
-/* Takes the plan, unless it fails. */
+/* Takes the plan, unless it fails; it stays until the end of the turn at least. */
 NODISCARD enum rc plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan);
 void plan_drop(struct broker *broker, uint64_t run);
 /* Gives a stage that was stored the values of its secrets back, while the run goes on. */
 NODISCARD enum rc stage_unmask(struct broker *broker, uint64_t run, uint32_t number,
                                struct arena *arena, struct plan_stage *stage,
                                struct err *err);
-void plans_leave(struct broker *broker); /* drops what was read of runs that are over */
+/* At the end of a turn: drops what came of runs that are over, or are too many. */
+void plans_leave(struct broker *broker);
 void plans_fini(struct broker *broker);
 NODISCARD enum rc plan_shapes(struct broker *broker, const struct plan *plan,
                               struct arena *arena, struct stage_shape **shapes,

@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_ARENA_MAX = 1 << 30 };
+enum {
+    PLAN_ARENA_MAX = 1 << 30,
+    PLANS_SMALL_MAX = 10000, /* plans that are kept although they are small */
+    PLAN_SMALL = 4096,       /* bytes; such a plan is quickly read again */
+};
 
 static void plan_free(struct run_plan *plan)
 {
@@ -27,11 +31,27 @@ void plans_fini(struct broker *broker)
     broker->visited_count = broker->visited_capacity = 0;
 }
 
+/* Notes that the end of the turn decides whether the plan stays. */
+static enum rc visit(struct broker *broker, uint64_t run)
+{
+    if (broker->visited_count == broker->visited_capacity) {
+        size_t capacity = broker->visited_capacity ? broker->visited_capacity * 2 : 16;
+        uint64_t *visited = reallocarray(broker->visited, capacity, sizeof *visited);
+
+        if (!visited)
+            return RC_NO_MEMORY;
+        broker->visited = visited;
+        broker->visited_capacity = capacity;
+    }
+    broker->visited[broker->visited_count++] = run;
+    return RC_OK;
+}
+
 enum rc plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan)
 {
     uint32_t slot = broker->plan_count;
 
-    if (table_reserve(&broker->plan_slots) != RC_OK)
+    if (visit(broker, run) != RC_OK || table_reserve(&broker->plan_slots) != RC_OK)
         return RC_NO_MEMORY;
     if (slot == broker->plan_capacity) {
         uint32_t capacity = slot ? slot * 2 : 16;
@@ -104,26 +124,22 @@ static enum rc plan_load(struct broker *broker, uint64_t run, struct run_plan *p
     return rc;
 }
 
-/* Notes that the plan is kept for this turn only. */
-static enum rc visit(struct broker *broker, uint64_t run)
+/* The runs that came first are served first: theirs stay, and later ones are read again
+ * when it is their turn. */
+static bool is_kept(const struct broker *broker, uint64_t run)
 {
-    if (broker->visited_count == broker->visited_capacity) {
-        size_t capacity = broker->visited_capacity ? broker->visited_capacity * 2 : 16;
-        uint64_t *visited = reallocarray(broker->visited, capacity, sizeof *visited);
+    uint32_t slot;
 
-        if (!visited)
-            return RC_NO_MEMORY;
-        broker->visited = visited;
-        broker->visited_capacity = capacity;
-    }
-    broker->visited[broker->visited_count++] = run;
-    return RC_OK;
+    return core_run(broker->core, run)
+           && (broker->plan_count <= PLANS_SMALL_MAX
+               || (table_find(&broker->plan_slots, run, &slot)
+                   && arena_used(broker->plans[slot].arena) > PLAN_SMALL));
 }
 
 void plans_leave(struct broker *broker)
 {
     for (size_t i = 0; i < broker->visited_count; i++)
-        if (!core_run(broker->core, broker->visited[i]))
+        if (!is_kept(broker, broker->visited[i]))
             plan_drop(broker, broker->visited[i]);
     broker->visited_count = 0;
 }
@@ -138,7 +154,7 @@ struct run_plan *plan_of(struct broker *broker, uint64_t run)
         return &broker->plans[slot];
     if (run == 0 || plan_load(broker, run, &plan, &err) != RC_OK)
         return NULL;
-    if (visit(broker, run) != RC_OK || plan_keep(broker, run, &plan) != RC_OK) {
+    if (plan_keep(broker, run, &plan) != RC_OK) {
         plan_free(&plan);
         return NULL;
     }
