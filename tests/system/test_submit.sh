@@ -19,21 +19,27 @@ start_private() {
 
 it "submits each once although the broker is killed"
 start_private
-"$TOOLS/submitter" "ipc://$private/run/broker" 3000 "$broker_pid" >"$out" 2>"$err" &
+"$TOOLS/submitter" "ipc://$private/run/broker" 11000 "$broker_pid" >"$out" 2>"$err" &
 submitter=$!
 wait "$broker_pid"
 same 137 "$?" "exit status of the broker that was killed"
 start_private
 wait "$submitter"
 same 0 "$?" "exit status of the submitter ($(cat "$err"))"
-same "3000 runs" "$(cat "$out")" "what the submitter says"
+same "11000 runs" "$(cat "$out")" "what the submitter says"
 
+# More runs than the broker keeps small plans of.
 it "has them all after another restart"
 kill -9 "$broker_pid"
 wait "$broker_pid"
 start_private
 SLUICE_BROKER=ipc://$private/run/broker
 export SLUICE_BROKER
-same 3000 "$(last_run)" "the last run"
+same 11000 "$(last_run)" "the last run"
+
+it "knows the plans of runs of which it keeps none"
+same only "$(value stages.0.name show 10999)" "the stage of a late run"
+exits 0 "$SLUICE" cancel 10999
+same stopped "$(value run.state show 10999)" "the state of a late run that was cancelled"
 kill -TERM "$broker_pid"
 ends 0 "$broker_pid"
