@@ -33,7 +33,8 @@ BEGIN {
     may["nodes/stores/"] = "codecs/ broker/artifacts/ nodes/stores/"
     may["nodes/staging/"] = "codecs/ broker/artifacts/ nodes/cache/ nodes/stores/ " \
         "nodes/supervisor/ nodes/staging/"
-    may["client/cli/"] = "codecs/ client/lib/sluice.h client/lib/write_all.h client/cli/ broker/backup/backup.h broker/backup/check.h"
+    may["client/cli/"] = "codecs/ client/lib/sluice.h client/lib/write_all.h client/cli/ " \
+        "broker/backup/backup.h broker/backup/check.h"
 }
 
 function list(text, set,    words, i) {

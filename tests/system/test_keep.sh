@@ -42,6 +42,8 @@ start_keeper() { # NAME
 }
 start_keeper a
 start_keeper b
+await_event node/a/online
+await_event node/b/online
 
 large_of() { # RUN/STAGE: sets $large and $place
     "$SLUICE" outputs "$1" --json >"$scratch/outputs" 2>&1
