@@ -88,7 +88,8 @@ static enum rc offer_of(struct broker *broker, const struct node_hello *hello,
                              .gpus = hello->gpus,
                              .labels = labels,
                              .label_count = hello->label_count,
-                             .takes_any_label = hello->takes_any_label };
+                             .takes_any_label = hello->takes_any_label,
+                             .early = hello->early };
     return rc;
 }
 

@@ -2,7 +2,6 @@
  * on. */
 #include "broker/broker_state.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,16 +161,6 @@ struct run_plan *plan_of(struct broker *broker, uint64_t run)
     return &broker->plans[slot];
 }
 
-/* Rounded up, so that requests that hardly differ share a queue. */
-static uint32_t amount_of(double amount, double unit, uint32_t step)
-{
-    double steps = ceil(amount * unit / step);
-
-    return steps <= 0           ? 0
-           : steps > 1e9 / step ? UINT32_MAX / step * step
-                                : (uint32_t)steps * step;
-}
-
 static int32_t priority_of(const struct plan *plan)
 {
     if (!(plan->priority > PLAN_PRIORITY_MIN))
@@ -183,9 +172,10 @@ static int32_t priority_of(const struct plan *plan)
 static enum rc demand_of(struct broker *broker, const struct plan_stage *stage,
                          struct demand *demand)
 {
-    *demand = (struct demand){ .cpu_milli = amount_of(stage->cpu_min, 1000, 10),
-                               .memory_mb = amount_of(stage->memory_min_mb, 1, 1),
-                               .gpus = amount_of(stage->gpus, 1, 1) };
+    *demand = (struct demand){ .cpu_milli = plan_amount(stage->cpu_min, PLAN_CPU_UNIT,
+                                                        PLAN_CPU_STEP),
+                               .memory_mb = plan_amount(stage->memory_min_mb, 1, 1),
+                               .gpus = plan_amount(stage->gpus, 1, 1) };
     return stage->environment && stage->environment[0]
                ? labels_number(&broker->labels, stage->environment, &demand->label)
                : RC_OK;

@@ -48,6 +48,25 @@ void agent_input(struct agent *agent, const struct agent_input *input)
     effects_apply(agent);
 }
 
+uint32_t agent_cpu_of(const struct plan_stage *stage)
+{
+    uint32_t cpu = plan_amount(stage->cpu_min, PLAN_CPU_UNIT, PLAN_CPU_STEP);
+
+    return cpu ? cpu : PLAN_CPU_DEFAULT;
+}
+
+uint32_t agent_memory_of(const struct plan_stage *stage)
+{
+    return plan_amount(stage->memory_min_mb, 1, 1);
+}
+
+void agent_offer(struct agent *agent)
+{
+    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_OFFER,
+                                              .cpu_milli = agent->settings.slots * 1000,
+                                              .memory_mb = agent->settings.memory_mb });
+}
+
 static enum rc read_stream(void *context, uint64_t token, enum stream stream,
                            uint64_t offset, uint32_t limit, struct buf *out,
                            struct stream_chunk *chunk, struct err *err)
@@ -304,6 +323,7 @@ static void signals_drain(struct agent *agent)
             drain_begin(agent);
         } else if (agent->settings.reload) {
             agent->settings.reload(agent->settings.reload_context, &agent->settings);
+            agent_offer(agent);
             agent_tell_slots(agent);
         }
     }
@@ -400,6 +420,7 @@ enum rc agent_run(const struct agent_settings *settings, struct err *err)
         rc = adopt_all(agent, err);
     if (rc != RC_OK)
         return rc;
+    agent_offer(agent);
     agent_session_load(agent);
     channel_tell(agent, CHANNEL_LIST, 0, 0);
     return loop(agent, err);

@@ -58,6 +58,8 @@ static void adopt(struct agent *agent, struct hand *hand, enum agent_state state
                    .number = hand->identity.attempt_number,
                    .state = state,
                    .started_us = started_us,
+                   .cpu_milli = agent_cpu_of(hand->stage),
+                   .memory_mb = agent_memory_of(hand->stage),
                    .time_limit_us = (int64_t)hand->stage->time_limit_s * 1000000,
                    .no_output_us = (int64_t)hand->stage->no_output_timeout_s * 1000000 });
 }

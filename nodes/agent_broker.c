@@ -10,6 +10,7 @@ enum {
     JOIN_REPEAT_US = 2000000,
     JOIN_REFUSED_US = 60000000, /* a broker that was upgraded is a new connection */
     SCRATCH_MAX = 256 << 20,
+    EARLY_MAX = 8, /* short tasks for each CPU, prepared while others run */
 };
 
 void broker_send(struct agent *agent, enum message_type type, const struct buf *body)
@@ -55,6 +56,7 @@ void broker_join(struct agent *agent)
                                      .labels = agent->settings.labels,
                                      .label_count = agent->settings.label_count,
                                      .takes_any_label = agent->settings.takes_any_label,
+                                     .early = EARLY_MAX,
                                      .session = agent->session.number,
                                      .tokens = tokens,
                                      .token_count = count });

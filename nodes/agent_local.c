@@ -167,6 +167,8 @@ static void on_prepared(struct agent *agent, struct hand *hand)
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_PREPARED,
                                               .token = hand->token,
                                               .is_good = job->rc == RC_OK,
+                                              .cpu_milli = agent_cpu_of(hand->stage),
+                                              .memory_mb = agent_memory_of(hand->stage),
                                               .cause = cause_of_preparation(job->rc) });
 }
 

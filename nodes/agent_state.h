@@ -86,6 +86,9 @@ struct agent {
 
 /* agent.c */
 int64_t agent_clock_us(void);
+uint32_t agent_cpu_of(const struct plan_stage *stage); /* as the broker counts */
+uint32_t agent_memory_of(const struct plan_stage *stage);
+void agent_offer(struct agent *agent); /* to its core: what may run at once */
 void agent_input(struct agent *agent,
                  const struct agent_input *input); /* and carries out */
 

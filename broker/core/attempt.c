@@ -137,6 +137,7 @@ void attempt_started(struct core *core, const struct core_input *input,
     if (!attempt || attempt->row.node != input->node || attempt->row.has_started)
         return;
     attempt->row.has_started = true;
+    attempt->since_us = core->now_us;
 
     struct stage *stage = &attempt->owner->stages[attempt->row.stage];
 
@@ -210,6 +211,20 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
     run_settle(core, run, changes);
 }
 
+/* For how early the next are handed out. Forgotten by a restart, and soon known again. */
+static void time_count(const struct core *core, struct stage *stage,
+                       const struct attempt *attempt)
+{
+    int64_t took_us = core->now_us - attempt->since_us;
+
+    if (attempt->since_us == 0)
+        return;
+    took_us = took_us > 0 ? took_us : 0;
+    if (stage->timed < CORE_EARLY_AFTER)
+        stage->timed++;
+    stage->mean_us += (took_us - stage->mean_us) / (int64_t)stage->timed;
+}
+
 void attempt_finished(struct core *core, const struct core_input *input,
                       struct changes *changes)
 {
@@ -236,6 +251,7 @@ void attempt_finished(struct core *core, const struct core_input *input,
     ended->status = input->status;
     ended->cause = input->cause;
     ended->will_retry = will_retry;
+    time_count(core, stage, attempt);
     attempt_remove(core, attempt);
     if (stage->row.state == STAGE_QUEUED)
         stage_set(core, stage, STAGE_STARTED, changes);

@@ -20,9 +20,13 @@
 #include "codecs/wire/state.h"
 
 enum {
-    CORE_CPU_DEFAULT = 1000, /* thousandths: a task that says nothing gets one CPU */
-    CORE_GPUS_MAX = 64,      /* of one node */
-    CORE_LABELS_MAX = 64,    /* of one node */
+    CORE_EARLY_AFTER = 8,  /* tasks of a stage that were timed before some are handed out
+                              early */
+    CORE_EARLY_US = 20000, /* of work for each CPU is handed out early, */
+    CORE_EARLY_TASK_US = 250000, /* or one task that takes no longer than this */
+    CORE_CPU_DEFAULT = 1000,     /* thousandths: a task that says nothing gets one CPU */
+    CORE_GPUS_MAX = 64,          /* of one node */
+    CORE_LABELS_MAX = 64,        /* of one node */
     CORE_PATIENCE_US =
         5000000,         /* then a request that others pass gets a node held for it */
     CORE_TRIES_MAX = 3,  /* attempts of a task whose stage says on-error: retry */
@@ -78,6 +82,8 @@ struct offer {                     /* what a node has */
     const uint32_t *labels;        /* borrowed until the step returns */
     size_t label_count;
     bool takes_any_label; /* a private node is every environment */
+    uint32_t early; /* short tasks for each CPU that it takes before there is room: it
+                       starts them itself when there is */
 };
 
 struct stage_shape { /* what the plan fixes */

@@ -25,6 +25,8 @@ struct stage {
     uint32_t target_count;
     bool is_changed;
     struct lane *lane;      /* while it is ready, else NULL */
+    uint32_t timed;         /* tasks that went into mean_us, at most CORE_EARLY_AFTER */
+    int64_t mean_us;        /* how long its tasks ran of late */
     struct core_near *near; /* nodes that have bytes of its inputs; NULL if none */
     uint32_t near_count;
     struct stage *lane_next, *lane_prev;
@@ -72,6 +74,7 @@ struct attempt {
      * the stage's live attempts, oldest first. */
     uint32_t next, prev;
     uint32_t join_mark; /* the last join that named it */
+    int64_t since_us;   /* when it was said to have started; 0: not since we know it */
 };
 
 struct node {

@@ -1,6 +1,10 @@
 /* place.c - which node takes what: resources, priorities, turns, and nobody left waiting
  * for ever.
  *
+ * Where nothing is free, short tasks are handed out early to nodes that take them, a few
+ * for each CPU, so that the next is there when one ends: what is free of such a node is
+ * below 0 then. The node starts no more at once than it has room for.
+ *
  * Each round serves the queue of the highest priority whose next run has the fewest live
  * attempts, until nothing that is ready fits anywhere. A demand that fits no node at the
  * moment does not hold up smaller ones; but when they have passed it for
@@ -62,6 +66,34 @@ static uint64_t room_for(const struct demand *demand, const struct node *node)
         room = by_gpus < room ? by_gpus : room;
     }
     return room;
+}
+
+/* How many tasks of the stage a CPU of the node may get before it is free. A bit of work,
+ * so that others do not wait for it and little is lost with the node. */
+static uint32_t early_depth(const struct stage *stage, const struct node *node)
+{
+    const struct demand *demand = &stage->shape.demand;
+    int64_t depth = CORE_EARLY_US / (stage->mean_us > 0 ? stage->mean_us : 1);
+
+    if (stage->timed < CORE_EARLY_AFTER || stage->mean_us > CORE_EARLY_TASK_US
+        || demand->gpus > 0 || (demand->memory_mb > 0 && node->offer.memory_mb > 0)
+        || node->held_for)
+        return 0;
+    depth = depth > 0 ? depth : 1;
+    return depth < node->offer.early ? (uint32_t)depth : node->offer.early;
+}
+
+/* As room_for, of what will be free soon. */
+static uint64_t early_room(const struct stage *stage, const struct node *node)
+{
+    const struct demand *demand = &stage->shape.demand;
+    uint32_t depth = early_depth(stage, node);
+    int64_t free = node->cpu_free + (int64_t)node->offer.cpu_milli * depth;
+
+    if (depth == 0 || node->state != NODE_ONLINE || free < (int64_t)cpu_of(demand)
+        || cpu_of(demand) > node->offer.cpu_milli || !has_label(node, demand->label))
+        return 0;
+    return (uint64_t)free / cpu_of(demand);
 }
 
 void node_take(struct node *node, const struct demand *demand, uint64_t gpus)
@@ -188,6 +220,23 @@ static struct node *find_node(struct core *core, const struct stage *stage,
     return best.node;
 }
 
+/* The node that has the least to do of those that take a task of the stage early. */
+static struct node *find_early(struct core *core, const struct stage *stage,
+                               uint32_t *number)
+{
+    struct node *best = NULL;
+
+    for (uint32_t i = 0; i < core->node_capacity; i++) {
+        struct node *node = &core->nodes[i];
+
+        if (early_room(stage, node) == 0 || (best && node->cpu_free <= best->cpu_free))
+            continue;
+        best = node;
+        *number = i;
+    }
+    return best;
+}
+
 static bool could_run(const struct demand *demand, const struct node *node)
 {
     return node->has_offered && demand_fits_node(demand, node);
@@ -262,6 +311,7 @@ static void skip_hopeless(struct core *core)
     }
     for (struct queue *queue = core->queue_first; queue; queue = queue->next)
         if (queue->skipped_in != core->round && may_just_wait(core, queue)
+            && queue->first->first->timed < CORE_EARLY_AFTER
             && (cpu_of(&queue->demand) > most.cpu_free
                 || queue->demand.memory_mb > most.memory_free
                 || queue->demand.gpus > bits_of(most.gpus_free)))
@@ -385,14 +435,18 @@ static void queue_serve(struct core *core, struct queue *queue, struct changes *
     struct stage *stage = queue->first->first;
     uint32_t number = 0;
     struct node *node = find_node(core, stage, &number);
-    uint64_t room;
+    uint64_t room = 0;
 
+    if (node)
+        room = room_for(&queue->demand, node);
+    else if ((node = find_early(core, stage, &number)) != NULL)
+        room = early_room(stage, node);
     if (!node) {
         queue_blocked(core, queue, changes);
         return;
     }
     /* All that wait get their part of what is free. */
-    room = room_for(&queue->demand, node) / core->lane_count;
+    room /= core->lane_count;
     queue->blocked_us = 0;
     queue_release(queue);
     queue->served = ++core->turn;

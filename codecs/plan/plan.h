@@ -177,6 +177,15 @@ NODISCARD enum rc plan_stage_decode(struct arena *arena, const void *bytes, size
 NODISCARD enum rc plan_edges_sort(struct arena *arena, struct plan *plan,
                                   struct err *err);
 
+/* A resource that a stage asks for (cpu_min, memory_min_mb), in units of 1/unit, rounded
+ * up to steps, so that requests that hardly differ are alike; 0: the default. */
+uint32_t plan_amount(double amount, double unit, uint32_t step);
+enum {
+    PLAN_CPU_UNIT = 1000, /* thousandths */
+    PLAN_CPU_STEP = 10,
+    PLAN_CPU_DEFAULT = 1000
+};
+
 /* Number of tasks that the stage has now: 1 without a sweep, else by its columns; an
  * empty column of a product gives 0. Above PLAN_TASKS_MAX: PLAN_TASKS_MAX + 1. */
 uint64_t plan_stage_task_count(const struct plan_stage *stage);

@@ -1,6 +1,7 @@
 /* stage.c - names and columns of a stage: found, set, taken out. */
 #include "codecs/plan/stage.h"
 
+#include <math.h>
 #include <string.h>
 
 size_t stage_parameter_find(const struct plan_stage *stage, const char *name)
@@ -109,4 +110,13 @@ bool stage_parameter_is_settled(const struct plan_stage *stage, size_t parameter
         if (is_none(&stage->columns[at].values[i]))
             return false;
     return true;
+}
+
+uint32_t plan_amount(double amount, double unit, uint32_t step)
+{
+    double steps = ceil(amount * unit / step);
+
+    return steps <= 0           ? 0
+           : steps > 1e9 / step ? UINT32_MAX / step * step
+                                : (uint32_t)steps * step;
 }

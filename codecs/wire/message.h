@@ -123,7 +123,8 @@ enum {
     NODE_NAME_MAX = 64,
     NODE_TOKENS_MAX = 1000000,
     NODE_SLOTS_MAX = 1000000,
-    NODE_LABELS_MAX = 64
+    NODE_LABELS_MAX = 64,
+    NODE_EARLY_MAX = 64 /* tasks for each CPU */
 };
 
 struct node_hello {
@@ -135,6 +136,7 @@ struct node_hello {
     const char **labels;          /* environments that the node serves */
     size_t label_count;
     bool takes_any_label; /* serves every environment: the node of a private broker */
+    uint32_t early; /* short tasks for each CPU that it takes before there is room */
     uint64_t
         session; /* grows with every join that means a new beginning; repeats keep it */
     uint64_t *tokens; /* attempts the node has: running, or ended and not yet taken */

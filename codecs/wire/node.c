@@ -71,7 +71,11 @@ void node_hello_encode(struct buf *buf, const struct node_hello *hello)
 {
     bool has_range = hello->speaks.highest > 0;
 
-    pack_map(buf, 9 + has_range);
+    pack_map(buf, 9u + has_range + (hello->early > 0));
+    if (hello->early > 0) {
+        pack_text(buf, "early");
+        pack_uint(buf, hello->early);
+    }
     if (has_range) {
         pack_text(buf, "speaks");
         protocol_range_pack(buf, hello->speaks);
@@ -115,6 +119,8 @@ static void hello_field(struct reader *reader, struct arena *arena, struct bytes
         hello->gpus = reader_uint(reader);
     else if (bytes_are(key, "labels"))
         read_labels(reader, arena, hello);
+    else if (bytes_are(key, "early"))
+        hello->early = (uint32_t)reader_uint_max(reader, NODE_EARLY_MAX);
     else if (bytes_are(key, "any"))
         hello->takes_any_label = reader_bool(reader);
     else if (bytes_are(key, "tokens"))

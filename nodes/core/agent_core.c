@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 struct agent_core {
-    int64_t kill_after_us; /* from SIGTERM to SIGKILL */
+    int64_t kill_after_us;         /* from SIGTERM to SIGKILL */
+    uint32_t cpu_milli, memory_mb; /* for what runs; 0: no limit */
     struct agent_attempt *attempts;
     uint32_t count, capacity;
 };
@@ -98,6 +99,8 @@ static struct agent_attempt *add(struct agent_core *core, const struct agent_inp
                                        .gpus = input->gpus,
                                        .stage = input->stage,
                                        .number = input->number,
+                                       .cpu_milli = input->cpu_milli,
+                                       .memory_mb = input->memory_mb,
                                        .state = state,
                                        .started_us = input->started_us,
                                        .last_output_us = input->started_us,
@@ -106,26 +109,61 @@ static struct agent_attempt *add(struct agent_core *core, const struct agent_inp
     return attempt;
 }
 
-/* Whether something still runs that the broker has given up. */
-static bool is_occupied(const struct agent_core *core)
+struct use { /* of the node, by what runs */
+    uint64_t cpu_milli, memory_mb;
+    bool has_any, has_dropped; /* one runs that the broker has given up */
+};
+
+static struct use use_of(const struct agent_core *core)
 {
-    for (uint32_t i = 0; i < core->count; i++)
-        if (core->attempts[i].is_dropped
-            && (core->attempts[i].state == AGENT_STARTING
-                || core->attempts[i].state == AGENT_RUNNING))
-            return true;
-    return false;
+    struct use use = { 0 };
+
+    for (uint32_t i = 0; i < core->count; i++) {
+        const struct agent_attempt *attempt = &core->attempts[i];
+
+        if (attempt->state != AGENT_STARTING && attempt->state != AGENT_RUNNING)
+            continue;
+        use.has_any = true;
+        use.has_dropped |= attempt->is_dropped;
+        use.cpu_milli += attempt->cpu_milli;
+        use.memory_mb += attempt->memory_mb;
+    }
+    return use;
 }
 
+/* Alone, one starts in any case: the node may have been made smaller since. */
+static bool has_room(const struct agent_core *core, const struct agent_attempt *attempt)
+{
+    struct use use = use_of(core);
+
+    if (use.has_dropped)
+        return false;
+    return !use.has_any
+           || ((core->cpu_milli == 0
+                || use.cpu_milli + attempt->cpu_milli <= core->cpu_milli)
+               && (core->memory_mb == 0
+                   || use.memory_mb + attempt->memory_mb <= core->memory_mb));
+}
+
+static struct agent_attempt *first_ready(const struct agent_core *core)
+{
+    struct agent_attempt *first = NULL;
+
+    for (uint32_t i = 0; i < core->count; i++)
+        if (core->attempts[i].state == AGENT_READY
+            && (!first || core->attempts[i].token < first->token))
+            first = &core->attempts[i];
+    return first;
+}
+
+/* In order, so that one that needs much is not passed by all that need little. */
 static void start_ready(struct agent_core *core, struct agent_effects *effects)
 {
-    if (is_occupied(core))
-        return;
-    for (uint32_t i = 0; i < core->count; i++) {
-        if (core->attempts[i].state != AGENT_READY)
-            continue;
-        core->attempts[i].state = AGENT_STARTING;
-        effect(effects, AGENT_DO_START, &core->attempts[i]);
+    struct agent_attempt *attempt;
+
+    while ((attempt = first_ready(core)) != NULL && has_room(core, attempt)) {
+        attempt->state = AGENT_STARTING;
+        effect(effects, AGENT_DO_START, attempt);
     }
 }
 
@@ -146,6 +184,7 @@ static void collect(struct agent_core *core, struct agent_attempt *attempt,
         return;
     }
     attempt->state = AGENT_COLLECTING;
+    start_ready(core, effects); /* first: collecting takes its time */
     effect(effects, AGENT_DO_COLLECT, attempt);
 }
 
@@ -222,6 +261,8 @@ static void on_prepared(struct agent_core *core, struct agent_attempt *attempt,
         return;
     }
     attempt->state = AGENT_READY;
+    attempt->cpu_milli = input->cpu_milli;
+    attempt->memory_mb = input->memory_mb;
     start_ready(core, effects);
 }
 
@@ -400,6 +441,7 @@ static void step_attempt(struct agent_core *core, struct agent_attempt *attempt,
         break;
     case AGENT_IN_ASSIGN:
     case AGENT_IN_CLASS:
+    case AGENT_IN_OFFER:
     case AGENT_IN_WELCOME:
     case AGENT_IN_TICK:
     case AGENT_IN_CLOCK:
@@ -419,6 +461,11 @@ void agent_step(struct agent_core *core, const struct agent_input *input,
         return;
     case AGENT_IN_CLASS:
         on_class(core, input, effects);
+        return;
+    case AGENT_IN_OFFER:
+        core->cpu_milli = input->cpu_milli;
+        core->memory_mb = input->memory_mb;
+        start_ready(core, effects);
         return;
     case AGENT_IN_WELCOME:
         on_welcome(core, input->now_us, effects);

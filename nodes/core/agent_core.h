@@ -6,10 +6,13 @@
  *        +-----------+------------+----------+--> COLLECTING (stopped, failed to prepare
  * or start)
  *
- * Prepared attempts do not start while one that was dropped still runs: the broker counts
- * what that one uses as free already. An attempt is asked to stop with SIGTERM and killed
- * some time later. Its cause is the first thing that made it end: a limit, a wish of the
- * broker, or its own exit. A result is repeated until it is taken. */
+ * Prepared attempts start in the order of their tokens, each when what it asks for is
+ * free beside what runs: the broker hands out more short tasks than have room, so that
+ * the next is prepared when one ends. None starts while one that was dropped still runs:
+ * the broker counts what that one uses as free already. An attempt is asked to stop with
+ * SIGTERM and killed some time later. Its cause is the first thing that made it end: a
+ * limit, a wish of the broker, or its own exit. A result is repeated until it is taken.
+ */
 #pragma once
 
 #include "codecs/wire/result.h"
@@ -23,7 +26,7 @@ enum agent_state {
     AGENT_FREE,
     AGENT_ASSIGNED, /* waits for its class */
     AGENT_PREPARING,
-    AGENT_READY, /* waits for what a dropped attempt still uses */
+    AGENT_READY, /* waits for room, or for what a dropped attempt still uses */
     AGENT_STARTING,
     AGENT_RUNNING,
     AGENT_COLLECTING,
@@ -35,6 +38,7 @@ struct agent_attempt {
     uint64_t token, run, index;
     uint64_t gpus; /* devices that are its own */
     uint32_t stage, number;
+    uint32_t cpu_milli, memory_mb; /* that it asks for, once it is prepared */
     enum agent_state state;
     bool is_dropped; /* nobody wants its result */
     bool has_cause;  /* it was made to end: */
@@ -50,7 +54,8 @@ struct agent_attempt {
 enum agent_input_kind {
     AGENT_IN_ASSIGN,    /* token, run, stage, index, number */
     AGENT_IN_CLASS,     /* run, stage: the class has arrived */
-    AGENT_IN_PREPARED,  /* token, is_good; cause when not */
+    AGENT_IN_OFFER,     /* cpu_milli, memory_mb that what runs may use; 0: no limit */
+    AGENT_IN_PREPARED,  /* token, is_good, cpu_milli, memory_mb; cause when not good */
     AGENT_IN_STARTED,   /* token; limits */
     AGENT_IN_UNSTARTED, /* token: the command could not be started */
     AGENT_IN_EXITED,    /* token */
@@ -65,15 +70,15 @@ enum agent_input_kind {
     AGENT_IN_WELCOME,   /* results are due now */
     AGENT_IN_TICK,
     AGENT_IN_CLOCK, /* jump: the clock was set by so much; what is due moves with it */
-    AGENT_IN_ADOPT, /* token, run, stage, index, number, state, started: after a restart
-                     */
+    AGENT_IN_ADOPT, /* token, run, stage, index, number, state, started, cpu_milli,
+                       memory_mb: after a restart */
 };
 
 struct agent_input {
     enum agent_input_kind kind;
     int64_t now_us;
     uint64_t token, run, index, gpus;
-    uint32_t stage, number;
+    uint32_t stage, number, cpu_milli, memory_mb;
     bool has_class, is_good;
     enum cause cause;
     enum agent_state state;

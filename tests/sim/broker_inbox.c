@@ -55,7 +55,8 @@ static void join(struct sim *sim, int node, const struct node_hello *hello)
                                    .offer = { .cpu_milli = hello->cpu_milli,
                                               .memory_mb = hello->memory_mb,
                                               .gpus = hello->gpus,
-                                              .takes_any_label = hello->takes_any_label },
+                                              .takes_any_label = hello->takes_any_label,
+                                              .early = hello->early },
                                    .tokens = belief.tokens,
                                    .token_count = belief.count });
     free(belief.tokens);

@@ -1,6 +1,6 @@
-/* model_resources.c - promise 5: what the live attempts of a node may use is never more
- * than it offers, nor is what really runs there. And nothing is refused that a node could
- * run. */
+/* model_resources.c - promise 5: what really runs on a node never uses more than it
+ * offers, and what it was given is that much at most, and what it takes early. And nothing
+ * is refused that a node could run. */
 #include "tests/sim/sim.h"
 
 struct used {
@@ -37,7 +37,8 @@ void model_resources(struct sim *sim, uint32_t node, const struct offer *offer,
     for (size_t i = 1; i < sim->model.attempt_count; i++)
         if (counts(&sim->model.attempts[i], node, is_executing))
             add(sim, &used, i, offer);
-    if (used.cpu_milli > offer->cpu_milli
+    if (used.cpu_milli
+            > (uint64_t)offer->cpu_milli * (is_executing ? 1 : 1 + offer->early)
         || (offer->memory_mb > 0 && used.memory_mb > offer->memory_mb))
         sim_fail(sim, "%s is asked for more than it offers",
                  party_name(PARTY_NODE + (int)node));

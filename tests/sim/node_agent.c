@@ -51,6 +51,7 @@ static void join(struct sim *sim, struct node *node)
                                                    .memory_mb = node->offer.memory_mb,
                                                    .gpus = node->offer.gpus,
                                                    .takes_any_label = true,
+                                                   .early = node->offer.early,
                                                    .session = node->session.number,
                                                    .tokens = tokens,
                                                    .token_count = count });
@@ -269,6 +270,18 @@ void agent_receive(struct sim *sim, struct node *node, const struct letter *lett
     end_turn(sim, node);
 }
 
+static uint32_t cpu_asked(struct sim *sim, const struct folder *folder)
+{
+    uint32_t cpu = stage_of(sim, folder->run, folder->stage)->shape.demand.cpu_milli;
+
+    return cpu ? cpu : CORE_CPU_DEFAULT;
+}
+
+static uint32_t memory_asked(struct sim *sim, const struct folder *folder)
+{
+    return stage_of(sim, folder->run, folder->stage)->shape.demand.memory_mb;
+}
+
 static void adopt(struct sim *sim, struct node *node, const struct folder *folder,
                   enum agent_state state, int64_t started_us)
 {
@@ -284,7 +297,9 @@ static void adopt(struct sim *sim, struct node *node, const struct folder *folde
                                       .stage = folder->stage,
                                       .number = folder->number,
                                       .state = state,
-                                      .started_us = started_us });
+                                      .started_us = started_us,
+                                      .cpu_milli = cpu_asked(sim, folder),
+                                      .memory_mb = memory_asked(sim, folder) });
 }
 
 void agent_start(struct sim *sim, struct node *node)
@@ -302,6 +317,10 @@ void agent_start(struct sim *sim, struct node *node)
     node->started_count = node->report_count = 0;
     memset(node->has_class, 0, sizeof node->has_class);
     begin_turn(sim, node);
+    agent_feed(sim, node,
+               &(struct agent_input){ .kind = AGENT_IN_OFFER,
+                                      .cpu_milli = node->offer.cpu_milli,
+                                      .memory_mb = node->offer.memory_mb });
     for (size_t i = node->folder_count; i-- > 0;) {
         if (node->folders[i].has_result)
             adopt(sim, node, &node->folders[i], AGENT_DONE, 0);
@@ -415,6 +434,8 @@ static void on_prepared(struct sim *sim, struct node *node, uint64_t token)
                    .kind = AGENT_IN_PREPARED,
                    .token = token,
                    .is_good = is_good,
+                   .cpu_milli = cpu_asked(sim, folder),
+                   .memory_mb = memory_asked(sim, folder),
                    .cause = folder->is_cancelled ? CAUSE_STOPPED : CAUSE_INPUT_FAILED });
 }
 

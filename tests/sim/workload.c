@@ -80,7 +80,8 @@ void workload_make(struct sim *sim)
         sim->nodes[i].offer =
             (struct offer){ .cpu_milli = 1000 + 1000 * (uint32_t)below(sim, SIM_SLOTS),
                             .memory_mb = below(sim, 2) ? 4000 : 0,
-                            .gpus = below(sim, 2) ? below(sim, 8) : 0 };
+                            .gpus = below(sim, 2) ? below(sim, 8) : 0,
+                            .early = (uint32_t)(mixed(sim->seed, (uint64_t)i) % 4) };
 }
 
 enum fate fate_of(const struct sim *sim, uint64_t run, uint32_t stage, uint64_t index,

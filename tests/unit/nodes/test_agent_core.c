@@ -553,6 +553,68 @@ static void test_attempts_do_not_touch_each_other(void **state)
         assert_true((agent_attempt(world->core, token) == NULL) == (token % 2 == 1));
 }
 
+static void prepared_asking(struct world *self, uint64_t token, uint32_t cpu_milli,
+                            uint32_t memory_mb)
+{
+    assign(self, token, true);
+    self->effects.count = 0;
+    move(self, (struct agent_input){ .kind = AGENT_IN_PREPARED,
+                                     .token = token,
+                                     .is_good = true,
+                                     .cpu_milli = cpu_milli,
+                                     .memory_mb = memory_mb });
+}
+
+static void about(struct world *self, enum agent_input_kind kind, uint64_t token)
+{
+    move(self, (struct agent_input){ .kind = kind, .token = token });
+}
+
+static void test_what_has_no_room_starts_when_something_ends_and_in_order(void **state)
+{
+    struct world *world = *state;
+
+    move(world, (struct agent_input){
+                    .kind = AGENT_IN_OFFER, .cpu_milli = 2000, .memory_mb = 100 });
+    prepared_asking(world, 1, 1000, 60);
+    expect(world, "start 1");
+    prepared_asking(world, 4, 1000, 10);
+    expect(world, "start 4");
+    prepared_asking(world, 3, 1000, 0);
+    expect(world, "");
+    prepared_asking(world, 2, 1500, 0);
+    expect(world, "");
+    about(world, AGENT_IN_STARTED, 1);
+    about(world, AGENT_IN_STARTED, 4);
+    world->effects.count = 0;
+    about(world, AGENT_IN_EXITED, 1);
+    expect(world, "collect 1"); /* 2 needs more, and 3 does not pass it */
+    about(world, AGENT_IN_EXITED, 4);
+    expect(world, "start 2; collect 4");
+    about(world, AGENT_IN_STOP, 2);
+    about(world, AGENT_IN_UNSTARTED, 2);
+    expect(world, "start 3; collect 2 stopped");
+}
+
+static void test_memory_is_room_too_and_one_alone_always_starts(void **state)
+{
+    struct world *world = *state;
+
+    move(world, (struct agent_input){
+                    .kind = AGENT_IN_OFFER, .cpu_milli = 8000, .memory_mb = 100 });
+    prepared_asking(world, 1, 9000, 200);
+    expect(world, "start 1");
+    prepared_asking(world, 2, 100, 50);
+    expect(world, "");
+    about(world, AGENT_IN_UNSTARTED, 1);
+    expect(world, "start 2; collect 1 start-failed");
+    prepared_asking(world, 3, 100, 60);
+    expect(world, "");
+    move(world, (struct agent_input){
+                    .kind = AGENT_IN_OFFER, .cpu_milli = 8000, .memory_mb = 110 });
+    expect(world, "start 3");
+}
+
 int main(void)
 {
 #define WORLD_TEST(name)                                                                 \
@@ -577,6 +639,8 @@ int main(void)
         WORLD_TEST(test_a_running_attempt_is_adopted_with_its_limits),
         WORLD_TEST(test_a_result_is_adopted_and_sent),
         WORLD_TEST(test_attempts_do_not_touch_each_other),
+        WORLD_TEST(test_what_has_no_room_starts_when_something_ends_and_in_order),
+        WORLD_TEST(test_memory_is_room_too_and_one_alone_always_starts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
