@@ -11,13 +11,15 @@ static void run(const struct bench *bench)
 {
     size_t repeats = bench_repeats(bench, 3), tasks = bench_size(bench, 5000, 100);
     double ours[REPEATS_MAX], limit[REPEATS_MAX];
+    const char *const program[] = { "/bin/true", NULL };
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
     project_write(bench, tasks);
     SLUICE(bench, "run", "--step", "one");
     for (size_t i = 0; i < repeats; i++) {
-        limit[i] =
-            (double)tasks / limit_spawn_loop_ms(tasks, cpus > 0 ? (size_t)cpus : 1) * 1e3;
+        limit[i] = (double)tasks
+                   / limit_spawn_loop_ms(program, tasks, cpus > 0 ? (size_t)cpus : 1)
+                   * 1e3;
         ours[i] = (double)tasks / SLUICE(bench, "run", "many") * 1e3;
     }
     SLUICE(bench, "stop");

@@ -34,5 +34,5 @@ double limit_commit_ms(const char *folder, size_t batches, size_t rows, size_t s
 void limit_commit_each(const char *folder, size_t batches, size_t rows, size_t size,
                        double *each);
 
-/* count times /bin/true, slots at once. */
-double limit_spawn_loop_ms(size_t count, size_t slots);
+/* count times the program, slots at once. */
+double limit_spawn_loop_ms(const char *const arguments[], size_t count, size_t slots);

@@ -67,10 +67,9 @@ double limit_lookup_ms(const char *folder, size_t count)
     return took;
 }
 
-double limit_spawn_loop_ms(size_t count, size_t slots)
+double limit_spawn_loop_ms(const char *const arguments[], size_t count, size_t slots)
 {
-    char program[] = "/bin/true";
-    char *arguments[] = { program, NULL };
+    const char *program = arguments[0];
     double start = now_ms();
     size_t started = 0, ended = 0;
 
@@ -78,7 +77,8 @@ double limit_spawn_loop_ms(size_t count, size_t slots)
         pid_t pid;
 
         while (started < count && started - ended < slots) {
-            if (posix_spawn(&pid, program, NULL, NULL, arguments, environ) != 0)
+            if (posix_spawn(&pid, program, NULL, NULL, (char *const *)arguments, environ)
+                != 0)
                 fail("cannot start %s", program);
             started++;
         }

@@ -1,6 +1,6 @@
 /* model_resources.c - promise 5: what really runs on a node never uses more than it
- * offers, and what it was given is that much at most, and what it takes early. And nothing
- * is refused that a node could run. */
+ * offers, and what it was given is that much at most, and what it takes early. And
+ * nothing is refused that a node could run. */
 #include "tests/sim/sim.h"
 
 struct used {

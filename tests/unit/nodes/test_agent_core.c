@@ -585,8 +585,9 @@ static void test_what_has_no_room_starts_when_something_ends_and_in_order(void *
     prepared_asking(world, 2, 1500, 0);
     expect(world, "");
     about(world, AGENT_IN_STARTED, 1);
+    expect(world, "say-started 1");
     about(world, AGENT_IN_STARTED, 4);
-    world->effects.count = 0;
+    expect(world, "say-started 4");
     about(world, AGENT_IN_EXITED, 1);
     expect(world, "collect 1"); /* 2 needs more, and 3 does not pass it */
     about(world, AGENT_IN_EXITED, 4);
