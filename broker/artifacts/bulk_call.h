@@ -29,6 +29,9 @@ struct answer {
 void answer_fini(struct answer *answer); /* a zeroed struct is fine */
 #define scoped_answer __attribute__((cleanup(answer_fini))) struct answer
 
+/* Gives the connection up, with all that still waits in it. The next call makes another.
+ */
+void call_disconnect(struct bulk_client *client);
 /* Sends; waits for room in the queue. message->id is set by the caller. */
 NODISCARD enum rc call_send(struct bulk_client *client,
                             const struct bulk_message *message, struct err *err);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zmq.h>
 
-static void client_disconnect(struct bulk_client *self)
+void call_disconnect(struct bulk_client *self)
 {
     if (self->monitor)
         zmq_socket_monitor(self->socket, NULL, 0);
@@ -54,7 +54,7 @@ static enum rc client_connect(struct bulk_client *self, struct err *err)
     if (rc == RC_OK)
         rc = watch_connection(self, err);
     if (rc != RC_OK)
-        client_disconnect(self);
+        call_disconnect(self);
     return rc;
 }
 
@@ -78,7 +78,7 @@ void bulk_client_destroy(struct bulk_client *client)
 {
     if (!client)
         return;
-    client_disconnect(client);
+    call_disconnect(client);
     free(client->endpoint);
     free(client->chunk);
     free(client);
@@ -91,7 +91,7 @@ void answer_fini(struct answer *answer)
 
 static enum rc timed_out(struct bulk_client *self, struct err *err)
 {
-    client_disconnect(self);
+    call_disconnect(self);
     return err_set(err, RC_TIMEOUT,
                    "the broker's bulk socket %s did not answer within %u ms",
                    self->endpoint, self->timeout_ms);
@@ -111,7 +111,7 @@ static enum rc wait_until(struct bulk_client *self, short events, uint64_t deadl
         return err_set(err, RC_CANCELLED, "%s: closing", self->endpoint);
     if (items[0].revents || !items[1].revents || !has_broken(self))
         return RC_OK; /* what came before the break is taken first */
-    client_disconnect(self);
+    call_disconnect(self);
     return err_set(err, RC_UNREACHABLE, "the connection to the broker at %s broke",
                    self->endpoint);
 }

@@ -196,6 +196,9 @@ static enum rc put(struct bulk_client *client, const struct source *source,
     if (!digest_is_valid(digest, strlen(digest)))
         return err_set(err, RC_INVALID, "'%.80s' is not a digest", digest);
     do {
+        /* The news of the break may still be on its way, and would end the next try. */
+        if (in_vain > 0 || attempt.received > 0)
+            call_disconnect(client);
         received = attempt.received;
         rc = put_once(client, &attempt, err);
         if (rc == RC_CORRUPT && attempt.is_resumed && attempt.may_resume) {
