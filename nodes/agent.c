@@ -297,13 +297,17 @@ static void shelf_clear(struct agent *agent, int64_t kept_us)
         workers_remove(agent->workers, token);
 }
 
-static void turn(struct agent *agent)
+/* is_told: the broker's socket has something; is_connected: its monitor has. Asking
+ * libzmq costs some system calls each time. */
+static void turn(struct agent *agent, bool is_told, bool is_connected)
 {
     advance_clock(agent);
     agent->effects.count = agent->applied = 0;
     channel_drain(agent);
-    connection_drain(agent);
-    broker_receive(agent);
+    if (is_connected)
+        connection_drain(agent);
+    if (is_told)
+        broker_receive(agent);
     jobs_drain(agent);
     follow_drain(agent);
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_TICK });
@@ -345,7 +349,7 @@ static enum rc loop(struct agent *agent, struct err *err)
             return err_set_sys(err, RC_IO, errno, "waiting for messages");
         if (items[4].revents)
             signals_drain(agent);
-        turn(agent);
+        turn(agent, items[0].revents != 0, items[5].revents != 0);
         if (agent->failure.rc != RC_OK) {
             *err = agent->failure;
             return err->rc;

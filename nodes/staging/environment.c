@@ -1,11 +1,9 @@
 /* environment.c - the whole environment of a command, from nothing. */
 #include "nodes/staging/environment.h"
 
+#include "nodes/staging/facts.h"
 #include "nodes/staging/folder.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,32 +124,11 @@ static enum rc add_folders(struct variables *variables, const struct staging *st
     return rc;
 }
 
-/* The first address of this machine that is not loopback, or 127.0.0.1. */
-static void local_address(char text[INET_ADDRSTRLEN])
-{
-    struct ifaddrs *all = NULL;
-
-    snprintf(text, INET_ADDRSTRLEN, "127.0.0.1");
-    if (getifaddrs(&all) != 0)
-        return;
-    for (struct ifaddrs *at = all; at; at = at->ifa_next) {
-        struct sockaddr_in address;
-
-        if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET
-            || (at->ifa_flags & IFF_LOOPBACK) || !(at->ifa_flags & IFF_UP))
-            continue;
-        memcpy(&address, at->ifa_addr, sizeof address);
-        if (inet_ntop(AF_INET, &address.sin_addr, text, INET_ADDRSTRLEN))
-            break;
-    }
-    freeifaddrs(all);
-}
-
-static enum rc add_identity(struct variables *variables,
+static enum rc add_identity(struct variables *variables, const struct staging *staging,
                             const struct attempt_identity *identity,
                             const struct plan_stage *stage, struct err *err)
 {
-    char task[UUID_TEXT_SIZE], node[UUID_TEXT_SIZE], address[INET_ADDRSTRLEN];
+    char task[UUID_TEXT_SIZE], node[UUID_TEXT_SIZE], address[FACTS_ADDRESS_SIZE];
     const char *job = arena_printf(variables->arena, "exec-%s", identity->execution_id);
     bool is_task = stage->kind == STAGE_TASK;
 
@@ -159,7 +136,7 @@ static enum rc add_identity(struct variables *variables,
         return err_set(err, RC_NO_MEMORY, "no memory for the variables");
     uuid_derive("task", identity->run_id, stage->name, task);
     uuid_derive("pipeline-node", identity->run_id, stage->name, node);
-    local_address(address);
+    facts_address(staging->facts, address);
 
     const struct {
         const char *name, *value;
@@ -240,7 +217,7 @@ enum rc environment_build(const struct staging *staging,
     if (rc == RC_OK)
         rc = add_folders(&built, staging, identity->token, err);
     if (rc == RC_OK)
-        rc = add_identity(&built, identity, stage, err);
+        rc = add_identity(&built, staging, identity, stage, err);
     if (rc == RC_OK)
         rc = add_devices(&built, identity, err);
     if (rc == RC_OK)

@@ -5,7 +5,10 @@
 #include "nodes/staging/interpreter.h"
 #include "nodes/staging/json.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,6 +22,7 @@
 enum {
     FACTS_ARENA_MAX = 16 << 20,
     KEPT_MAX = 32,  /* environments of this machine that are remembered */
+    ADDRESS_S = 10, /* for so long the address is not asked for again */
     STORED_S = 600, /* for so long the store is believed to have an object */
 };
 
@@ -40,6 +44,9 @@ struct facts {
     pthread_mutex_t lock;
     struct kept kept[KEPT_MAX];
     unsigned next;
+    pthread_mutex_t address_lock;
+    time_t address_s; /* when address was read; 0: never */
+    char address[FACTS_ADDRESS_SIZE];
 };
 
 /* The value of the first line "name<blanks><separator>value", without quotes. */
@@ -69,7 +76,8 @@ struct facts *facts_create(const struct device_facts *devices)
 {
     scoped(facts) facts = calloc(1, sizeof *facts);
 
-    if (!facts || pthread_mutex_init(&facts->lock, NULL) != 0)
+    if (!facts || pthread_mutex_init(&facts->lock, NULL) != 0
+        || pthread_mutex_init(&facts->address_lock, NULL) != 0)
         return NULL;
     if (devices)
         facts->devices = *devices;
@@ -91,6 +99,7 @@ void facts_destroy(struct facts *facts)
     for (unsigned i = 0; i < KEPT_MAX; i++)
         buf_fini(&facts->kept[i].json);
     pthread_mutex_destroy(&facts->lock);
+    pthread_mutex_destroy(&facts->address_lock);
     free(facts);
 }
 
@@ -288,4 +297,43 @@ enum rc facts_store(struct facts *facts, const struct store_port *port,
     pthread_mutex_unlock(&facts->lock);
     free(interpreter);
     return rc;
+}
+
+/* The first address of this machine that is not loopback, or 127.0.0.1. */
+static void address_read(char text[FACTS_ADDRESS_SIZE])
+{
+    struct ifaddrs *all = NULL;
+
+    snprintf(text, FACTS_ADDRESS_SIZE, "127.0.0.1");
+    if (getifaddrs(&all) != 0)
+        return;
+    for (struct ifaddrs *at = all; at; at = at->ifa_next) {
+        struct sockaddr_in address;
+
+        if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET
+            || (at->ifa_flags & IFF_LOOPBACK) || !(at->ifa_flags & IFF_UP))
+            continue;
+        memcpy(&address, at->ifa_addr, sizeof address);
+        if (inet_ntop(AF_INET, &address.sin_addr, text, FACTS_ADDRESS_SIZE))
+            break;
+    }
+    freeifaddrs(all);
+}
+
+void facts_address(struct facts *facts, char text[FACTS_ADDRESS_SIZE])
+{
+    struct timespec now;
+
+    if (!facts) {
+        address_read(text);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    pthread_mutex_lock(&facts->address_lock);
+    if (facts->address_s == 0 || now.tv_sec - facts->address_s > ADDRESS_S) {
+        address_read(facts->address);
+        facts->address_s = now.tv_sec;
+    }
+    memcpy(text, facts->address, FACTS_ADDRESS_SIZE);
+    pthread_mutex_unlock(&facts->address_lock);
 }

@@ -9,7 +9,7 @@
 
 #include "nodes/staging/staging.h"
 
-enum { FACTS_DEVICES_MAX = 64, FACTS_TEXT_MAX = 96 };
+enum { FACTS_DEVICES_MAX = 64, FACTS_TEXT_MAX = 96, FACTS_ADDRESS_SIZE = 16 };
 
 struct device_facts { /* of the devices that the node offers */
     char driver[FACTS_TEXT_MAX];
@@ -36,6 +36,10 @@ NODISCARD enum rc facts_store(struct facts *facts, const struct store_port *port
 /* The broker is there anew, perhaps with another store, as after the restore of a backup:
  * what was stored is stored again. Never waits. */
 void facts_doubt_store(struct facts *facts);
+
+/* The first IPv4 address of this machine that is not loopback, or 127.0.0.1, as it was at
+ * most 10 s ago; facts NULL: as it is. */
+void facts_address(struct facts *facts, char text[FACTS_ADDRESS_SIZE]);
 
 /* For tests: the object's bytes. */
 NODISCARD enum rc facts_write(const struct facts *facts, const struct plan_stage *stage,

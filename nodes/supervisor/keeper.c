@@ -338,6 +338,7 @@ static _Noreturn void keeper_run(const struct keeper_setup *setup, int channel)
     prctl(PR_SET_NAME, "sluice-keeper");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     signals_block();
+    spawn_signals_reset();
     descriptors_keep(setup, channel);
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);

@@ -117,16 +117,19 @@ static _Noreturn void child_run(const struct launch *launch, int directory_fd,
     _exit(127);
 }
 
-/* What the child must not do, as it would do it to us. */
-static enum rc parent_prepare(const struct launch *launch, struct err *err)
+void spawn_signals_reset(void)
 {
-    const char *path = variable_find(launch, "PATH");
-
-    /* What is ignored stays so after exec. All is blocked, so nothing happens to us. */
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
         if (signal_number != SIGKILL && signal_number != SIGSTOP)
             signal(signal_number, SIG_DFL);
-    /* execvpe searches the PATH of the caller: make that the task's. */
+}
+
+/* execvpe searches the PATH of the caller: make that the task's. Not in the child, which
+ * has our memory. */
+static enum rc path_set(const struct launch *launch, struct err *err)
+{
+    const char *path = variable_find(launch, "PATH");
+
     if (clearenv() != 0 || (path && setenv("PATH", path, 1) != 0))
         return err_set(err, RC_NO_MEMORY, "no memory to start %s", launch->arguments[0]);
     return RC_OK;
@@ -143,7 +146,7 @@ enum rc spawn_process(const struct launch *launch, int directory_fd,
 
     must(launch->argument_count > 0);
 
-    enum rc rc = parent_prepare(launch, err);
+    enum rc rc = path_set(launch, err);
 
     if (rc != RC_OK)
         return rc;

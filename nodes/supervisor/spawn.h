@@ -15,11 +15,14 @@ struct spawned {
     uint64_t start_ticks;
 };
 
+/* No signal is ignored any more: what is ignored would stay so after the exec. */
+void spawn_signals_reset(void);
+
 /* launch: from launch_read; its `direct` is tried first. directory_fd: the attempt's
  * directory. file_limit: restored as RLIMIT_NOFILE. Returns after the exec succeeded or
  * failed; a failure names the program, the reason and, in err.sys, errno. The caller must
- * be single-threaded and have all signals blocked; its environment and what it does on
- * signals are lost. */
+ * be single-threaded, have all signals blocked and none ignored; its environment is lost.
+ */
 NODISCARD enum rc spawn_process(const struct launch *launch, int directory_fd,
                                 const struct rlimit *file_limit, struct spawned *spawned,
                                 struct err *err);
