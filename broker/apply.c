@@ -12,7 +12,7 @@ void batch_check(struct broker *broker, enum rc rc, const struct err *err)
         broker->batch = *err;
 }
 
-static const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage)
+const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage)
 {
     struct run_plan *plan = plan_of(broker, run);
 
@@ -121,13 +121,11 @@ static void put_task(struct broker *broker, const struct change *change,
                 &err);
 }
 
-static void apply_assign(struct broker *broker, const struct change *change)
+static void assign_each(struct broker *broker, const struct change *change)
 {
     struct err err;
     struct change one = *change;
 
-    broker->counters.token_next = core_token_next(broker->core);
-    broker->counters_changed = true;
     for (uint64_t i = 0; i < change->count; i++, one.index++, one.token++) {
         struct attempt_row attempt;
         struct task_row row = { .state = TASK_ASSIGNED,
@@ -140,6 +138,18 @@ static void apply_assign(struct broker *broker, const struct change *change)
         if (core_attempt(broker->core, one.token, &attempt))
             batch_check(broker, store_attempt_put(broker->store, &attempt, &err), &err);
     }
+}
+
+static void apply_assign(struct broker *broker, const struct change *change)
+{
+    bool is_empty = stage_is_empty(broker, change->run, change->stage);
+
+    broker->counters.token_next = core_token_next(broker->core);
+    broker->counters_changed = true;
+    if (is_empty && change->number == 1)
+        span_assigned(broker, change);
+    else
+        assign_each(broker, change);
     mail_task(broker, change->node,
               &(struct assignment){ .run = change->run,
                                     .stage = change->stage,
@@ -147,7 +157,8 @@ static void apply_assign(struct broker *broker, const struct change *change)
                                     .count = change->count,
                                     .token = change->token,
                                     .number = change->number,
-                                    .gpus = change->gpus });
+                                    .gpus = change->gpus,
+                                    .is_empty = is_empty });
     announce(broker, &(struct announcement){
                          .kind = "attempt",
                          .run = change->run,
@@ -191,9 +202,18 @@ static void apply_begun(struct broker *broker, const struct change *change)
     row.state = TASK_STARTED;
     row.started_us = broker->started_us;
     put_task(broker, change, &row);
+    span_leave(broker, change);
     if (core_attempt(broker->core, change->token, &attempt))
         batch_check(broker, store_attempt_put(broker->store, &attempt, &err), &err);
     announce_task(broker, change, "task", "started", false);
+}
+
+static void attempt_gone(struct broker *broker, const struct change *change)
+{
+    struct err err;
+
+    batch_check(broker, store_attempt_remove(broker->store, change->token, &err), &err);
+    span_leave(broker, change);
 }
 
 static void apply_artifacts(struct broker *broker, const struct change *change)
@@ -242,7 +262,7 @@ static enum task_state task_state_of(enum result_status status)
     return TASK_CRASHED;
 }
 
-static void apply_ended(struct broker *broker, const struct change *change)
+void apply_ended(struct broker *broker, const struct change *change)
 {
     const struct task_result *result = broker->result;
     struct task_row row = task_row_of(broker, change);
@@ -258,7 +278,7 @@ static void apply_ended(struct broker *broker, const struct change *change)
     row.ended_us = result->ended_us;
     row.version = change->will_retry ? 0 : version_add(broker, change, &row, true);
     put_task(broker, change, &row);
-    batch_check(broker, store_attempt_remove(broker->store, change->token, &err), &err);
+    attempt_gone(broker, change);
     batch_check(broker,
                 store_result_put(broker->store, change->run, change->stage, change->index,
                                  change->number, broker->result_bytes.data,
@@ -287,14 +307,13 @@ static void apply_ended(struct broker *broker, const struct change *change)
 static void apply_lost(struct broker *broker, const struct change *change)
 {
     struct task_row row = task_row_of(broker, change);
-    struct err err;
 
     row.state = change->will_retry ? TASK_QUEUED : task_state_of(change->status);
     row.cause = CAUSE_LOST;
     row.ended_us = broker->now_us;
     row.version = change->will_retry ? 0 : version_add(broker, change, &row, false);
     put_task(broker, change, &row);
-    batch_check(broker, store_attempt_remove(broker->store, change->token, &err), &err);
+    attempt_gone(broker, change);
     announce_task(broker, change, "attempt", "lost", false);
     announce_task(broker, change, "task",
                   change->will_retry ? "retrying" : task_state_name(row.state), false);
@@ -379,6 +398,9 @@ static void apply_change(struct broker *broker, const struct change *change)
         break;
     case CHANGE_ENDED:
         apply_ended(broker, change);
+        break;
+    case CHANGE_BLOCK:
+        block_ended(broker, change);
         break;
     case CHANGE_LOST:
         apply_lost(broker, change);

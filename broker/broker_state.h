@@ -20,6 +20,7 @@
 #include "broker/store/secrets.h"
 #include "broker/store/store.h"
 #include "codecs/plan/resolve.h"
+#include "codecs/wire/block.h"
 #include "codecs/wire/event.h"
 #include "codecs/wire/session.h"
 
@@ -90,7 +91,8 @@ struct broker {
     enum rc refused;  /* by the core, of the input in hand */
     const struct task_result *result; /* of the input in hand */
     struct bytes result_bytes;
-    int64_t started_us; /* of the input in hand */
+    int64_t started_us;             /* of the input in hand */
+    const struct task_block *block; /* of the input in hand */
     struct submission *submitting;
     struct labels labels;
     struct reuse *reuse;
@@ -170,13 +172,26 @@ void mail_forget(struct broker *broker);
 void peer_send(struct broker *broker, uint32_t node, enum message_type type,
                const struct buf *body);
 
+/* blocks.c: empty tasks, which come and go many at a time. */
+bool stage_is_empty(struct broker *broker, uint64_t run, uint32_t stage);
+void span_assigned(struct broker *broker, const struct change *change);
+/* The attempt is none of a span any more. */
+void span_leave(struct broker *broker, const struct change *change);
+void block_ended(struct broker *broker, const struct change *change);
+void on_blocks(struct broker *broker, uint32_t node, const struct link_frame *body);
+
 /* apply.c */
+const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage);
+void apply_ended(struct broker *broker, const struct change *change);
 void apply_changes(struct broker *broker);
 void batch_check(struct broker *broker, enum rc rc, const struct err *err);
 
 /* versions.c: a final end of a task; row as it will be stored. Gives its number. */
 uint64_t version_add(struct broker *broker, const struct change *change,
                      const struct task_row *row, bool has_result);
+/* The same for tasks that ended as a block, whose encoding is bytes. */
+uint64_t version_add_block(struct broker *broker, const struct change *change,
+                           const struct task_block *block, const struct buf *bytes);
 request_handler query_versions, query_origin;
 /* Links a version of another store, whose bytes there were record. Gives its number. */
 struct version;

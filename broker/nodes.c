@@ -89,7 +89,8 @@ static enum rc offer_of(struct broker *broker, const struct node_hello *hello,
                              .labels = labels,
                              .label_count = hello->label_count,
                              .takes_any_label = hello->takes_any_label,
-                             .early = hello->early };
+                             .early = hello->early,
+                             .empty_max = hello->empty_max };
     return rc;
 }
 
@@ -411,7 +412,8 @@ static bool is_heard(struct broker *broker, struct peer *peer,
 static bool is_put_off(struct broker *broker, const char *identity,
                        enum message_type type)
 {
-    return (type == MESSAGE_JOIN || type == MESSAGE_RESULTS || type == MESSAGE_WANT)
+    return (type == MESSAGE_JOIN || type == MESSAGE_RESULTS || type == MESSAGE_BLOCKS
+            || type == MESSAGE_WANT)
            && unread_is_full(broker->tellings, identity, strlen(identity));
 }
 
@@ -458,4 +460,6 @@ void node_message(struct broker *broker, const char *identity,
         on_started(broker, number, body);
     else if (type == MESSAGE_RESULTS)
         on_results(broker, number, body);
+    else if (type == MESSAGE_BLOCKS)
+        on_blocks(broker, number, body);
 }

@@ -175,7 +175,8 @@ static enum rc demand_of(struct broker *broker, const struct plan_stage *stage,
     *demand = (struct demand){ .cpu_milli = plan_amount(stage->cpu_min, PLAN_CPU_UNIT,
                                                         PLAN_CPU_STEP),
                                .memory_mb = plan_amount(stage->memory_min_mb, 1, 1),
-                               .gpus = plan_amount(stage->gpus, 1, 1) };
+                               .gpus = plan_amount(stage->gpus, 1, 1),
+                               .is_empty = plan_stage_is_empty(stage) };
     return stage->environment && stage->environment[0]
                ? labels_number(&broker->labels, stage->environment, &demand->label)
                : RC_OK;

@@ -1,5 +1,6 @@
 /* restore.c - the core from the store: at the start, and after a commit that failed. */
 #include "broker/broker_state.h"
+#include "broker/store/blocks.h"
 
 #include <stdio.h>
 
@@ -112,6 +113,8 @@ enum rc broker_restore(struct broker *broker, struct err *err)
         rc = store_active_runs(broker->store, restore_run, broker, err);
     if (rc == RC_OK)
         rc = store_attempts(broker->store, restore_attempt, broker, err);
+    if (rc == RC_OK)
+        rc = store_spans(broker->store, restore_attempt, broker, err);
     if (rc != RC_OK)
         return rc;
     if (core_restored(broker->core, broker->now_us) != RC_OK)

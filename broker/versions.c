@@ -4,6 +4,7 @@
  * what its stage has in common is hashed once. Verifying is left to those who ask, on
  * their side of the socket: this loop only reads. */
 #include "broker/broker_state.h"
+#include "broker/store/blocks.h"
 #include "broker/store/versions.h"
 #include "codecs/version/version.h"
 
@@ -123,6 +124,33 @@ uint64_t version_add(struct broker *broker, const struct change *change,
     return number;
 }
 
+uint64_t version_add_block(struct broker *broker, const struct change *change,
+                           const struct task_block *block, const struct buf *bytes)
+{
+    struct version version = { .run = change->run,
+                               .stage = change->stage,
+                               .index = change->index,
+                               .attempt = change->number,
+                               .status = RESULT_COMPLETE,
+                               .node = broker->peers[change->node].name,
+                               .started_us = block->started_us,
+                               .count = block->count };
+    const struct class_hash *class = NULL;
+    uint64_t number = 0;
+    int64_t started_us;
+    struct err err;
+    enum rc rc = class_hash(broker, change->run, change->stage, &class, &err);
+
+    block_times(block, block->count - 1, &started_us, &version.ended_us);
+    if (rc == RC_OK) {
+        memcpy(version.class_hash, class->hash, DIGEST_SIZE);
+        version_hash(broker->digester, bytes->data, bytes->size, version.result_hash);
+        rc = append(broker, &version, &number, &err);
+    }
+    batch_check(broker, rc, &err);
+    return number;
+}
+
 uint64_t version_import(struct broker *broker, uint64_t run,
                         const struct version *version, struct bytes record)
 {
@@ -154,8 +182,11 @@ static enum rc pack_version(struct broker *broker, uint64_t number, struct buf *
 
     if (rc == RC_OK && arena
         && version_decode(arena, record.data, record.size, &version, err) == RC_OK)
-        rc = store_result(broker->store, version.run, version.stage, version.index,
-                          version.attempt, &result, err);
+        rc = version.count > 0
+                 ? store_block(broker->store, version.run, version.stage, version.index,
+                               &result, err)
+                 : store_result(broker->store, version.run, version.stage, version.index,
+                                version.attempt, &result, err);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     pack_list(body, 3);

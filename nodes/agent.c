@@ -241,6 +241,8 @@ static int wait_ms(const struct agent *agent)
 
     if (agent->is_listed && own < until)
         until = own;
+    if (agent->is_joined && empty_deadline_us(agent) < until)
+        until = empty_deadline_us(agent);
     if (drain_deadline_us(agent) < until)
         until = drain_deadline_us(agent);
     if (until == INT64_MAX)
@@ -253,6 +255,7 @@ static int wait_ms(const struct agent *agent)
 static bool is_abandoned(const struct agent *agent)
 {
     return agent->settings.idle_exit_ms > 0 && agent_count(agent->core) == 0
+           && empty_count(agent) == 0
            && agent->now_us - agent->heard_us
                   > (int64_t)agent->settings.idle_exit_ms * 1000;
 }
@@ -387,6 +390,7 @@ static void agent_destroy(struct agent *agent)
     agent_core_destroy(agent->core);
     agent_effects_fini(&agent->effects);
     hands_fini(agent);
+    empty_fini(agent);
     classes_fini(agent);
     facts_destroy(agent->staging.facts);
     shelf_destroy(agent->staging.shelf);

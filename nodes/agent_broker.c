@@ -38,14 +38,16 @@ void broker_send(struct agent *agent, enum message_type type, const struct buf *
 
 void broker_join(struct agent *agent)
 {
-    uint32_t count = agent_count(agent->core);
+    size_t count = agent_count(agent->core);
     scoped(arena) arena = arena_create(SCRATCH_MAX);
-    uint64_t *tokens = arena ? arena_array(arena, count, sizeof *tokens) : NULL;
+    uint64_t *tokens =
+        arena ? arena_array(arena, count + empty_count(agent), sizeof *tokens) : NULL;
     scoped_buf body = { 0 };
 
     must(tokens != NULL);
     for (uint32_t i = 0; i < count; i++)
         tokens[i] = agent_at(agent->core, i)->token;
+    count += empty_tokens(agent, tokens + count);
     node_hello_encode(
         &body, &(struct node_hello){ .name = agent->settings.name,
                                      .version = SLUICE_VERSION,
@@ -57,6 +59,7 @@ void broker_join(struct agent *agent)
                                      .label_count = agent->settings.label_count,
                                      .takes_any_label = agent->settings.takes_any_label,
                                      .early = EARLY_MAX,
+                                     .empty_max = EMPTY_MAX,
                                      .session = agent->session.number,
                                      .tokens = tokens,
                                      .token_count = count });
@@ -73,7 +76,11 @@ static void on_assign(struct agent *agent, const struct link_frame *body,
 
     if (assignments_decode(body->data, body->size, arena, &items, &count, &err) != RC_OK)
         return;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].is_empty) {
+            empty_run(agent, &items[i]);
+            continue;
+        }
         for (uint64_t n = 0; n < items[i].count; n++)
             agent_input(agent,
                         &(struct agent_input){
@@ -86,6 +93,7 @@ static void on_assign(struct agent *agent, const struct link_frame *body,
                             .gpus = items[i].gpus,
                             .has_class = class_find(agent, items[i].run, items[i].stage)
                                          != NULL });
+    }
 }
 
 static void on_tokens(struct agent *agent, const struct link_frame *body,
@@ -97,8 +105,11 @@ static void on_tokens(struct agent *agent, const struct link_frame *body,
 
     if (tokens_decode(body->data, body->size, arena, &tokens, &count, &err) != RC_OK)
         return;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (kind == AGENT_IN_TAKEN)
+            empty_taken(agent, tokens[i]);
         agent_input(agent, &(struct agent_input){ .kind = kind, .token = tokens[i] });
+    }
 }
 
 static void on_class(struct agent *agent, const struct link_frame *body)
@@ -172,6 +183,7 @@ static void on_welcome(struct agent *agent, const struct link_frame *body,
     announcer_begin(agent->announcer);
     facts_doubt_store(agent->staging.facts);
     agent->next_beat_us = agent->now_us;
+    empty_repeat(agent);
     agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_WELCOME });
 }
 
@@ -326,6 +338,7 @@ void broker_tell(struct agent *agent)
         tell_started(agent);
     if (agent->report_count > 0)
         tell_results(agent);
+    empty_tell(agent);
 }
 
 void broker_beat(struct agent *agent, const struct beat *beat)

@@ -70,7 +70,8 @@ void drain_step(struct agent *agent)
         return;
     if (agent->now_us >= agent->drain_until_us)
         drop_all(agent);
-    if (agent_count(agent->core) > 0 && agent->now_us < leave_us(agent))
+    if (agent_count(agent->core) + empty_count(agent) > 0
+        && agent->now_us < leave_us(agent))
         return;
     if (kept_is_due(agent) && agent->now_us < agent->drain_until_us)
         return;

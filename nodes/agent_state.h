@@ -5,11 +5,13 @@
  * supervisor's channel, finished jobs, the follower. agent_effects.c: carries out what
  * the core wants. agent_adopt.c: takes over what an earlier agent left. agent_drain.c:
  * the orderly end. agent_kept.c: outputs that stay here. agent_session.c: sessions with
- * the broker. classes.c: what tasks have in common. */
+ * the broker. agent_empty.c: tasks without a command. classes.c: what tasks have in
+ * common. */
 #pragma once
 
 #include "broker/artifacts/bulk.h"
 #include "broker/link/link.h"
+#include "codecs/wire/block.h"
 #include "codecs/wire/session.h"
 #include "nodes/agent.h"
 #include "nodes/announcer.h"
@@ -44,6 +46,18 @@ struct hand {                 /* what the shell holds of one attempt */
     int64_t output_us; /* of the last output that the core was told */
 };
 
+struct ended_block { /* of tasks without a command, until it is taken */
+    struct task_block block;
+    struct buf times;
+    int64_t resend_us; /* when it is told again; 0: now */
+};
+struct ended_blocks {
+    struct ended_block *items;
+    size_t count, capacity;
+};
+
+enum { EMPTY_MAX = 16384 }; /* tasks without a command at once; docs/limits.md */
+
 struct agent {
     struct agent_settings settings;
     void *context, *broker;
@@ -72,6 +86,7 @@ struct agent {
     struct err failure;      /* why another agent has to begin anew; rc RC_OK if not */
     bool is_joined, is_listed, is_ending, has_said_no_namespace, is_draining;
     int64_t drain_until_us;
+    struct ended_blocks ended;
     struct job settling;            /* asks what is kept here and the broker has by now */
     bool is_settling, has_given_up; /* to copy what is kept */
     int64_t next_settle_us;
@@ -116,6 +131,16 @@ void broker_send(struct agent *agent, enum message_type type, const struct buf *
 void broker_beat(struct agent *agent, const struct beat *beat);
 void broker_tell(struct agent *agent); /* started and results of this turn */
 void broker_timers(struct agent *agent);
+
+/* agent_empty.c */
+void empty_run(struct agent *agent, const struct assignment *tasks);
+void empty_taken(struct agent *agent, uint64_t token); /* of the first of a block */
+void empty_repeat(struct agent *agent);                /* all of them */
+void empty_tell(struct agent *agent);                  /* those that are due */
+int64_t empty_deadline_us(const struct agent *agent);  /* INT64_MAX: none is */
+size_t empty_count(const struct agent *agent);         /* tasks that are not taken yet */
+size_t empty_tokens(const struct agent *agent, uint64_t *tokens); /* of so many */
+void empty_fini(struct agent *agent);
 
 /* agent_session.c */
 void agent_session_load(struct agent *agent);

@@ -173,6 +173,63 @@ static void count_stopped(struct core *core, struct stage *stage, enum cause cau
         stage_stop(core, stage, changes);
 }
 
+/* The attempts from this token on that end together: of one stage, in a row, with the
+ * same number. */
+static uint64_t block_length(const struct core *core, const struct attempt *first,
+                             uint64_t max)
+{
+    struct attempt_row row = first->row;
+    uint64_t count = 1;
+
+    for (; count < max; count++) {
+        const struct attempt *next = attempt_find(core, row.token + count);
+
+        if (!next || next->row.node != row.node || next->owner != first->owner
+            || next->row.stage != row.stage || next->row.index != row.index + count
+            || next->row.number != row.number)
+            break;
+    }
+    return count;
+}
+
+static void block_end(struct core *core, const struct attempt_row *row, struct run *run,
+                      uint64_t count, struct changes *changes)
+{
+    struct stage *stage = &run->stages[row->stage];
+
+    change_of(changes, CHANGE_BLOCK, row)->count = count;
+    for (uint64_t i = 0; i < count; i++)
+        attempt_remove(core, attempt_find(core, row->token + i));
+    if (stage->row.state == STAGE_QUEUED)
+        stage_set(core, stage, STAGE_STARTED, changes);
+    stage->row.complete += count;
+    ready_update(core, stage);
+    stage_settle(core, stage, changes);
+    run_settle(core, run, changes);
+}
+
+void attempts_block(struct core *core, const struct core_input *input,
+                    struct changes *changes)
+{
+    struct change *taken = change_add(changes, CHANGE_TAKEN);
+    uint64_t count = 1;
+
+    taken->node = input->node;
+    taken->token = input->token;
+    for (uint64_t i = 0; i < input->tasks; i += count) {
+        const struct attempt *attempt = attempt_find(core, input->token + i);
+
+        count = 1;
+        if (!attempt || attempt->row.node != input->node)
+            continue; /* it is late */
+
+        struct attempt_row row = attempt->row;
+
+        count = block_length(core, attempt, input->tasks - i);
+        block_end(core, &row, attempt->owner, count, changes);
+    }
+}
+
 /* A lost node says nothing about the task, so the first loss is made good at once. One
  * that goes on losing nodes is what kills them; but it must have begun on them. */
 void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes)

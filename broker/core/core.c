@@ -146,6 +146,9 @@ void core_step(struct core *core, const struct core_input *input, struct changes
     case INPUT_FINISHED:
         attempt_finished(core, input, changes);
         break;
+    case INPUT_BLOCK:
+        attempts_block(core, input, changes);
+        break;
     case INPUT_TICK:
         nodes_time_out(core, changes);
         sleepers_wake(core);

@@ -74,6 +74,8 @@ struct demand {         /* what one task of a stage needs of a node */
     uint32_t memory_mb; /* 0: not asked for */
     uint32_t gpus;      /* whole devices */
     uint32_t label;     /* number of the label that the node must have; 0: none */
+    bool is_empty; /* nothing is to be run: on a node with empty_max one of those, and
+                      nothing of the above but the label */
 };
 
 struct offer {                     /* what a node has */
@@ -84,6 +86,7 @@ struct offer {                     /* what a node has */
     bool takes_any_label; /* a private node is every environment */
     uint32_t early; /* short tasks for each CPU that it takes before there is room: it
                        starts them itself when there is */
+    uint32_t empty_max;   /* empty tasks at once; 0: they are as others */
 };
 
 struct stage_shape { /* what the plan fixes */
@@ -155,6 +158,7 @@ enum input_kind {
     INPUT_STARTED,  /* node, token */
     INPUT_FINISHED, /* node, token, status, cause; yes: but files that it names are
                        nowhere, so the attempt is lost */
+    INPUT_BLOCK,    /* node, token (the first), tasks: as many in a row are complete */
     INPUT_TICK, /* time has passed, or the batch ends: nodes time out, tasks are handed
                    out */
     INPUT_KIND_COUNT
@@ -210,8 +214,11 @@ enum change_kind {
     CHANGE_ASSIGN,   /* run, stage, index, count, token (the first), node, number */
     CHANGE_BEGUN,    /* run, stage, index, token, node, number */
     CHANGE_ENDED,    /* run, stage, index, token, node, number, status; will_retry */
+    CHANGE_BLOCK,    /* run, stage, index, count, token (the first), node, number: all of
+                        them ended complete */
     CHANGE_LOST,     /* run, stage, index, token, node, number; will_retry */
-    CHANGE_TAKEN, /* node, token: the result counts, or is late; the node may forget it */
+    CHANGE_TAKEN, /* node, token: the result (of a block: of its first task) counts, or is
+                     late; the node may forget it */
     CHANGE_STOP,  /* node, token: the node must stop the attempt and report */
     CHANGE_DROP,  /* node, token: the node must stop the attempt and forget it */
     CHANGE_NODE,  /* node, state: its state changed to this, or its slots did */

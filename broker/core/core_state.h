@@ -87,6 +87,7 @@ struct node {
     uint32_t cpu_fit;              /* thousandths: the last offer that was not 0 */
     bool is_expected;              /* it was there before a restart and may come back */
     int64_t cpu_free, memory_free; /* below 0 when the node shrank */
+    int64_t empty_free;
     uint64_t gpus_free;
     struct queue *held_for;
     int64_t seen_us;
@@ -180,6 +181,8 @@ void attempt_started(struct core *core, const struct core_input *input,
                      struct changes *changes);
 void attempt_finished(struct core *core, const struct core_input *input,
                       struct changes *changes);
+void attempts_block(struct core *core, const struct core_input *input,
+                    struct changes *changes);
 void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes);
 void attempts_stop(struct core *core, const struct stage *stage, struct changes *changes);
 struct attempt *attempt_find(const struct core *core, uint64_t token);

@@ -23,6 +23,7 @@ static bool is_queue_for(const struct queue *queue, const struct stage_shape *sh
            && queue->demand.cpu_milli == shape->demand.cpu_milli
            && queue->demand.memory_mb == shape->demand.memory_mb
            && queue->demand.gpus == shape->demand.gpus
+           && queue->demand.is_empty == shape->demand.is_empty
            && queue->demand.label == shape->demand.label;
 }
 
@@ -30,7 +31,7 @@ static struct queue *queue_for(struct core *core, const struct stage_shape *shap
 {
     uint64_t key =
         mix(mix(mix(mix(mix(1, shape->demand.cpu_milli), shape->demand.memory_mb),
-                    shape->demand.gpus),
+                    (uint64_t)shape->demand.gpus << 1 | shape->demand.is_empty),
                 shape->demand.label),
             (uint32_t)shape->priority)
         | 1;

@@ -21,6 +21,12 @@ static uint32_t cpu_of(const struct demand *demand)
     return demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
 }
 
+/* Whether the node takes such a task without giving it a part of what it has. */
+static bool is_free_of_charge(const struct demand *demand, const struct node *node)
+{
+    return demand->is_empty && node->offer.empty_max > 0;
+}
+
 static uint32_t bits_of(uint64_t mask)
 {
     return (uint32_t)__builtin_popcountll(mask);
@@ -40,6 +46,8 @@ static bool has_label(const struct node *node, uint32_t label)
  * it may come back with any. */
 bool demand_fits_node(const struct demand *demand, const struct node *node)
 {
+    if (is_free_of_charge(demand, node))
+        return has_label(node, demand->label);
     return (node->cpu_fit == 0 || cpu_of(demand) <= node->cpu_fit)
            && (node->offer.memory_mb == 0 || demand->memory_mb <= node->offer.memory_mb)
            && demand->gpus <= bits_of(node->offer.gpus) && has_label(node, demand->label);
@@ -50,8 +58,13 @@ static uint64_t room_for(const struct demand *demand, const struct node *node)
 {
     uint64_t room;
 
-    if (node->state != NODE_ONLINE || node->cpu_free < (int64_t)cpu_of(demand)
-        || !has_label(node, demand->label))
+    if (node->state != NODE_ONLINE || !has_label(node, demand->label))
+        return 0;
+    if (is_free_of_charge(demand, node)) /* no CPU: it ends, and takes nothing more */
+        return node->empty_free > 0 && node->offer.cpu_milli > 0
+                   ? (uint64_t)node->empty_free
+                   : 0;
+    if (node->cpu_free < (int64_t)cpu_of(demand))
         return 0;
     room = (uint64_t)node->cpu_free / cpu_of(demand);
     if (demand->memory_mb > 0 && node->offer.memory_mb > 0) {
@@ -77,7 +90,7 @@ static uint32_t early_depth(const struct stage *stage, const struct node *node)
 
     if (stage->timed < CORE_EARLY_AFTER || stage->mean_us > CORE_EARLY_TASK_US
         || demand->gpus > 0 || (demand->memory_mb > 0 && node->offer.memory_mb > 0)
-        || node->held_for)
+        || demand->is_empty || node->held_for)
         return 0;
     depth = depth > 0 ? depth : 1;
     return depth < node->offer.early ? (uint32_t)depth : node->offer.early;
@@ -99,6 +112,10 @@ static uint64_t early_room(const struct stage *stage, const struct node *node)
 void node_take(struct node *node, const struct demand *demand, uint64_t gpus)
 {
     must((gpus & ~node->gpus_free) == 0 || !node->has_offered);
+    if (is_free_of_charge(demand, node)) {
+        node->empty_free--;
+        return;
+    }
     node->cpu_free -= cpu_of(demand);
     node->memory_free -= demand->memory_mb;
     node->gpus_free &= ~gpus;
@@ -106,6 +123,10 @@ void node_take(struct node *node, const struct demand *demand, uint64_t gpus)
 
 void node_give(struct node *node, const struct demand *demand, uint64_t gpus)
 {
+    if (is_free_of_charge(demand, node)) {
+        node->empty_free++;
+        return;
+    }
     node->cpu_free += cpu_of(demand);
     node->memory_free += demand->memory_mb;
     node->gpus_free |= gpus & node->offer.gpus;
@@ -129,16 +150,13 @@ void node_offer(struct core *core, uint32_t number, const struct offer *offer)
     node->cpu_free = offer->cpu_milli;
     node->memory_free = offer->memory_mb;
     node->gpus_free = offer->gpus;
+    node->empty_free = offer->empty_max;
     for (uint32_t i = 0; i < core->attempt_capacity; i++) {
         const struct attempt *attempt = &core->attempts[i];
 
-        if (attempt->row.token == 0 || attempt->row.node != number)
-            continue;
-        node->cpu_free -=
-            cpu_of(&attempt->owner->stages[attempt->row.stage].shape.demand);
-        node->memory_free -=
-            attempt->owner->stages[attempt->row.stage].shape.demand.memory_mb;
-        node->gpus_free &= ~attempt->row.gpus;
+        if (attempt->row.token != 0 && attempt->row.node == number)
+            node_take(node, &attempt->owner->stages[attempt->row.stage].shape.demand,
+                      attempt->row.gpus & node->gpus_free);
     }
     if (node->held_for && !demand_fits_node(&node->held_for->demand, node))
         queue_release(node->held_for);
@@ -157,6 +175,7 @@ void queue_release(struct queue *queue)
 static bool may_use(const struct queue *queue, const struct node *node)
 {
     return !node->held_for || node->held_for == queue
+           || is_free_of_charge(&queue->demand, node)
            || node->held_for->priority < queue->priority;
 }
 
@@ -198,6 +217,8 @@ static bool is_better(const struct queue *queue, const struct choice *one,
         return gpus == 0;
     if (one->near != best->near)
         return one->near > best->near;
+    if (queue->demand.is_empty && one->node->empty_free != best->node->empty_free)
+        return one->node->empty_free > best->node->empty_free;
     return one->node->cpu_free > best->node->cpu_free;
 }
 
@@ -312,6 +333,7 @@ static void skip_hopeless(struct core *core)
     for (struct queue *queue = core->queue_first; queue; queue = queue->next)
         if (queue->skipped_in != core->round && may_just_wait(core, queue)
             && queue->first->first->timed < CORE_EARLY_AFTER
+            && !queue->demand.is_empty
             && (cpu_of(&queue->demand) > most.cpu_free
                 || queue->demand.memory_mb > most.memory_free
                 || queue->demand.gpus > bits_of(most.gpus_free)))

@@ -309,7 +309,7 @@ static void check_ready(const struct core *core)
 static void check_resources(const struct core *core, uint32_t number)
 {
     const struct node *node = &core->nodes[number];
-    int64_t cpu = node->cpu_free, memory = node->memory_free;
+    int64_t cpu = node->cpu_free, memory = node->memory_free, empty = node->empty_free;
     uint64_t gpus = node->gpus_free;
 
     if (!node->has_offered)
@@ -323,12 +323,17 @@ static void check_resources(const struct core *core, uint32_t number)
         const struct demand *demand =
             &attempt->owner->stages[attempt->row.stage].shape.demand;
 
+        if (demand->is_empty && node->offer.empty_max > 0) {
+            empty++;
+            continue;
+        }
         cpu += demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
         memory += demand->memory_mb;
         must((gpus & attempt->row.gpus) == 0);
         gpus |= attempt->row.gpus;
     }
     must(cpu == node->offer.cpu_milli && memory == node->offer.memory_mb);
+    must(empty == node->offer.empty_max);
     must((node->offer.gpus & ~gpus) == 0);
     must(!node->held_for || node->held_for->held == node);
 }

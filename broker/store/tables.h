@@ -21,17 +21,19 @@ enum table_id {
     TABLE_TASKS,       /* run, stage, index -> row */
     TABLE_RESULTS,     /* run, stage, index, attempt -> result bytes */
     TABLE_ATTEMPTS,    /* token -> row, live ones only */
-    TABLE_NODES,       /* node -> record */
-    TABLE_ARTIFACTS,   /* digest text -> record */
-    TABLE_EVENTS,      /* number -> body */
-    TABLE_VERSIONS,    /* number -> record */
-    TABLE_SECRETS,     /* run, stage -> names and values, while the run goes on */
-    TABLE_EXECUTIONS,  /* execution key -> task */
-    TABLE_BY_STEP,     /* step's hash, run, stage -> nothing */
-    TABLE_REUSED,      /* run, stage -> ranges */
-    TABLE_MAKERS,      /* digest, run, stage, index -> nothing */
-    TABLE_USERS,       /* digest, run, stage -> nothing */
-    TABLE_REMOVED,     /* digest -> record */
+    TABLE_SPANS,      /* run, stage, index of the first -> live attempts of empty tasks */
+    TABLE_BLOCKS,     /* run, stage, index of the first -> empty tasks that ended */
+    TABLE_NODES,      /* node -> record */
+    TABLE_ARTIFACTS,  /* digest text -> record */
+    TABLE_EVENTS,     /* number -> body */
+    TABLE_VERSIONS,   /* number -> record */
+    TABLE_SECRETS,    /* run, stage -> names and values, while the run goes on */
+    TABLE_EXECUTIONS, /* execution key -> task */
+    TABLE_BY_STEP,    /* step's hash, run, stage -> nothing */
+    TABLE_REUSED,     /* run, stage -> ranges */
+    TABLE_MAKERS,     /* digest, run, stage, index -> nothing */
+    TABLE_USERS,      /* digest, run, stage -> nothing */
+    TABLE_REMOVED,    /* digest -> record */
     /* names.h; keys that are texts end with a zero byte, see names_key.h */
     TABLE_DATUMS,        /* number -> record */
     TABLE_DATUM_IDS,     /* 16 bytes -> number */

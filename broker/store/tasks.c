@@ -1,6 +1,6 @@
 /* tasks.c - rows and results of tasks, and live attempts. */
 #include "broker/store/bundle.h"
-#include "broker/store/tables.h"
+#include "broker/store/ranges.h"
 
 #include <string.h>
 
@@ -40,7 +40,14 @@ enum rc store_task_put(struct store *store, uint64_t run, uint32_t stage, uint64
     return db_put_buf(store, TABLE_TASKS, &key, &record, err);
 }
 
-static enum rc read_task(const MDB_val *data, struct task_row *row, struct err *err)
+enum rc store_task_decode(struct bytes value, struct task_row *row, struct err *err)
+{
+    MDB_val data = { value.size, (void *)(uintptr_t)value.data };
+
+    return task_row_read(&data, row, err);
+}
+
+enum rc task_row_read(const MDB_val *data, struct task_row *row, struct err *err)
 {
     struct reader reader;
     enum rc rc = record_open(&reader, TABLE_TASKS, data, err);
@@ -73,18 +80,13 @@ enum rc store_task(struct store *store, uint64_t run, uint32_t stage, uint64_t i
         return rc;
     rc = view_get(&view, TABLE_TASKS, key.bytes, key.size, &data, err);
     if (rc == RC_OK)
-        rc = read_task(&data, &read, err);
+        rc = task_row_read(&data, &read, err);
     view_end(&view);
+    if (rc == RC_NOT_FOUND)
+        return range_task(store, run, stage, index, row, err);
     if (rc == RC_OK)
         *row = read;
     return rc;
-}
-
-/* Whether a found key begins with the 12 bytes of run and stage. */
-static bool is_of_stage(const MDB_val *found, const struct key *stage)
-{
-    return found->mv_size >= stage->size
-           && memcmp(found->mv_data, stage->bytes, stage->size) == 0;
 }
 
 enum rc store_tasks(struct store *store, uint64_t run, uint32_t stage, uint64_t first,
@@ -93,25 +95,32 @@ enum rc store_tasks(struct store *store, uint64_t run, uint32_t stage, uint64_t 
                                   const struct task_row *row),
                     void *context, struct err *err)
 {
-    struct view view;
-    MDB_val found, data;
-    struct key key = key_task(run, stage, first), prefix = key_stage(run, stage);
-    enum rc rc = view_begin(store, &view, err);
+    return range_tasks(store, run, stage, first, limit, visit, context, err);
+}
 
-    if (rc != RC_OK)
-        return rc;
-    rc = view_seek(&view, TABLE_TASKS, key.bytes, key.size, &found, &data, err);
-    for (; rc == RC_OK && limit > 0 && is_of_stage(&found, &prefix); limit--) {
-        struct task_row row;
+/* Whether a found key begins with the 20 bytes of the task. */
+static bool is_of_task(const MDB_val *found, const struct key *task)
+{
+    return found->mv_size >= task->size
+           && memcmp(found->mv_data, task->bytes, task->size) == 0;
+}
 
-        rc = read_task(&data, &row, err);
-        if (rc != RC_OK)
-            break;
-        visit(context, key_number((unsigned char *)found.mv_data + prefix.size, 8), &row);
-        rc = view_next(&view, MDB_NEXT, &found, &data, err);
-    }
-    view_end(&view);
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
+/* That of a task in a block says no more than its row. */
+static enum rc result_in_block(struct store *store, uint64_t run, uint32_t stage,
+                               uint64_t index, struct buf *bytes, struct err *err)
+{
+    struct task_row row;
+    enum rc rc = range_task(store, run, stage, index, &row, err);
+
+    if (rc == RC_OK && row.state != TASK_COMPLETE)
+        rc = err_set(err, RC_NOT_FOUND, "store: results has no such record");
+    if (rc == RC_OK)
+        result_encode(bytes, &(struct task_result){ .cause = row.cause,
+                                                    .exit_code = row.exit_code,
+                                                    .started_us = row.started_us,
+                                                    .ended_us = row.ended_us,
+                                                    .metadata = { .kind = VALUE_MAP } });
+    return rc;
 }
 
 enum rc store_result_put(struct store *store, uint64_t run, uint32_t stage,
@@ -132,19 +141,25 @@ enum rc store_result(struct store *store, uint64_t run, uint32_t stage, uint64_t
     struct key task = key_task(run, stage, index);
     enum rc rc;
 
-    if (attempt > 0)
-        return db_get(store, TABLE_RESULTS, &key, bytes, err);
+    if (attempt > 0) {
+        rc = db_get(store, TABLE_RESULTS, &key, bytes, err);
+        return rc == RC_NOT_FOUND && attempt == 1
+                   ? result_in_block(store, run, stage, index, bytes, err)
+                   : rc;
+    }
     rc = view_begin(store, &view, err);
     if (rc != RC_OK)
         return rc;
     /* The last attempt is just before where attempt 2^32-1 would be. */
     rc = view_seek(&view, TABLE_RESULTS, key.bytes, key.size, &found, &data, err);
     rc = view_next(&view, rc == RC_OK ? MDB_PREV : MDB_LAST, &found, &data, err);
-    if (rc == RC_OK && is_of_stage(&found, &task))
+    bool is_there = rc == RC_OK && is_of_task(&found, &task);
+
+    if (is_there)
         buf_add(bytes, data.mv_data, data.mv_size);
-    else
-        rc = err_set(err, RC_NOT_FOUND, "store: results has no such record");
     view_end(&view);
+    if (!is_there && (rc == RC_OK || rc == RC_NOT_FOUND))
+        rc = result_in_block(store, run, stage, index, bytes, err);
     if (rc == RC_OK && !buf_ok(bytes))
         return err_set(err, RC_NO_MEMORY, "store: a result is too large");
     return rc;
@@ -222,11 +237,4 @@ enum rc store_attempts(struct store *store,
     }
     view_end(&view);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
-enum rc store_task_decode(struct bytes value, struct task_row *row, struct err *err)
-{
-    MDB_val data = { value.size, (void *)(uintptr_t)value.data };
-
-    return read_task(&data, row, err);
 }

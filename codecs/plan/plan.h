@@ -186,6 +186,10 @@ enum {
     PLAN_CPU_DEFAULT = 1000
 };
 
+/* Whether there is nothing to run: the only command is the shell's null command, ":", and
+ * there are no inputs to fetch. */
+bool plan_stage_is_empty(const struct plan_stage *stage);
+
 /* Number of tasks that the stage has now: 1 without a sweep, else by its columns; an
  * empty column of a product gives 0. Above PLAN_TASKS_MAX: PLAN_TASKS_MAX + 1. */
 uint64_t plan_stage_task_count(const struct plan_stage *stage);

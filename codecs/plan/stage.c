@@ -31,6 +31,12 @@ size_t stage_variable_find(const struct plan_stage *stage, const char *name)
     return i;
 }
 
+bool plan_stage_is_empty(const struct plan_stage *stage)
+{
+    return stage->command_count == 1 && strcmp(stage->commands[0], ":") == 0
+           && stage->input_count == 0;
+}
+
 static size_t column_find(const struct plan_stage *stage, size_t parameter)
 {
     size_t i = 0;

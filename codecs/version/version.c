@@ -7,7 +7,9 @@ enum { VERSION_FORMAT = 1, FIELDS = 12 };
 
 void version_encode(struct buf *buf, const struct version *version)
 {
-    pack_list(buf, version->origin.size > 0 ? FIELDS + 1 : FIELDS);
+    pack_list(buf, version->count > 0         ? FIELDS + 2
+                   : version->origin.size > 0 ? FIELDS + 1
+                                              : FIELDS);
     pack_uint(buf, VERSION_FORMAT);
     pack_bytes(buf, version->previous, DIGEST_SIZE);
     pack_uint(buf, version->run);
@@ -20,8 +22,10 @@ void version_encode(struct buf *buf, const struct version *version)
     pack_int(buf, version->ended_us);
     pack_bytes(buf, version->class_hash, DIGEST_SIZE);
     pack_bytes(buf, version->result_hash, DIGEST_SIZE);
-    if (version->origin.size > 0)
+    if (version->origin.size > 0 || version->count > 0)
         pack_bytes(buf, version->origin.data, version->origin.size);
+    if (version->count > 0)
+        pack_uint(buf, version->count);
 }
 
 static void read_hash(struct reader *reader, uint8_t hash[DIGEST_SIZE])
@@ -63,7 +67,9 @@ enum rc version_decode(struct arena *arena, const void *bytes, size_t size,
     read_hash(&reader, read.result_hash);
     if (count > FIELDS)
         read.origin = reader_bytes(&reader);
-    for (size_t i = FIELDS + 1; i < count; i++)
+    if (count > FIELDS + 1)
+        read.count = reader_uint_max(&reader, PLAN_TASKS_MAX);
+    for (size_t i = FIELDS + 2; i < count; i++)
         reader_skip(&reader);
     if (reader_ok(&reader) && !reader_at_end(&reader))
         reader_fail(&reader);

@@ -1,4 +1,5 @@
-/* version.h - the record of one ended task, and how records hang together.
+/* version.h - the record of one ended task, or of many that ended as a block, and how
+ * records hang together.
  *
  * A version names what never changes: the run and stage that the task was of (the class)
  * and the result that it had, by their hashes, and its predecessor by its own. So the
@@ -22,6 +23,9 @@ struct version {
     uint8_t result_hash[DIGEST_SIZE]; /* of the result's bytes; zeros: it has none */
     struct bytes origin; /* the record as the store had it that the run was imported from,
                             borrowed; size 0: the run was made here */
+    uint64_t count; /* above 0: of as many tasks from index on, which ended as a block
+                       (codecs/wire/block.h); result_hash is that of the block's bytes,
+                       the times are those of the first start and the last end */
 };
 
 void version_encode(struct buf *buf, const struct version *version);

@@ -47,6 +47,7 @@ static const char *const names[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_NOTE] = "note",
     [MESSAGE_STARTED] = "started",
     [MESSAGE_RESULTS] = "results",
+    [MESSAGE_BLOCKS] = "blocks",
     [MESSAGE_WELCOME] = "welcome",
     [MESSAGE_CLASS] = "class",
     [MESSAGE_ASSIGN] = "assign",

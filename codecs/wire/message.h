@@ -59,6 +59,7 @@ enum message_type {
     MESSAGE_NOTE,
     MESSAGE_STARTED,
     MESSAGE_RESULTS,
+    MESSAGE_BLOCKS,
     /* broker to node */
     MESSAGE_WELCOME,
     MESSAGE_CLASS,
@@ -137,6 +138,8 @@ struct node_hello {
     size_t label_count;
     bool takes_any_label; /* serves every environment: the node of a private broker */
     uint32_t early; /* short tasks for each CPU that it takes before there is room */
+    uint32_t empty_max;   /* tasks without a command that it takes at once, besides those
+                             that its CPUs run; 0: it runs them like others */
     uint64_t
         session; /* grows with every join that means a new beginning; repeats keep it */
     uint64_t *tokens; /* attempts the node has: running, or ended and not yet taken */
@@ -164,6 +167,7 @@ struct assignment { /* count tasks of one stage: indexes and tokens go up togeth
     uint64_t run, index, count, token;
     uint32_t stage, number; /* number: which attempt of the task this is, from 1 */
     uint64_t gpus; /* bit i: device i is its own; a task with devices comes alone */
+    bool is_empty; /* no command is to be run: they end at once, as a block */
 };
 void assignments_encode(struct buf *buf, const struct assignment *items, size_t count);
 NODISCARD enum rc assignments_decode(const void *bytes, size_t size, struct arena *arena,

@@ -71,7 +71,7 @@ void node_hello_encode(struct buf *buf, const struct node_hello *hello)
 {
     bool has_range = hello->speaks.highest > 0;
 
-    pack_map(buf, 9u + has_range + (hello->early > 0));
+    pack_map(buf, 9u + has_range + (hello->early > 0) + (hello->empty_max > 0));
     if (hello->early > 0) {
         pack_text(buf, "early");
         pack_uint(buf, hello->early);
@@ -96,6 +96,10 @@ void node_hello_encode(struct buf *buf, const struct node_hello *hello)
     pack_labels(buf, hello);
     pack_text(buf, "any");
     pack_bool(buf, hello->takes_any_label);
+    if (hello->empty_max > 0) {
+        pack_text(buf, "empty");
+        pack_uint(buf, hello->empty_max);
+    }
     pack_text(buf, "tokens");
     pack_tokens(buf, hello->tokens, hello->token_count);
 }
@@ -123,6 +127,8 @@ static void hello_field(struct reader *reader, struct arena *arena, struct bytes
         hello->early = (uint32_t)reader_uint_max(reader, NODE_EARLY_MAX);
     else if (bytes_are(key, "any"))
         hello->takes_any_label = reader_bool(reader);
+    else if (bytes_are(key, "empty"))
+        hello->empty_max = (uint32_t)reader_uint_max(reader, NODE_SLOTS_MAX);
     else if (bytes_are(key, "tokens"))
         hello->tokens = read_tokens(reader, arena, &hello->token_count);
     else
@@ -272,7 +278,7 @@ void assignments_encode(struct buf *buf, const struct assignment *items, size_t 
     pack_text(buf, "tasks");
     pack_list(buf, count);
     for (size_t i = 0; i < count; i++) {
-        pack_list(buf, 7);
+        pack_list(buf, 8);
         pack_uint(buf, items[i].run);
         pack_uint(buf, items[i].stage);
         pack_uint(buf, items[i].index);
@@ -280,6 +286,7 @@ void assignments_encode(struct buf *buf, const struct assignment *items, size_t 
         pack_uint(buf, items[i].token);
         pack_uint(buf, items[i].number);
         pack_uint(buf, items[i].gpus);
+        pack_bool(buf, items[i].is_empty);
     }
 }
 
@@ -304,6 +311,10 @@ enum rc assignments_decode(const void *bytes, size_t size, struct arena *arena,
         read[i].number = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
         if (extra > 0) {
             read[i].gpus = reader_uint(&reader);
+            extra--;
+        }
+        if (extra > 0) {
+            read[i].is_empty = reader_bool(&reader);
             extra--;
         }
         row_end(&reader, extra);

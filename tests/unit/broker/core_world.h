@@ -71,6 +71,9 @@ static inline void say_attempt(struct buf *out, const struct change *change)
         buf_printf(out, " %lu+%lu t%lu n%u #%u", (unsigned long)change->index,
                    (unsigned long)change->count, (unsigned long)change->token,
                    change->node, change->number);
+    } else if (change->kind == CHANGE_BLOCK) {
+        say_task(out, change, "block");
+        buf_printf(out, " +%lu", (unsigned long)change->count);
     } else if (change->kind == CHANGE_BEGUN) {
         say_task(out, change, "begun");
     } else {
@@ -135,6 +138,7 @@ static inline void say(struct buf *out, const struct change *change)
     case CHANGE_ASSIGN:
     case CHANGE_BEGUN:
     case CHANGE_ENDED:
+    case CHANGE_BLOCK:
     case CHANGE_LOST:
         say_attempt(out, change);
         break;

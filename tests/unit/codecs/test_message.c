@@ -67,7 +67,7 @@ static void encode_sample(struct buf *buf, enum message_type type)
                                               .code = { .tree = "x", .is_dirty = true },
                                               .resolved = { "abc", 3 } });
     else if (type == MESSAGE_ASSIGN)
-        assignments_encode(buf, &(struct assignment){ 1, 2, 3, 4, 5, 6, 7 }, 1);
+        assignments_encode(buf, &(struct assignment){ 1, 2, 3, 4, 5, 6, 7, true }, 1);
     else if (type == MESSAGE_STARTED)
         started_encode(buf, &(struct started_item){ 1, -2 }, 1);
     else if (type == MESSAGE_RESULTS)
@@ -251,7 +251,7 @@ static void test_lists_come_back_as_they_were(void **state)
     assert_int_equal(
         assignments_decode(buf.data, buf.size, arena, &assignments, &count, &err), RC_OK);
     assert_int_equal(count, 1);
-    assert_memory_equal(assignments, (&(struct assignment){ 1, 2, 3, 4, 5, 6, 7 }),
+    assert_memory_equal(assignments, (&(struct assignment){ 1, 2, 3, 4, 5, 6, 7, true }),
                         sizeof *assignments);
     buf_clear(&buf);
     encode_sample(&buf, MESSAGE_STARTED);
