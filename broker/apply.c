@@ -146,7 +146,7 @@ static void apply_assign(struct broker *broker, const struct change *change)
 
     broker->counters.token_next = core_token_next(broker->core);
     broker->counters_changed = true;
-    if (is_empty && change->number == 1)
+    if (is_empty && change->number == 1 && change->gpus == 0)
         span_assigned(broker, change);
     else
         assign_each(broker, change);

@@ -281,7 +281,7 @@ static bool could_fit(const struct core *core, const struct demand *demand,
 }
 
 /* Keeps the roomiest node that could run it free for a queue that was passed for too
- * long. */
+ * long. One that gives it nothing that others want cannot be kept free for it. */
 static void hold_node(struct core *core, struct queue *queue)
 {
     struct node *best = NULL;
@@ -292,6 +292,7 @@ static void hold_node(struct core *core, struct queue *queue)
         if (node->state == NODE_ONLINE
             && (!node->held_for || node->held_for->priority < queue->priority)
             && demand_fits_node(&queue->demand, node)
+            && !is_free_of_charge(&queue->demand, node)
             && (!best || node->cpu_free > best->cpu_free))
             best = node;
     }
@@ -411,7 +412,8 @@ static struct attempt_row next_attempt(struct core *core, struct stage *stage,
         next.failures = row->retries[0].failures;
         next.losses = row->retries[0].losses;
     }
-    next.gpus = lowest_bits(node_at(core, node)->gpus_free, stage->shape.demand.gpus);
+    if (!is_free_of_charge(&stage->shape.demand, node_at(core, node)))
+        next.gpus = lowest_bits(node_at(core, node)->gpus_free, stage->shape.demand.gpus);
     return next;
 }
 

@@ -6,9 +6,9 @@
  * a beat repeats the number of the last one. Session and number stand in the header. A
  * number that was seen is a double and changes nothing; a gap, or a message of a later
  * session, breaks the session: the node joins anew, and says what it has. What belongs to
- * an earlier session is over: its join did not name it. Welcome, taken and results are
- * repeated or harmless, and have no number; nor has leave, the last word of a session,
- * which says nothing about another one. Pure. docs/protocol.md, "Sessions". */
+ * an earlier session is over: its join did not name it. Welcome, taken, results and
+ * blocks are repeated or harmless, and have no number; nor has leave, the last word of a
+ * session, which says nothing about another one. Pure. docs/protocol.md, "Sessions". */
 #pragma once
 
 #include "codecs/wire/message.h"

@@ -43,7 +43,7 @@ static void join(struct sim *sim, int node, const struct node_hello *hello)
     struct belief belief = { .node = (uint32_t)node };
 
     belief.tokens =
-        calloc(hello->token_count + sim->rows.attempt_count + 64, sizeof(uint64_t));
+        calloc(hello->token_count + rows_live(&sim->rows) + SIM_TABLE, sizeof(uint64_t));
     must(belief.tokens != NULL);
     memcpy(belief.tokens, hello->tokens, hello->token_count * sizeof(uint64_t));
     belief.count = hello->token_count;
@@ -56,7 +56,8 @@ static void join(struct sim *sim, int node, const struct node_hello *hello)
                                               .memory_mb = hello->memory_mb,
                                               .gpus = hello->gpus,
                                               .takes_any_label = hello->takes_any_label,
-                                              .early = hello->early },
+                                              .early = hello->early,
+                                              .empty_max = hello->empty_max },
                                    .tokens = belief.tokens,
                                    .token_count = belief.count });
     free(belief.tokens);
@@ -84,6 +85,7 @@ static void on_join(struct sim *sim, int node, const struct letter *letter,
         break;
     }
     peer->has_joined = true;
+    peer->takes_empty = hello.empty_max > 0;
     session_begin(&peer->session, hello.session);
     memset(peer->has_class, 0, sizeof peer->has_class);
 
@@ -93,7 +95,8 @@ static void on_join(struct sim *sim, int node, const struct letter *letter,
     put->token = hello.session;
     put->offer = (struct offer){ .cpu_milli = hello.cpu_milli,
                                  .memory_mb = hello.memory_mb,
-                                 .gpus = hello.gpus };
+                                 .gpus = hello.gpus,
+                                 .empty_max = hello.empty_max };
     say_empty(sim, node, MESSAGE_WELCOME);
     join(sim, node, &hello);
 }
@@ -237,6 +240,8 @@ static void from_node(struct sim *sim, int node, const struct message_header *he
         on_started(sim, node, letter, arena);
     } else if (header->type == MESSAGE_RESULTS) {
         on_results(sim, node, letter, arena);
+    } else if (header->type == MESSAGE_BLOCKS) {
+        broker_blocks(sim, node, letter, arena);
     }
 }
 

@@ -121,13 +121,17 @@ void broker_mail_change(struct sim *sim, const struct change *change)
         token_add(mail->drops, &mail->drop_count, change->token);
     if (change->kind == CHANGE_ASSIGN) {
         must(mail->task_count < SIM_MAIL);
-        mail->tasks[mail->task_count++] = (struct assignment){ .run = change->run,
-                                                               .stage = change->stage,
-                                                               .index = change->index,
-                                                               .count = change->count,
-                                                               .token = change->token,
-                                                               .number = change->number,
-                                                               .gpus = change->gpus };
+        mail->tasks[mail->task_count++] =
+            (struct assignment){ .run = change->run,
+                                 .stage = change->stage,
+                                 .index = change->index,
+                                 .count = change->count,
+                                 .token = change->token,
+                                 .number = change->number,
+                                 .gpus = change->gpus,
+                                 .is_empty =
+                                     stage_of_change(sim, change)->shape.demand.is_empty
+                                     && sim->broker.peers[change->node].takes_empty };
     }
 }
 

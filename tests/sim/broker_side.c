@@ -19,30 +19,6 @@ static void apply_run_new(struct sim *sim, const struct change *change)
     log_tell(sim, TOPIC_RUN, change, RUN_STARTED);
 }
 
-static void apply_assign(struct sim *sim, const struct change *change)
-{
-    struct change one = *change;
-
-    sim->broker.numbers.token_next = core_token_next(sim->broker.core);
-    for (uint64_t i = 0; i < change->count; i++, one.index++, one.token++) {
-        struct put *put = rows_put(sim, PUT_ATTEMPT);
-
-        if (!core_attempt(sim->broker.core, one.token, &put->attempt))
-            sim_fail(sim, "attempt %lu was assigned and is not there",
-                     (unsigned long)one.token);
-    }
-    log_tell(sim, TOPIC_ATTEMPT, change, 0);
-}
-
-static void apply_begun(struct sim *sim, const struct change *change)
-{
-    struct put *put = rows_put(sim, PUT_ATTEMPT);
-
-    if (!core_attempt(sim->broker.core, change->token, &put->attempt))
-        sim_fail(sim, "attempt %lu began and is not there", (unsigned long)change->token);
-    log_tell(sim, TOPIC_TASK, change, -1);
-}
-
 static uint32_t plan_of(const struct sim *sim, uint64_t run)
 {
     const struct rows *rows = &sim->rows;
@@ -55,10 +31,46 @@ static uint32_t plan_of(const struct sim *sim, uint64_t run)
     unreachable_because("every run has a plan");
 }
 
-static const struct sim_stage *stage_of_run(const struct sim *sim, uint64_t run,
-                                            uint32_t stage)
+const struct sim_stage *stage_of_change(const struct sim *sim,
+                                        const struct change *change)
 {
-    return &sim->plans[plan_of(sim, run)].stage[stage];
+    return &sim->plans[plan_of(sim, change->run)].stage[change->stage];
+}
+
+static void apply_assign(struct sim *sim, const struct change *change)
+{
+    struct change one = *change;
+    bool is_span = change->number == 1
+                   && (change->gpus == 0 || sim->mutation == MUTATION_SPAN_WITH_DEVICES)
+                   && stage_of_change(sim, change)->shape.demand.is_empty;
+
+    sim->broker.numbers.token_next = core_token_next(sim->broker.core);
+    if (is_span)
+        span_assigned(sim, change);
+    for (uint64_t i = 0; !is_span && i < change->count; i++, one.index++, one.token++) {
+        struct put *put = rows_put(sim, PUT_ATTEMPT);
+
+        if (!core_attempt(sim->broker.core, one.token, &put->attempt))
+            sim_fail(sim, "attempt %lu was assigned and is not there",
+                     (unsigned long)one.token);
+        put->run = one.run;
+        put->stage = one.stage;
+        put->index = one.index;
+    }
+    log_tell(sim, TOPIC_ATTEMPT, change, 0);
+}
+
+static void apply_begun(struct sim *sim, const struct change *change)
+{
+    struct put *put = rows_put(sim, PUT_ATTEMPT);
+
+    if (!core_attempt(sim->broker.core, change->token, &put->attempt))
+        sim_fail(sim, "attempt %lu began and is not there", (unsigned long)change->token);
+    put->run = change->run;
+    put->stage = change->stage;
+    put->index = change->index;
+    span_leave(sim, change);
+    log_tell(sim, TOPIC_TASK, change, -1);
 }
 
 static void apply_end(struct sim *sim, const struct change *change, enum put_kind kind)
@@ -75,9 +87,23 @@ static void apply_end(struct sim *sim, const struct change *change, enum put_kin
     put->will_retry = change->will_retry;
     put->claims = sim->broker.claims;
     put->is_by_join = sim->broker.input == INPUT_JOIN || sim->broker.input == INPUT_LEAVE;
+    span_leave(sim, change);
     log_tell(sim, TOPIC_TASK, change, change->will_retry ? -1 : (int)change->status);
     if (kind == PUT_ENDED)
-        reuse_made(sim, change, stage_of_run(sim, change->run, change->stage)->work);
+        reuse_made(sim, change, stage_of_change(sim, change)->work);
+}
+
+void broker_ended(struct sim *sim, const struct change *change)
+{
+    apply_end(sim, change, PUT_ENDED);
+}
+
+static void apply_run_row(struct sim *sim, const struct change *change)
+{
+    struct put *put = rows_put(sim, PUT_RUN_ROW);
+
+    put->run = change->run;
+    put->run_row = *core_run(sim->broker.core, change->run);
 }
 
 static void apply_stage_row(struct sim *sim, const struct change *change)
@@ -113,7 +139,7 @@ static size_t near_of(const struct change *change, struct core_near near[CORE_NE
 static void answer(struct sim *sim, const struct change *change)
 {
     struct broker *broker = &sim->broker;
-    const struct sim_stage *stage = stage_of_run(sim, change->run, change->stage);
+    const struct sim_stage *stage = stage_of_change(sim, change);
     struct core_range ranges[SIM_TASKS];
     struct core_near near[CORE_NEAR_MAX];
     struct core_input input = { .now_us = broker->now_us,
@@ -156,8 +182,6 @@ static void forget_run(const struct sim *sim)
 
 static void apply_change(struct sim *sim, const struct change *change)
 {
-    struct core *core = sim->broker.core;
-
     switch (change->kind) {
     case CHANGE_REFUSED:
         sim->broker.refused = change->rc;
@@ -185,7 +209,10 @@ static void apply_change(struct sim *sim, const struct change *change)
         apply_begun(sim, change);
         break;
     case CHANGE_ENDED:
-        apply_end(sim, change, PUT_ENDED);
+        broker_ended(sim, change);
+        break;
+    case CHANGE_BLOCK:
+        block_ended(sim, change);
         break;
     case CHANGE_LOST:
         apply_end(sim, change, PUT_LOST);
@@ -193,13 +220,9 @@ static void apply_change(struct sim *sim, const struct change *change)
     case CHANGE_NODE:
         log_tell(sim, TOPIC_NODE, change, (int)change->state);
         break;
-    case CHANGE_RUN_ROW: {
-        struct put *put = rows_put(sim, PUT_RUN_ROW);
-
-        put->run = change->run;
-        put->run_row = *core_run(core, change->run);
+    case CHANGE_RUN_ROW:
+        apply_run_row(sim, change);
         break;
-    }
     case CHANGE_STAGE_ROW:
         apply_stage_row(sim, change);
         break;

@@ -58,7 +58,8 @@ void log_tell(struct sim *sim, enum topic topic, const struct change *change, in
     put->index = change->index;
     put->count = change->count;
     put->state = state;
-    if (sim->mutation == MUTATION_REUSED_UNCOUNTED && change->kind == CHANGE_REUSED)
+    if ((sim->mutation == MUTATION_BLOCK_UNCOUNTED && change->kind == CHANGE_BLOCK)
+        || (sim->mutation == MUTATION_REUSED_UNCOUNTED && change->kind == CHANGE_REUSED))
         what.count = 1;
     snprintf(stage, sizeof stage, "%u", change->stage);
     if (topic == TOPIC_NODE)

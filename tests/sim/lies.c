@@ -42,6 +42,48 @@ static void lie_of_result(struct sim *sim, struct node *node, uint64_t token)
     agent_say(sim, node, MESSAGE_RESULTS, &body);
 }
 
+/* Another node's, or no lie: the node did come to this result. */
+static bool may_name(const struct sim *sim, const struct node *node, uint64_t token)
+{
+    const struct known_attempt *attempt;
+
+    if (token >= MADE_UP)
+        return true;
+    if (token >= sim->rows.numbers.token_next)
+        return false;
+    attempt = &sim->model.attempts[token];
+    return attempt->life != LIFE_NONE
+           && (attempt->node != (uint32_t)(node->party - PARTY_NODE)
+               || (attempt->truth & (1u << RESULT_COMPLETE)));
+}
+
+uint64_t strange_count(struct sim *sim, const struct node *node, uint64_t token)
+{
+    uint64_t count = 0, limit = 1 + below(sim, 2 * SIM_TASKS);
+
+    while (count < limit && may_name(sim, node, token + count))
+        count++;
+    return count;
+}
+
+static void lie_of_block(struct sim *sim, struct node *node, uint64_t token)
+{
+    struct task_block block = { .token = token,
+                                .count = strange_count(sim, node, token),
+                                .started_us = block_time_of(token) };
+    int64_t last = block.started_us;
+    scoped_buf times = { 0 };
+    scoped_buf body = { 0 };
+
+    if (block.count == 0)
+        return;
+    for (uint64_t i = 0; i < block.count; i++)
+        block_add_token(&times, &last, token + i);
+    block.times = (struct bytes){ (const char *)times.data, times.size };
+    blocks_encode(&body, &block, 1);
+    agent_say(sim, node, MESSAGE_BLOCKS, &body);
+}
+
 void lie(struct sim *sim, struct node *node)
 {
     uint64_t token = strange_token(sim, node);
@@ -50,12 +92,15 @@ void lie(struct sim *sim, struct node *node)
         return;
     sim_say(sim, "%s lies about attempt %lu", party_name(node->party),
             (unsigned long)token);
-    switch (below(sim, 3)) {
+    switch (below(sim, 4)) {
     case 0:
         lie_of_start(sim, node, token);
         break;
-    default:
+    case 1:
         lie_of_result(sim, node, token);
+        break;
+    default:
+        lie_of_block(sim, node, token);
         break;
     }
 }

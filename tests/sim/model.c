@@ -119,8 +119,24 @@ static void commit_new(struct sim *sim, const struct attempt_row *row)
     bool is_new = attempt_of(sim, row->token)->life == LIFE_NONE;
 
     commit_attempt(sim, row);
-    if (is_new)
-        model_resources(sim, row->node, &sim->model.offers[row->node], false);
+    if (!is_new)
+        return;
+    if (row->gpus != 0 && sim->model.offers[row->node].empty_max > 0
+        && stage_of(sim, row->run, row->stage)->shape.demand.is_empty)
+        sim_fail(sim, "attempt %lu is empty and got devices", ul(row->token));
+    model_resources(sim, row->node, &sim->model.offers[row->node], false);
+}
+
+static void commit_span(struct sim *sim, const struct put *put)
+{
+    for (uint64_t i = 0; i < put->count; i++)
+        commit_attempt(sim, &(struct attempt_row){ .token = put->token + i,
+                                                   .run = put->run,
+                                                   .index = put->index + i,
+                                                   .stage = put->stage,
+                                                   .node = put->node,
+                                                   .number = 1 });
+    model_resources(sim, put->node, &sim->model.offers[put->node], false);
 }
 
 static struct known_task *commit_gone(struct sim *sim, const struct put *put,
@@ -162,6 +178,32 @@ static void commit_ended(struct sim *sim, const struct put *put)
                  put->stage, ul(put->index));
 }
 
+static void commit_block(struct sim *sim, const struct put *put)
+{
+    struct task_block block;
+    struct block_walk walk;
+    struct reader reader;
+
+    reader_init(&reader, put->body.data, put->body.size);
+    block_read(&reader, &block);
+    if (!reader_at_end(&reader) || block.token != put->token || block.count != put->count)
+        sim_fail(sim, "the block of attempt %lu does not decode", ul(put->token));
+    block_walk_begin(&walk, &block);
+    for (uint64_t i = 0; i < put->count; i++) {
+        struct put one = *put;
+        int64_t started_us, ended_us;
+
+        block_next(&walk, &started_us, &ended_us);
+        one.index += i;
+        one.token += i;
+        one.status = RESULT_COMPLETE;
+        one.claims = block_claim(started_us);
+        commit_ended(sim, &one);
+    }
+    sim->model.blocks++;
+    sim->model.empties += put->count;
+}
+
 static void commit_lost(struct sim *sim, const struct put *put)
 {
     struct known_attempt *attempt = attempt_of(sim, put->token);
@@ -169,9 +211,9 @@ static void commit_lost(struct sim *sim, const struct put *put)
         commit_gone(sim, put, put->is_by_join ? LIFE_LOST_BY_JOIN : LIFE_LOST_BY_TIME);
 
     task->losses++;
-    if (put->is_by_join && attempt->is_executing)
-        sim_fail(sim, "attempt %lu is given up while its node, which is there, runs it",
-                 ul(put->token));
+    if (put->is_by_join && (attempt->is_executing || attempt->is_kept))
+        sim_fail(sim, "attempt %lu is given up while its node, which is there, %s",
+                 ul(put->token), attempt->is_kept ? "has its result" : "runs it");
     task->begun_losses += attempt->has_begun;
     if (put->status == RESULT_CRASHED && task->begun_losses < CORE_LOSSES_MAX)
         sim_fail(sim, "run %lu stage %u task %lu is blamed for the loss of %u nodes",
@@ -230,13 +272,24 @@ void model_commit(struct sim *sim, const struct put *put)
             model_unfit(sim, put->run, put->stage);
         break;
     case PUT_ATTEMPT:
+        model_rows(sim, put);
         commit_new(sim, &put->attempt);
         break;
     case PUT_ENDED:
+        model_rows(sim, put);
         commit_ended(sim, put);
         break;
     case PUT_LOST:
+        model_rows(sim, put);
         commit_lost(sim, put);
+        break;
+    case PUT_SPAN:
+        model_rows(sim, put);
+        commit_span(sim, put);
+        break;
+    case PUT_BLOCK:
+        model_rows(sim, put);
+        commit_block(sim, put);
         break;
     case PUT_EVENT:
         commit_event(sim, put);
@@ -251,6 +304,7 @@ void model_commit(struct sim *sim, const struct put *put)
     case PUT_OFFER:
         commit_offer(sim, put);
         break;
+    case PUT_SPAN_TAKE:
     case PUT_TRIM:
         break;
     }
@@ -439,10 +493,24 @@ void model_result(struct sim *sim, uint64_t token, enum result_status status)
     attempt_of(sim, token)->truth |= 1u << status;
 }
 
+void model_kept(struct sim *sim, uint64_t token, bool is_kept)
+{
+    attempt_of(sim, token)->is_kept = is_kept;
+}
+
+void model_taken(struct sim *sim, uint64_t token, uint32_t node)
+{
+    const struct known_attempt *attempt = attempt_of(sim, token);
+
+    if (attempt->life == LIFE_LIVE && attempt->node == node)
+        sim_fail(sim, "the result of attempt %lu is taken and was never committed",
+                 ul(token));
+}
+
 bool model_is_done(const struct sim *sim)
 {
     if (!sim->is_calm || !sim->broker.is_up || sim->plan_next <= sim->plan_count
-        || sim->rows.attempt_count > 0 || !model_all_heard(sim))
+        || rows_live(&sim->rows) > 0 || !model_all_heard(sim))
         return false;
     for (uint32_t i = 1; i <= sim->plan_count; i++)
         if (sim->model.acked[i] == 0)
@@ -455,7 +523,7 @@ bool model_is_done(const struct sim *sim)
         const struct node *node = &sim->nodes[i];
 
         if (!node->has_agent || !node->is_joined || agent_count(node->core) > 0
-            || node->process_count > 0 || node->folder_count > 0)
+            || node->process_count > 0 || node->folder_count > 0 || node->block_count > 0)
             return false;
     }
     return true;

@@ -23,7 +23,7 @@ static size_t larger(size_t a, size_t b)
 static void count(const struct sim *sim, struct population *most)
 {
     const struct rows *rows = &sim->rows;
-    struct population now = { .attempts = rows->attempt_count };
+    struct population now = { .attempts = rows_live(rows) };
 
     for (uint64_t run = 1; run <= SIM_RUNS; run++) {
         const struct run_row *row = core_run(sim->broker.core, run);

@@ -1,10 +1,11 @@
 /* model_resources.c - promise 5: what really runs on a node never uses more than it
- * offers, and what it was given is that much at most, and what it takes early. And
- * nothing is refused that a node could run. */
+ * offers, and what it was given is that much at most, and what it takes early. Empty tasks
+ * take a place each of those that the node has for them, and nothing else; where it has
+ * none, they are as others. And nothing is refused that a node could run. */
 #include "tests/sim/sim.h"
 
 struct used {
-    uint64_t cpu_milli, memory_mb, gpus;
+    uint64_t cpu_milli, memory_mb, gpus, empties;
 };
 
 static bool counts(const struct known_attempt *attempt, uint32_t node, bool is_executing)
@@ -20,6 +21,10 @@ static void add(struct sim *sim, struct used *used, uint64_t token,
     const struct demand *demand =
         &stage_of(sim, attempt->run, attempt->stage)->shape.demand;
 
+    if (demand->is_empty && offer->empty_max > 0) {
+        used->empties++;
+        return;
+    }
     used->cpu_milli += demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
     used->memory_mb += demand->memory_mb;
     if ((used->gpus & attempt->gpus) || (attempt->gpus & ~offer->gpus)
@@ -42,6 +47,10 @@ void model_resources(struct sim *sim, uint32_t node, const struct offer *offer,
         || (offer->memory_mb > 0 && used.memory_mb > offer->memory_mb))
         sim_fail(sim, "%s is asked for more than it offers",
                  party_name(PARTY_NODE + (int)node));
+    if (used.empties > offer->empty_max)
+        sim_fail(sim, "%s has %lu empty tasks at once, more than %u",
+                 party_name(PARTY_NODE + (int)node), (unsigned long)used.empties,
+                 offer->empty_max);
 }
 
 /* If nothing ran there, and it were not about to end. */
@@ -50,6 +59,8 @@ static bool could_run(const struct sim *sim, const struct demand *demand, int no
     const struct offer *offer = &sim->model.offers[node];
     uint32_t cpu_milli = demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
 
+    if (demand->is_empty && offer->empty_max > 0)
+        return true;
     return cpu_milli <= sim->nodes[node].offer.cpu_milli
            && (offer->memory_mb == 0 || demand->memory_mb <= offer->memory_mb)
            && demand->gpus <= (uint32_t)__builtin_popcountll(offer->gpus);

@@ -36,12 +36,14 @@ void agent_beat(struct sim *sim, struct node *node, bool has_cpu)
 
 static void join(struct sim *sim, struct node *node)
 {
-    uint32_t count = agent_count(node->core);
-    uint64_t tokens[SIM_TABLE + 3];
+    size_t count = agent_count(node->core);
+    uint64_t tokens[2 * SIM_TABLE + 3];
     scoped_buf body = { 0 };
 
     for (uint32_t i = 0; i < count; i++)
         tokens[i] = agent_at(node->core, i)->token;
+    if (sim->mutation != MUTATION_BLOCK_UNNAMED)
+        count += empty_tokens(node, tokens + count, SIM_TABLE);
     if (!sim->is_calm && chance(sim, sim->features.liar))
         for (int i = 0; i < 3; i++)
             tokens[count++] = strange_token(sim, node);
@@ -52,6 +54,7 @@ static void join(struct sim *sim, struct node *node)
                                                    .gpus = node->offer.gpus,
                                                    .takes_any_label = true,
                                                    .early = node->offer.early,
+                                                   .empty_max = node->offer.empty_max,
                                                    .session = node->session.number,
                                                    .tokens = tokens,
                                                    .token_count = count });
@@ -106,6 +109,7 @@ static void tell_broker(struct sim *sim, struct node *node)
             sim, node,
             &(struct agent_input){ .kind = AGENT_IN_TAKEN, .token = results[i].token });
     node->report_count = 0;
+    empty_tell(sim, node);
 }
 
 static void timers(struct sim *sim, struct node *node)
@@ -131,6 +135,8 @@ static void plan_wake(struct sim *sim, struct node *node)
 
     if (node->is_listed && own < until)
         until = own;
+    if (node->is_joined && empty_deadline_us(node) < until)
+        until = empty_deadline_us(node);
     if (node->is_listed && drain_deadline_us(node) < until)
         until = drain_deadline_us(node);
     if (until == INT64_MAX)
@@ -172,7 +178,11 @@ static void on_assign(struct sim *sim, struct node *node, const struct letter *l
                            &err)
         != RC_OK)
         return;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].is_empty) {
+            empty_run(sim, node, &items[i]);
+            continue;
+        }
         for (uint64_t n = 0; n < items[i].count; n++)
             agent_feed(sim, node,
                        &(struct agent_input){
@@ -184,6 +194,7 @@ static void on_assign(struct sim *sim, struct node *node, const struct letter *l
                            .number = items[i].number,
                            .gpus = items[i].gpus,
                            .has_class = node->has_class[items[i].run][items[i].stage] });
+    }
 }
 
 static void on_tokens(struct sim *sim, struct node *node, const struct letter *letter,
@@ -196,8 +207,11 @@ static void on_tokens(struct sim *sim, struct node *node, const struct letter *l
     if (tokens_decode(letter->body.data, letter->body.size, arena, &tokens, &count, &err)
         != RC_OK)
         return;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (kind == AGENT_IN_TAKEN)
+            empty_taken(sim, node, tokens[i]);
         agent_feed(sim, node, &(struct agent_input){ .kind = kind, .token = tokens[i] });
+    }
 }
 
 static void on_class(struct sim *sim, struct node *node, const struct letter *letter,
@@ -221,6 +235,7 @@ static void on_welcome(struct sim *sim, struct node *node,
         return;
     node->is_joined = true;
     node->next_beat_us = node->now_us;
+    empty_repeat(node);
     agent_feed(sim, node, &(struct agent_input){ .kind = AGENT_IN_WELCOME });
 }
 
@@ -311,6 +326,8 @@ void agent_start(struct sim *sim, struct node *node)
     must(node->core != NULL);
     node->is_joined = node->is_listed = false;
     node->is_draining = node->has_left = false;
+    if (!sim->is_calm && chance(sim, sim->features.upgrade)) /* or the other way */
+        node->offer.empty_max = node->offer.empty_max ? 0 : node->empty_max;
     node->now_us = 0;
     node->wake_us = 0;
     session_begin(&node->session, node->kept_session);

@@ -45,7 +45,7 @@ void drain_step(struct sim *sim, struct node *node)
         return;
     if (node->now_us >= node->drain_until_us)
         drop_all(sim, node);
-    if (agent_count(node->core) > 0 && node->now_us < leave_us)
+    if (agent_count(node->core) + node->block_count > 0 && node->now_us < leave_us)
         return;
     sim_say(sim, "%s leaves", party_name(node->party));
     agent_say(sim, node, MESSAGE_LEAVE, &empty);

@@ -202,6 +202,7 @@ void agent_crash(struct sim *sim, struct node *node)
     node->agent_life++;
     agent_core_destroy(node->core);
     node->core = NULL;
+    empty_forget(sim, node);
     sim_push(sim, sim->now_us + 10000 + (int64_t)below(sim, 4 * SECOND), EVENT_AGENT_UP,
              node->party)
         ->life = node->life;

@@ -88,6 +88,15 @@ static void apply(struct rows *rows, struct put *put)
     case PUT_TRIM:
         log_remove(rows, put->number);
         break;
+    case PUT_SPAN:
+        span_put(rows, put);
+        break;
+    case PUT_SPAN_TAKE:
+        span_take(rows, put);
+        break;
+    case PUT_BLOCK:
+        buf_fini(&put->body);
+        break;
     case PUT_OFFER:
         break;
     }
@@ -99,7 +108,8 @@ void rows_commit(struct sim *sim)
 
     for (size_t i = 0; i < rows->put_count; i++) {
         model_commit(sim, &rows->puts[i]);
-        apply(rows, &rows->puts[i]);
+        if (sim->mutation != MUTATION_SPAN_NOT_STORED || rows->puts[i].kind != PUT_SPAN)
+            apply(rows, &rows->puts[i]);
     }
     rows->put_count = 0;
     rows->numbers = sim->broker.numbers;
@@ -155,6 +165,20 @@ static void restore_run(struct sim *sim, struct core *core, struct stored_run *r
                  (unsigned long)run->row.run);
 }
 
+struct restoration {
+    struct sim *sim;
+    struct core *core;
+};
+
+static void restore_attempt(void *context, const struct attempt_row *row)
+{
+    const struct restoration *restoration = context;
+
+    if (core_restore_attempt(restoration->core, row) != RC_OK)
+        sim_fail(restoration->sim, "the stored row of attempt %lu contradicts its run",
+                 (unsigned long)row->token);
+}
+
 struct core *rows_restore(struct sim *sim, int64_t now_us)
 {
     struct core_options options = { .node_timeout_us = NODE_TIMEOUT_MS * 1000,
@@ -163,6 +187,7 @@ struct core *rows_restore(struct sim *sim, int64_t now_us)
                                     .retry_max_us = sim->retry_max_us };
     struct core *core = core_create(&options);
     struct rows *rows = &sim->rows;
+    struct restoration restoration = { sim, core };
 
     must(core != NULL);
     core_restore_counters(core, rows->numbers.run_next, rows->numbers.token_next);
@@ -170,9 +195,8 @@ struct core *rows_restore(struct sim *sim, int64_t now_us)
         if (rows->runs[i].row.run == i && !run_state_is_final(rows->runs[i].row.state))
             restore_run(sim, core, &rows->runs[i]);
     for (size_t i = 0; i < rows->attempt_count; i++)
-        if (core_restore_attempt(core, &rows->attempts[i]) != RC_OK)
-            sim_fail(sim, "the stored row of attempt %lu contradicts its run",
-                     (unsigned long)rows->attempts[i].token);
+        restore_attempt(&restoration, &rows->attempts[i]);
+    spans_walk(rows, restore_attempt, &restoration);
     for (uint32_t i = 0; i < SIM_NODES; i++)
         if (rows->sessions[i] > 0)
             core_restore_node(core, i);
@@ -278,9 +302,9 @@ void rows_compare(struct sim *sim)
     for (uint64_t run = 1; run <= SIM_RUNS; run++)
         compare_run(sim, restored, run);
     core_attempts(sim->broker.core, compare_attempt, &comparison);
-    if (comparison.count != sim->rows.attempt_count)
+    if (comparison.count != rows_live(&sim->rows))
         sim_fail(sim, "the live core has %zu attempts, the store %zu", comparison.count,
-                 sim->rows.attempt_count);
+                 rows_live(&sim->rows));
     core_destroy(restored);
 }
 
@@ -296,5 +320,6 @@ void rows_fini(struct rows *rows)
     log_remove(rows, rows->event_count);
     free(rows->events);
     free(rows->attempts);
+    free(rows->spans);
     free(rows->puts);
 }

@@ -1,16 +1,18 @@
 /* sim.h - the structs of the simulator, shared by the files of this folder only. The
  * fault model is in sim_main.c.
  *
- * world.c: time, chance, the queue of events, links, trace. rows.c, event_log.c: the
- * broker's store. broker_side.c, broker_mail.c, reuse_side.c: the shell around the
- * broker's core. node_side.c, node_agent.c, node_drain.c: supervisor, disk and the shell
- * around the agent's core. clients.c, workload.c: what is asked for. subscribers.c: who
- * follows events. faults.c, lies.c: what goes wrong. model.c, model_resources.c,
- * model_events.c, model_memory.c: what must hold. */
+ * world.c: time, chance, the queue of events, links, trace. rows.c, spans.c, event_log.c:
+ * the broker's store. broker_side.c, broker_mail.c, blocks_side.c, reuse_side.c: the
+ * shell around the broker's core. node_side.c, node_agent.c, node_empty.c, node_drain.c:
+ * supervisor, disk and the shell around the agent's core. clients.c, workload.c: what is
+ * asked for. subscribers.c: who follows events. faults.c, lies.c: what goes wrong.
+ * model.c, model_resources.c, model_blocks.c, model_events.c, model_memory.c: what must
+ * hold. */
 #pragma once
 
 #include "broker/core/core.h"
 #include "broker/core/twins.h"
+#include "codecs/wire/block.h"
 #include "codecs/wire/event.h"
 #include "codecs/wire/session.h"
 #include "nodes/core/agent_core.h"
@@ -76,7 +78,18 @@ enum mutation {
     MUTATION_TWIN_IGNORED,
     MUTATION_LEADERS_FORGOTTEN,
     MUTATION_RUN_NOT_FREED,
+    MUTATION_BLOCK_TOKEN_UNCHECKED,
+    MUTATION_BLOCK_TWICE,
+    MUTATION_BLOCK_PART_MISREAD,
+    MUTATION_BLOCK_FORGOTTEN,
+    MUTATION_BLOCK_UNNAMED,
+    MUTATION_BLOCK_UNCOUNTED,
     MUTATION_REUSED_UNCOUNTED,
+    MUTATION_SPAN_NOT_STORED,
+    MUTATION_SPAN_NOT_REMOVED,
+    MUTATION_SPAN_WITH_DEVICES,
+    MUTATION_BEGUN_IN_BLOCK,
+    MUTATION_EMPTY_SLOT_LEAKED,
     MUTATION_DRAIN_IGNORED,
     MUTATION_LIMIT_IGNORED,
     MUTATION_COUNT
@@ -127,7 +140,7 @@ struct link {
 
 struct features { /* per mille unless said otherwise; 0: off */
     unsigned loss, twice, reorder, partition, broker_crash, agent_crash, node_crash,
-        stall, clock, disk, liar, repeat, turn_crash, cancel, away, deaf, drain;
+        stall, clock, disk, liar, repeat, turn_crash, cancel, away, deaf, drain, upgrade;
     bool letters_wait; /* for a party that is down */
     int64_t delay_us, pace_us;
 };
@@ -172,7 +185,10 @@ enum put_kind {
     PUT_TRIM, /* number: how many of the oldest events go */
     PUT_MADE,
     PUT_REUSED,
-    PUT_OFFER, /* of the node; stored by the model only */
+    PUT_SPAN,      /* count tasks from index on, with tokens from token on */
+    PUT_SPAN_TAKE, /* count tasks from index on are in no span any more */
+    PUT_BLOCK,     /* count tasks from index on have ended; body: the block */
+    PUT_OFFER,     /* of the node; stored by the model only */
 };
 
 enum topic { TOPIC_RUN, TOPIC_STAGE, TOPIC_ATTEMPT, TOPIC_TASK, TOPIC_NODE, TOPIC_COUNT };
@@ -209,6 +225,11 @@ struct stored_run {
     unsigned reused[SIM_STAGES]; /* bits of tasks */
 };
 
+struct stored_span {
+    uint64_t run, first, count, token;
+    uint32_t stage, node;
+};
+
 struct numbers {
     uint64_t run_next, token_next, event_next;
 };
@@ -218,6 +239,8 @@ struct rows {
     struct stored_run runs[SIM_RUNS + 1]; /* by number; row.run 0: none */
     struct attempt_row *attempts;
     size_t attempt_count, attempt_capacity;
+    struct stored_span *spans;
+    size_t span_count, span_capacity;
     uint64_t sessions[SIM_NODES];
     struct stored_event *events; /* the kept ones, without a gap */
     size_t event_count, event_capacity;
@@ -235,7 +258,7 @@ struct node_mail {
 };
 
 struct peer {
-    bool has_joined;
+    bool has_joined, takes_empty;
     struct session session;
     bool has_class[SIM_RUNS + 1][SIM_STAGES];
     struct node_mail mail;
@@ -277,8 +300,9 @@ struct broker {
     const uint8_t *submission;
     uint64_t submitted;
     uint64_t claims;
-    int64_t steady_us; /* since when this core is there */
-    bool is_restored;  /* nothing was joined before this life */
+    const struct task_block *block; /* of the input in hand */
+    int64_t steady_us;              /* since when this core is there */
+    bool is_restored;               /* nothing was joined before this life */
     struct twins *twins;
     bool asks_again; /* stages that wait for twins, since the core was restored */
 };
@@ -305,9 +329,15 @@ struct folder {
     struct buf result;
 };
 
+struct ended_block { /* of tasks without a command, until it is taken */
+    uint64_t token, count;
+    int64_t resend_us;
+};
+
 struct node {
     int party;
-    struct offer offer;
+    struct offer offer; /* empty_max: of the agent that runs */
+    uint32_t empty_max; /* of an agent that is new enough */
     bool is_up, has_agent;
     uint64_t life, agent_life;
     int64_t clock_us, stalled_until_us;
@@ -326,6 +356,8 @@ struct node {
     bool is_dying; /* crashes at the end of this turn, and does nothing more until then */
     bool is_draining, has_left; /* has_left: it goes down at the end of this turn */
     int64_t drain_until_us;
+    struct ended_block blocks[SIM_TABLE];
+    size_t block_count;
     int64_t now_us, next_beat_us, next_join_us, wake_us;
     bool has_class[SIM_RUNS + 1][SIM_STAGES];
     uint64_t started[SIM_TABLE], reports[SIM_TABLE];
@@ -378,6 +410,7 @@ struct known_attempt {
     enum life life;
     uint64_t gpus;
     bool is_executing, was_executed;
+    bool is_kept;   /* its node has a block with it, and was not told that it is taken */
     bool has_begun; /* as the broker knows it */
     int64_t at_us;  /* when it was assigned */
     unsigned truth; /* bits of result_status that its node came to */
@@ -403,6 +436,9 @@ struct model {
     bool made[SIM_WORKS][SIM_TASKS];
     struct offer offers[SIM_NODES]; /* as the broker has stored them */
     int told_node[SIM_NODES];       /* by its last event since the core was made */
+    bool in_block[SIM_RUNS + 1][SIM_STAGES][SIM_TASKS];
+    bool has_row[SIM_RUNS + 1][SIM_STAGES][SIM_TASKS];
+    uint64_t blocks, empties; /* blocks committed, tasks in them */
 };
 
 /* ---- All of it ---- */
@@ -464,6 +500,16 @@ struct core *rows_restore(struct sim *sim, int64_t now_us);
 void rows_compare(struct sim *sim);
 void rows_fini(struct rows *rows);
 
+/* spans.c */
+void span_put(struct rows *rows, const struct put *put);
+void span_take(struct rows *rows, const struct put *put);
+bool spans_have(const struct sim *sim, const struct change *change);
+/* The attempts of all of them, in order. */
+void spans_walk(const struct rows *rows,
+                void (*visit)(void *context, const struct attempt_row *row),
+                void *context);
+size_t rows_live(const struct rows *rows); /* attempts, those in spans too */
+
 /* event_log.c */
 void log_tell(struct sim *sim, enum topic topic, const struct change *change, int state);
 void log_trim(struct sim *sim);
@@ -477,6 +523,9 @@ void broker_crash(struct sim *sim);
 void broker_receive(struct sim *sim, struct letter *letter); /* takes */
 void broker_wake(struct sim *sim);
 void broker_step(struct sim *sim, const struct core_input *input);
+const struct sim_stage *stage_of_change(const struct sim *sim,
+                                        const struct change *change);
+void broker_ended(struct sim *sim, const struct change *change);
 void broker_fini(struct broker *broker);
 
 /* broker_mail.c */
@@ -489,6 +538,13 @@ void broker_mail_flush(struct sim *sim);
 void broker_mail_forget(struct sim *sim);
 void broker_outbox_send(struct sim *sim, size_t limit);
 void broker_outbox_fail(struct sim *sim);
+
+/* blocks_side.c */
+void span_assigned(struct sim *sim, const struct change *change);
+void span_leave(struct sim *sim, const struct change *change);
+void block_ended(struct sim *sim, const struct change *change);
+void broker_blocks(struct sim *sim, int node, const struct letter *letter,
+                   struct arena *arena);
 
 /* broker_inbox.c */
 void broker_handle(struct sim *sim, const struct letter *letter);
@@ -530,6 +586,19 @@ void agent_drain(struct sim *sim, struct node *node); /* it is asked to end */
 void agent_beat(struct sim *sim, struct node *node, bool has_cpu);
 uint32_t agent_cpu(const struct node *node); /* what it offers now */
 
+/* node_empty.c */
+void empty_run(struct sim *sim, struct node *node, const struct assignment *tasks);
+void empty_taken(struct sim *sim, struct node *node, uint64_t token);
+void empty_repeat(struct node *node);
+void empty_tell(struct sim *sim, struct node *node);
+int64_t empty_deadline_us(const struct node *node);
+size_t empty_tokens(const struct node *node, uint64_t *tokens, size_t max);
+void empty_forget(struct sim *sim, struct node *node);
+/* Times of the task with this token, by which its result is known again. */
+int64_t block_time_of(uint64_t token); /* its start */
+void block_add_token(struct buf *times, int64_t *last, uint64_t token);
+uint64_t block_claim(int64_t started_us);
+
 /* node_drain.c */
 void drain_begin(struct sim *sim, struct node *node);
 void drain_step(struct sim *sim, struct node *node);
@@ -558,6 +627,9 @@ void faults_end(struct sim *sim);
 
 /* lies.c */
 uint64_t strange_token(struct sim *sim, const struct node *node);
+/* How many attempts from token on a block may name without making up a result of the
+ * node's own. */
+uint64_t strange_count(struct sim *sim, const struct node *node, uint64_t token);
 void lie(struct sim *sim, struct node *node);
 
 /* model.c */
@@ -569,6 +641,9 @@ void model_told(struct sim *sim, const struct outgoing *message);
 void model_begins(struct sim *sim, uint64_t token, uint32_t node);
 void model_ends(struct sim *sim, uint64_t token);
 void model_result(struct sim *sim, uint64_t token, enum result_status status);
+void model_kept(struct sim *sim, uint64_t token, bool is_kept);
+/* The node forgets an attempt whose result, it was told, is taken. */
+void model_taken(struct sim *sim, uint64_t token, uint32_t node);
 void model_finish(struct sim *sim);
 bool model_is_done(const struct sim *sim);
 
@@ -577,6 +652,9 @@ void model_resources(struct sim *sim, uint32_t node, const struct offer *offer,
                      bool is_executing);
 /* The stage fails because no node could run it. */
 void model_unfit(struct sim *sim, uint64_t run, uint32_t stage);
+
+/* model_blocks.c */
+void model_rows(struct sim *sim, const struct put *put);
 
 /* model_events.c */
 void model_event(struct sim *sim, const struct put *put);

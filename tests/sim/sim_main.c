@@ -21,10 +21,13 @@
  * - Tasks come to the limit of their time, which a deaf one does not hear of.
  * - Clocks are set, by up to an hour either way, while a process is down.
  * - The store is full for a while: the commit fails, or a write in the middle of a turn.
- * - Nodes lie: results and starts of other nodes' attempts and of unknown ones, joins
- *   that name them.
+ * - Nodes lie: results, starts and blocks of other nodes' attempts and of unknown ones,
+ *   joins that name them.
  * - Nodes are asked to end: they offer nothing more, end or drop what they have, and say
- *   goodbye; and come back.
+ *   goodbye; and come back. Agents come back as older ones, which run empty tasks as
+ *   processes, or as newer ones, which do not.
+ * - Blocks of empty tasks come in any parts, which change when they are repeated; some of
+ *   their tasks are said to have begun.
  * - Clients repeat submissions, cancel, approve and reject at random moments.
  * - Subscribers are slow, and what does not fit into their queue is skipped; they go
  *   away, come back, and are restarted from what they kept; events that they lack are
@@ -46,7 +49,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MUTATION_SEEDS_MAX = 1000, SUMS = 5 };
+enum { MUTATION_SEEDS_MAX = 1000, SUMS = 7 };
 
 static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_NONE] = "none",
@@ -76,7 +79,18 @@ static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_TWIN_IGNORED] = "twin-not-awaited",
     [MUTATION_LEADERS_FORGOTTEN] = "leaders-forgotten-after-restart",
     [MUTATION_RUN_NOT_FREED] = "ended-run-not-freed",
+    [MUTATION_BLOCK_TOKEN_UNCHECKED] = "block-token-not-checked",
+    [MUTATION_BLOCK_TWICE] = "block-applied-twice",
+    [MUTATION_BLOCK_PART_MISREAD] = "part-of-block-misread",
+    [MUTATION_BLOCK_FORGOTTEN] = "block-forgotten-before-taken",
+    [MUTATION_BLOCK_UNNAMED] = "block-not-named-in-join",
+    [MUTATION_BLOCK_UNCOUNTED] = "event-of-block-counts-one",
     [MUTATION_REUSED_UNCOUNTED] = "event-of-reuse-counts-one",
+    [MUTATION_SPAN_NOT_STORED] = "span-not-stored",
+    [MUTATION_SPAN_NOT_REMOVED] = "span-not-removed",
+    [MUTATION_SPAN_WITH_DEVICES] = "span-forgets-devices",
+    [MUTATION_BEGUN_IN_BLOCK] = "begun-task-in-block",
+    [MUTATION_EMPTY_SLOT_LEAKED] = "empty-slot-leaked",
     [MUTATION_DRAIN_IGNORED] = "draining-node-used",
     [MUTATION_LIMIT_IGNORED] = "time-limit-ignored",
 };
@@ -112,6 +126,8 @@ static void run_seed(uint64_t seed, enum mutation mutation, bool is_traced,
     sums[2] += sim->model.executions;
     sums[3] += (uint64_t)sim->now_us / SECOND;
     sums[4] += sim->model.reuses;
+    sums[5] += sim->model.empties;
+    sums[6] += sim->model.blocks;
     sim_fini(sim);
     free(sim);
 }
@@ -178,10 +194,10 @@ static void run_seeds(uint64_t from, uint64_t count, bool is_traced)
         run_seed(from + i, MUTATION_NONE, is_traced, sums);
         if ((i + 1) % 1000 == 0 || i + 1 == count) {
             printf("%lu seeds: %lu steps, %lu commits, %lu executions, %lu reused, "
-                   "%.1f days\n",
+                   "%lu empty in %lu blocks, %.1f days\n",
                    (unsigned long)(i + 1), (unsigned long)sums[0], (unsigned long)sums[1],
-                   (unsigned long)sums[2], (unsigned long)sums[4],
-                   (double)sums[3] / 86400);
+                   (unsigned long)sums[2], (unsigned long)sums[4], (unsigned long)sums[5],
+                   (unsigned long)sums[6], (double)sums[3] / 86400);
             fflush(stdout);
         }
     }

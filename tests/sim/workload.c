@@ -49,8 +49,15 @@ static void make_stage(struct sim *sim, struct sim_plan *plan, uint32_t number)
     stage->length_us = (int64_t)(1 + below(sim, 1 + below(sim, 15))) * SECOND;
     stage->is_endless = plan->is_endless && chance(sim, 500);
     stage->work = chance(sim, 400) ? 1 + (unsigned)below(sim, SIM_WORKS - 1) : 0;
-    stage->time_limit_us = chance(sim, 150) ? (int64_t)below(sim, 8) * SECOND : 0;
-    stage->no_output_us = chance(sim, 100) ? (int64_t)below(sim, 8) * SECOND : 0;
+    if (!chance(sim, 300)) {
+        stage->time_limit_us = chance(sim, 150) ? (int64_t)below(sim, 8) * SECOND : 0;
+        stage->no_output_us = chance(sim, 100) ? (int64_t)below(sim, 8) * SECOND : 0;
+        return;
+    }
+    shape->demand.is_empty = true;
+    stage->fails = stage->stops = 0;
+    stage->is_endless = false;
+    stage->length_us = SECOND / 100;
 }
 
 static void make_plan(struct sim *sim, struct sim_plan *plan)
@@ -76,12 +83,17 @@ void workload_make(struct sim *sim)
     sim->plan_next = 1;
     sim->node_count = 1 + (int)below(sim, SIM_NODES);
     sim->client_count = 1 + (int)below(sim, SIM_CLIENTS);
-    for (int i = 0; i < sim->node_count; i++)
-        sim->nodes[i].offer =
+    for (int i = 0; i < sim->node_count; i++) {
+        struct node *node = &sim->nodes[i];
+
+        node->empty_max = 1 + (uint32_t)below(sim, 2 * SIM_TASKS);
+        node->offer =
             (struct offer){ .cpu_milli = 1000 + 1000 * (uint32_t)below(sim, SIM_SLOTS),
                             .memory_mb = below(sim, 2) ? 4000 : 0,
                             .gpus = below(sim, 2) ? below(sim, 8) : 0,
-                            .early = (uint32_t)(mixed(sim->seed, (uint64_t)i) % 4) };
+                            .early = (uint32_t)(mixed(sim->seed, (uint64_t)i) % 4),
+                            .empty_max = below(sim, 4) ? node->empty_max : 0 };
+    }
 }
 
 enum fate fate_of(const struct sim *sim, uint64_t run, uint32_t stage, uint64_t index,
