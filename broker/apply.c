@@ -366,6 +366,16 @@ static void apply_stage_row(struct broker *broker, const struct change *change)
                 &err);
 }
 
+static void tell_node(struct broker *broker, const struct change *change)
+{
+    if (change->kind == CHANGE_TAKEN)
+        mail_taken(broker, change->node, change->token);
+    else if (change->kind == CHANGE_STOP)
+        mail_stop(broker, change->node, change->token);
+    else
+        mail_drop(broker, change->node, change->token);
+}
+
 static void apply_change(struct broker *broker, const struct change *change)
 {
     switch (change->kind) {
@@ -406,13 +416,9 @@ static void apply_change(struct broker *broker, const struct change *change)
         apply_lost(broker, change);
         break;
     case CHANGE_TAKEN:
-        mail_taken(broker, change->node, change->token);
-        break;
     case CHANGE_STOP:
-        mail_stop(broker, change->node, change->token);
-        break;
     case CHANGE_DROP:
-        mail_drop(broker, change->node, change->token);
+        tell_node(broker, change);
         break;
     case CHANGE_NODE:
         apply_node(broker, change);

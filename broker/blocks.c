@@ -38,7 +38,22 @@ void span_leave(struct broker *broker, const struct change *change)
                     &err);
 }
 
-/* A task that was tried before has rows; its result goes there. */
+/* Whether all of them stand in one span, and so have no rows of their own. */
+static bool is_span(struct broker *broker, const struct change *change)
+{
+    struct err err;
+    bool is_there = false;
+
+    if (change->number == 1 && stage_is_empty(broker, change->run, change->stage))
+        batch_check(broker,
+                    store_span_has(broker->store, change->run, change->stage,
+                                   change->index, change->count, &is_there, &err),
+                    &err);
+    return is_there;
+}
+
+/* A task that was tried before, or was said to have started, has rows; its result goes
+ * there. */
 static void end_each(struct broker *broker, const struct change *change,
                      const struct task_block *block)
 {
@@ -78,7 +93,9 @@ static void end_together(struct broker *broker, const struct change *change,
     span_leave(broker, change);
     batch_check(broker,
                 store_block_put(broker->store, change->run, change->stage, change->index,
-                                change->node, version, &bytes, &err),
+                                change->node, version,
+                                (struct bytes){ (const char *)bytes.data, bytes.size },
+                                &err),
                 &err);
     announce(broker, &(struct announcement){
                          .kind = "task",
@@ -103,10 +120,10 @@ void block_ended(struct broker *broker, const struct change *change)
 
     if (change->count < block->count)
         part = block_part(block, change->token - block->token, change->count, &times);
-    if (change->number > 1 || !stage_is_empty(broker, change->run, change->stage))
-        end_each(broker, change, &part);
-    else
+    if (is_span(broker, change))
         end_together(broker, change, &part);
+    else
+        end_each(broker, change, &part);
 }
 
 void on_blocks(struct broker *broker, uint32_t node, const struct link_frame *body)

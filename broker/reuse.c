@@ -231,7 +231,8 @@ void reuse_settle(struct broker *broker, const struct plan_stage *resolved,
     struct twin self = { input->run, input->stage }, leader;
     const struct stage_row *row = core_stage(broker->core, input->run, input->stage);
 
-    if (!resolved->reuse || !row || row->state != STAGE_RESOLVING)
+    if (!resolved->reuse || plan_stage_is_empty(resolved) || !row
+        || row->state != STAGE_RESOLVING)
         return;
     note_unsettled(resolved, notes);
     if (!search_stage(&search, resolved, input)) {
@@ -300,7 +301,9 @@ static bool key_of_success(struct broker *broker, const struct origin *task,
                            unsigned char key[KEY_SIZE])
 {
     struct stage_class *found =
-        classes_get(broker->reuse->classes, broker, task->run, task->stage);
+        stage_is_empty(broker, task->run, task->stage)
+            ? NULL /* to look it up would cost more than to end it */
+            : classes_get(broker->reuse->classes, broker, task->run, task->stage);
     struct err err;
 
     if (!found)
@@ -389,7 +392,9 @@ static enum rc restore_stage(struct broker *broker, uint64_t run, uint32_t stage
     row->satisfied_count = count;
     for (size_t i = 0; i < count; i++)
         row->satisfied[i] = (struct core_range){ known[i].first, known[i].count };
-    return restore_leader(broker, run, stage, row, known, count, err);
+    return stage_is_empty(broker, run, stage)
+               ? RC_OK
+               : restore_leader(broker, run, stage, row, known, count, err);
 }
 
 enum rc reuse_restore(struct broker *broker, uint64_t run, const struct plan *plan,

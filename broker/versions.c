@@ -171,7 +171,7 @@ static void bytes_field(struct buf *body, const char *key, const struct buf *byt
     pack_bytes(body, bytes->data, bytes->size);
 }
 
-/* [number, record, result]; what is not there is empty. */
+/* [number, record, result]; what is not there, or not readable, is empty. */
 static enum rc pack_version(struct broker *broker, uint64_t number, struct buf *body,
                             struct err *err)
 {
@@ -187,7 +187,7 @@ static enum rc pack_version(struct broker *broker, uint64_t number, struct buf *
                                &result, err)
                  : store_result(broker->store, version.run, version.stage, version.index,
                                 version.attempt, &result, err);
-    if (rc != RC_OK && rc != RC_NOT_FOUND)
+    if (rc != RC_OK && rc != RC_NOT_FOUND && rc != RC_CORRUPT)
         return rc;
     pack_list(body, 3);
     pack_uint(body, number);

@@ -177,6 +177,9 @@ void key_story_tell(struct broker *broker, uint64_t run, uint32_t stage, uint64_
         return;
     story->is_told = true;
     story->reuses = own.stage->reuse;
+    story->is_empty = plan_stage_is_empty(own.stage);
+    if (story->is_empty)
+        return; /* no key of it is kept */
     if (key_unsettled(own.stage, &input))
         story->unsettled = input->name;
     if (key_fields_of_task(own.stage, own.tree, index, arena, &fields, &err) != RC_OK)
@@ -205,6 +208,8 @@ void key_story_say(const struct key_story *story, struct buf *text)
     if (story->origin[0])
         buf_printf(text, "; it uses the result of %s, all fields being equal",
                    story->origin);
+    else if (story->is_empty)
+        buf_text(text, "; its command is \":\", so there was nothing to run or to reuse");
     else if (story->unsettled[0])
         buf_printf(text,
                    "; its input %s is known only when a node has fetched it, so no "

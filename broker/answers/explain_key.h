@@ -19,6 +19,7 @@ struct key_story {
     bool environment_differs; /* of the nodes; it does not count */
     const char *unsettled;    /* the input that left the key open, or "" */
     bool is_told, reuses;     /* reuses: reuse was asked for */
+    bool is_empty;            /* there was nothing to run */
 };
 
 /* Texts in arena. A stage that is not resolved has an empty story. May move the broker's

@@ -7,6 +7,7 @@
 #include "broker/broker_state.h"
 #include "broker/name_results.h"
 #include "broker/reuse.h"
+#include "broker/store/blocks.h"
 #include "broker/store/bundle.h"
 #include "broker/store/versions.h"
 #include "codecs/plan/tree.h"
@@ -168,7 +169,7 @@ static enum rc check_rows(struct import *import, struct err *err)
         if (!is_task(import, bundle->rows[i].key)
             || store_task_decode(bundle->rows[i].value, &task, err) != RC_OK)
             return wrong(err, "the row of a task does not decode");
-    for (size_t i = bundle->first[BUNDLE_RESULTS]; i < bundle->first[BUNDLE_VERSIONS];
+    for (size_t i = bundle->first[BUNDLE_RESULTS]; i < bundle->first[BUNDLE_BLOCKS];
          i++) {
         scoped(arena) arena = arena_create(IMPORT_ARENA_MAX);
         struct bytes bytes = bundle->rows[i].value;
@@ -220,8 +221,10 @@ static void task_key(unsigned char key[16], const struct version *version)
         key[4 + i] = (unsigned char)(version->index >> (56 - 8 * i));
 }
 
-/* The hashes that the record has are those of what came with it. */
-static bool hashes_hold(struct import *import, const struct version *version)
+/* The hashes that the record has are those of what came with it. result: of size 0 if
+ * there is none. */
+static bool hashes_hold(struct import *import, const struct version *version,
+                        struct bytes result)
 {
     struct digester *digester = import->broker->digester;
     uint8_t resolved[DIGEST_SIZE], hash[DIGEST_SIZE] = { 0 };
@@ -231,13 +234,11 @@ static bool hashes_hold(struct import *import, const struct version *version)
 
     const struct bundle_row *stage =
         bundle_find(&import->bundle, BUNDLE_RESOLVED, key, 4);
-    const struct bundle_row *result =
-        bundle_find(&import->bundle, BUNDLE_RESULTS, key, sizeof key);
 
-    if (!stage || !bundle_find(&import->bundle, BUNDLE_TASKS, key, 12))
+    if (!stage)
         return false;
-    if (!hash_is_zero(version->result_hash) && result)
-        version_hash(digester, result->value.data, result->value.size, hash);
+    if (!hash_is_zero(version->result_hash) && result.size > 0)
+        version_hash(digester, result.data, result.size, hash);
     if (memcmp(hash, version->result_hash, DIGEST_SIZE) != 0)
         return false;
     version_hash(digester, stage->value.data, stage->value.size, resolved);
@@ -245,39 +246,129 @@ static bool hashes_hold(struct import *import, const struct version *version)
     return memcmp(hash, version->class_hash, DIGEST_SIZE) == 0;
 }
 
-/* Each is of the task whose row names its number; rows come in the same order. */
+/* Reads the next of the versions: of the task or block that has this key and names this
+ * number. */
+static enum rc next_version(struct import *import, size_t *next, uint64_t number,
+                            struct bytes key, struct err *err)
+{
+    const struct bundle *bundle = &import->bundle;
+    const struct bundle_row *row = &bundle->rows[bundle->first[BUNDLE_VERSIONS] + *next];
+    struct version *version = &import->versions[*next];
+
+    if (*next == count_of(import, BUNDLE_VERSIONS))
+        return wrong(err, "a version is missing");
+    if (version_decode(import->arena, row->value.data, row->value.size, version, err)
+            != RC_OK
+        || row->value.size > VERSION_BYTES_MAX || number_at(row->key, 0, 8) != number
+        || version->stage != number_at(key, 0, 4)
+        || version->index != number_at(key, 4, 8))
+        return wrong(err, "a version is not of the task that names it");
+    ++*next;
+    return RC_OK;
+}
+
+static enum rc check_task_version(struct import *import, const struct bundle_row *row,
+                                  size_t *next, struct err *err)
+{
+    const struct version *version = &import->versions[*next];
+    const struct bundle_row *result;
+    struct task_row task;
+    unsigned char key[16];
+    enum rc rc;
+
+    if (store_task_decode(row->value, &task, err) != RC_OK)
+        return wrong(err, "the row of a task does not decode");
+    if (task.version == 0)
+        return RC_OK;
+    rc = next_version(import, next, task.version, row->key, err);
+    if (rc != RC_OK)
+        return rc;
+    task_key(key, version);
+    result = bundle_find(&import->bundle, BUNDLE_RESULTS, key, sizeof key);
+    return version->count == 0
+                   && hashes_hold(import, version,
+                                  result ? result->value : (struct bytes){ 0 })
+               ? RC_OK
+               : wrong(err, "a version and what it has the hashes of differ");
+}
+
+/* Whether the row is of a task or block of the stage that begins before index end. */
+static bool is_before(const struct bundle_row *row, struct bytes stage, uint64_t end)
+{
+    return memcmp(row->key.data, stage.data, 4) == 0 && number_at(row->key, 4, 8) < end;
+}
+
+/* Its tasks are there, have been handed out, and stand nowhere else. *task is the first
+ * row of a task that may be behind it. */
+static bool block_fits(const struct import *import, size_t at,
+                       const struct task_block *block, size_t *task)
+{
+    const struct bundle *bundle = &import->bundle;
+    struct bytes key = bundle->rows[at].key;
+    uint64_t index = number_at(key, 4, 8), end = index + block->count;
+    const struct stage_row *stage;
+
+    if (!is_task(import, key))
+        return false;
+    stage = &import->stages[number_at(key, 0, 4)];
+    if (end > stage->tasks || end > stage->next)
+        return false;
+    while (*task < bundle->first[BUNDLE_RESULTS]
+           && memcmp(bundle->rows[*task].key.data, key.data, key.size) < 0)
+        ++*task;
+    if (*task < bundle->first[BUNDLE_RESULTS]
+        && is_before(&bundle->rows[*task], key, end))
+        return false;
+    return at + 1 == bundle->first[BUNDLE_VERSIONS]
+           || !is_before(&bundle->rows[at + 1], key, end);
+}
+
+static enum rc check_block(struct import *import, size_t at, size_t *task, size_t *next,
+                           struct err *err)
+{
+    const struct bundle_row *row = &import->bundle.rows[at];
+    const struct version *version = &import->versions[*next];
+    struct task_block block;
+    struct reader reader;
+    struct bytes bytes = { 0 };
+    uint64_t number;
+    enum rc rc;
+
+    if (store_block_decode(row->value, &number, &bytes, err) != RC_OK)
+        return wrong(err, "a block does not decode");
+    reader_init(&reader, bytes.data, bytes.size);
+    block_read(&reader, &block);
+    if (!reader_at_end(&reader) || !block_fits(import, at, &block, task))
+        return wrong(err, "a block does not decode, or has tasks that cannot be");
+    rc = next_version(import, next, number, row->key, err);
+    if (rc != RC_OK)
+        return rc;
+    return version->count == block.count && version->attempt == 1
+                   && version->status == RESULT_COMPLETE
+                   && hashes_hold(import, version, bytes)
+               ? RC_OK
+               : wrong(err, "a version and what it has the hashes of differ");
+}
+
+/* Each is of the task or block whose row names its number; rows come in the same order.
+ */
 static enum rc check_versions(struct import *import, struct err *err)
 {
     const struct bundle *bundle = &import->bundle;
     size_t count = count_of(import, BUNDLE_VERSIONS), next = 0;
+    size_t task = bundle->first[BUNDLE_TASKS];
+    enum rc rc = RC_OK;
 
-    import->versions = arena_array(import->arena, count, sizeof *import->versions);
+    import->versions = arena_array(import->arena, count + 1, sizeof *import->versions);
     if (!import->versions)
         return err_set(err, RC_NO_MEMORY, "no memory for versions");
-    for (size_t i = bundle->first[BUNDLE_TASKS]; i < bundle->first[BUNDLE_RESULTS]; i++) {
-        struct version *version = &import->versions[next];
-        struct bytes key = bundle->rows[i].key;
-        struct task_row task;
-
-        if (store_task_decode(bundle->rows[i].value, &task, err) != RC_OK)
-            return wrong(err, "the row of a task does not decode");
-        if (task.version == 0)
-            continue;
-        if (next == count)
-            return wrong(err, "a version is missing");
-
-        const struct bundle_row *row =
-            &bundle->rows[bundle->first[BUNDLE_VERSIONS] + next];
-
-        if (version_decode(import->arena, row->value.data, row->value.size, version, err)
-                != RC_OK
-            || row->value.size > VERSION_BYTES_MAX
-            || number_at(row->key, 0, 8) != task.version
-            || version->stage != number_at(key, 0, 4)
-            || version->index != number_at(key, 4, 8) || !hashes_hold(import, version))
-            return wrong(err, "a version and what it has the hashes of differ");
-        next++;
-    }
+    for (size_t i = task; rc == RC_OK && i < bundle->first[BUNDLE_RESULTS]; i++)
+        rc = check_task_version(import, &bundle->rows[i], &next, err);
+    for (size_t i = bundle->first[BUNDLE_BLOCKS];
+         rc == RC_OK && i < bundle->first[BUNDLE_VERSIONS]; i++)
+        rc = check_block(import, i, &task, &next, err);
+    if (rc != RC_OK)
+        return rc;
     return next == count ? RC_OK : wrong(err, "there are versions of no task");
 }
 
@@ -285,7 +376,7 @@ static void add_artifacts(struct import *import, uint64_t run)
 {
     const struct bundle *bundle = &import->bundle;
 
-    for (size_t i = bundle->first[BUNDLE_RESULTS]; i < bundle->first[BUNDLE_VERSIONS];
+    for (size_t i = bundle->first[BUNDLE_RESULTS]; i < bundle->first[BUNDLE_BLOCKS];
          i++) {
         scoped(arena) arena = arena_create(IMPORT_ARENA_MAX);
         const struct bundle_row *row = &bundle->rows[i];
@@ -313,13 +404,20 @@ static void add_artifacts(struct import *import, uint64_t run)
     }
 }
 
-/* Tasks with their versions, which end this store's chain; a node of elsewhere has no
- * number here. */
-static void add_tasks(struct import *import, uint64_t run)
+/* A version ends this store's chain; gives its number here. */
+static uint64_t add_version(struct import *import, uint64_t run, size_t *next)
+{
+    const struct bundle *bundle = &import->bundle;
+    const struct bundle_row *row = &bundle->rows[bundle->first[BUNDLE_VERSIONS] + *next];
+
+    return version_import(import->broker, run, &import->versions[(*next)++], row->value);
+}
+
+/* With their versions; a node of elsewhere has no number here. */
+static void add_tasks(struct import *import, uint64_t run, size_t *next)
 {
     const struct bundle *bundle = &import->bundle;
     struct broker *broker = import->broker;
-    size_t next = 0;
 
     for (size_t i = bundle->first[BUNDLE_TASKS]; i < bundle->first[BUNDLE_RESULTS]; i++) {
         struct bytes key = bundle->rows[i].key;
@@ -327,18 +425,34 @@ static void add_tasks(struct import *import, uint64_t run)
         struct err err;
 
         must(store_task_decode(bundle->rows[i].value, &task, &err) == RC_OK);
-        if (task.version > 0) {
-            const struct bundle_row *row =
-                &bundle->rows[bundle->first[BUNDLE_VERSIONS] + next];
-
-            task.version =
-                version_import(broker, run, &import->versions[next++], row->value);
-        }
+        if (task.version > 0)
+            task.version = add_version(import, run, next);
         task.node = UINT32_MAX;
         task.token = 0;
         batch_check(broker,
                     store_task_put(broker->store, run, (uint32_t)number_at(key, 0, 4),
                                    number_at(key, 4, 8), &task, &err),
+                    &err);
+    }
+}
+
+static void add_blocks(struct import *import, uint64_t run, size_t *next)
+{
+    const struct bundle *bundle = &import->bundle;
+    struct store *store = import->broker->store;
+
+    for (size_t i = bundle->first[BUNDLE_BLOCKS]; i < bundle->first[BUNDLE_VERSIONS];
+         i++) {
+        struct bytes key = bundle->rows[i].key, bytes;
+        uint64_t number;
+        struct err err;
+
+        must(store_block_decode(bundle->rows[i].value, &number, &bytes, &err) == RC_OK);
+        number = add_version(import, run, next);
+        batch_check(import->broker,
+                    store_block_put(store, run, (uint32_t)number_at(key, 0, 4),
+                                    number_at(key, 4, 8), UINT32_MAX, number, bytes,
+                                    &err),
                     &err);
     }
 }
@@ -462,6 +576,7 @@ static uint64_t write_all(struct import *import)
 {
     struct broker *broker = import->broker;
     uint64_t run = core_run_take(broker->core);
+    size_t versions = 0;
     struct err err;
 
     broker->counters.run_next = run + 1;
@@ -470,7 +585,8 @@ static uint64_t write_all(struct import *import)
         broker,
         store_bundle_write(broker->store, run, &import->bundle, &import->head, &err),
         &err);
-    add_tasks(import, run);
+    add_tasks(import, run, &versions);
+    add_blocks(import, run, &versions);
     add_artifacts(import, run);
     batch_check(broker, store_lineage_run(broker->store, run, &err), &err);
     announce(broker,

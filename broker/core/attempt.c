@@ -173,39 +173,40 @@ static void count_stopped(struct core *core, struct stage *stage, enum cause cau
         stage_stop(core, stage, changes);
 }
 
-/* The attempts from this token on that end together: of one stage, in a row, with the
- * same number. */
-static uint64_t block_length(const struct core *core, const struct attempt *first,
-                             uint64_t max)
+/* Whether the attempt follows those of the block that begins with first: of the same
+ * stage, in a row, with the same number. */
+static bool is_next(const struct attempt *attempt, const struct attempt_row *first,
+                    const struct run *run, uint64_t count)
 {
-    struct attempt_row row = first->row;
-    uint64_t count = 1;
-
-    for (; count < max; count++) {
-        const struct attempt *next = attempt_find(core, row.token + count);
-
-        if (!next || next->row.node != row.node || next->owner != first->owner
-            || next->row.stage != row.stage || next->row.index != row.index + count
-            || next->row.number != row.number)
-            break;
-    }
-    return count;
+    return attempt && attempt->row.node == first->node && attempt->owner == run
+           && attempt->row.stage == first->stage
+           && attempt->row.index == first->index + count
+           && attempt->row.number == first->number;
 }
 
-static void block_end(struct core *core, const struct attempt_row *row, struct run *run,
-                      uint64_t count, struct changes *changes)
+/* The attempts from this one on that end together, at most max. Gives how many. */
+static uint64_t block_end(struct core *core, struct attempt *attempt, uint64_t max,
+                          struct changes *changes)
 {
-    struct stage *stage = &run->stages[row->stage];
+    struct attempt_row row = attempt->row;
+    struct run *run = attempt->owner;
+    struct stage *stage = &run->stages[row.stage];
+    struct change *ended = change_of(changes, CHANGE_BLOCK, &row);
+    uint64_t count = 0;
 
-    change_of(changes, CHANGE_BLOCK, row)->count = count;
-    for (uint64_t i = 0; i < count; i++)
-        attempt_remove(core, attempt_find(core, row->token + i));
+    do {
+        attempt_remove(core, attempt);
+        count++;
+        attempt = count < max ? attempt_find(core, row.token + count) : NULL;
+    } while (is_next(attempt, &row, run, count));
+    ended->count = count;
     if (stage->row.state == STAGE_QUEUED)
         stage_set(core, stage, STAGE_STARTED, changes);
     stage->row.complete += count;
     ready_update(core, stage);
     stage_settle(core, stage, changes);
     run_settle(core, run, changes);
+    return count;
 }
 
 void attempts_block(struct core *core, const struct core_input *input,
@@ -217,16 +218,10 @@ void attempts_block(struct core *core, const struct core_input *input,
     taken->node = input->node;
     taken->token = input->token;
     for (uint64_t i = 0; i < input->tasks; i += count) {
-        const struct attempt *attempt = attempt_find(core, input->token + i);
+        struct attempt *attempt = attempt_find(core, input->token + i);
+        bool is_late = !attempt || attempt->row.node != input->node;
 
-        count = 1;
-        if (!attempt || attempt->row.node != input->node)
-            continue; /* it is late */
-
-        struct attempt_row row = attempt->row;
-
-        count = block_length(core, attempt, input->tasks - i);
-        block_end(core, &row, attempt->owner, count, changes);
+        count = is_late ? 1 : block_end(core, attempt, input->tasks - i, changes);
     }
 }
 

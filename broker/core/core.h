@@ -84,9 +84,9 @@ struct offer {                     /* what a node has */
     const uint32_t *labels;        /* borrowed until the step returns */
     size_t label_count;
     bool takes_any_label; /* a private node is every environment */
-    uint32_t early; /* short tasks for each CPU that it takes before there is room: it
-                       starts them itself when there is */
-    uint32_t empty_max;   /* empty tasks at once; 0: they are as others */
+    uint32_t early;     /* short tasks for each CPU that it takes before there is room: it
+                           starts them itself when there is */
+    uint32_t empty_max; /* empty tasks at once; 0: they are as others */
 };
 
 struct stage_shape { /* what the plan fixes */

@@ -333,8 +333,7 @@ static void skip_hopeless(struct core *core)
     }
     for (struct queue *queue = core->queue_first; queue; queue = queue->next)
         if (queue->skipped_in != core->round && may_just_wait(core, queue)
-            && queue->first->first->timed < CORE_EARLY_AFTER
-            && !queue->demand.is_empty
+            && queue->first->first->timed < CORE_EARLY_AFTER && !queue->demand.is_empty
             && (cpu_of(&queue->demand) > most.cpu_free
                 || queue->demand.memory_mb > most.memory_free
                 || queue->demand.gpus > bits_of(most.gpus_free)))

@@ -28,6 +28,19 @@ static enum rc span_find(struct store *store, uint64_t run, uint32_t stage,
     return rc;
 }
 
+enum rc store_span_has(struct store *store, uint64_t run, uint32_t stage, uint64_t index,
+                       uint64_t count, bool *is_there, struct err *err)
+{
+    struct task_range range;
+    enum rc rc = span_find(store, run, stage, index, &range, err);
+
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    *is_there = rc == RC_OK && range.first <= index
+                && count <= range.count - (index - range.first);
+    return RC_OK;
+}
+
 /* The tasks of the range from its place `from` on, as a span of their own. */
 static enum rc span_rest(struct store *store, uint64_t run, uint32_t stage,
                          const struct task_range *range, uint64_t from, uint64_t count,
@@ -116,7 +129,7 @@ enum rc store_spans(struct store *store,
 }
 
 enum rc store_block_put(struct store *store, uint64_t run, uint32_t stage, uint64_t index,
-                        uint32_t node, uint64_t version, const struct buf *block,
+                        uint32_t node, uint64_t version, struct bytes block,
                         struct err *err)
 {
     scoped_buf record = { 0 };
@@ -125,26 +138,39 @@ enum rc store_block_put(struct store *store, uint64_t run, uint32_t stage, uint6
     record_begin(&record, 3);
     pack_uint(&record, node);
     pack_uint(&record, version);
-    pack_bytes(&record, block->data, block->size);
+    pack_bytes(&record, block.data, block.size);
     return db_put_buf(store, TABLE_BLOCKS, &key, &record, err);
+}
+
+enum rc store_block_decode(struct bytes value, uint64_t *version, struct bytes *block,
+                           struct err *err)
+{
+    MDB_val data = { value.size, (void *)(uintptr_t)value.data };
+    struct task_range range;
+    enum rc rc = range_record(TABLE_BLOCKS, &data, &range, err);
+
+    if (rc != RC_OK)
+        return rc;
+    *version = range.version;
+    *block = range.bytes;
+    return RC_OK;
 }
 
 enum rc store_block(struct store *store, uint64_t run, uint32_t stage, uint64_t index,
                     struct buf *block, struct err *err)
 {
-    struct view view;
-    struct task_range range;
-    enum rc rc = view_begin(store, &view, err);
+    scoped_buf record = { 0 };
+    struct key key = key_task(run, stage, index);
+    struct bytes bytes = { 0 };
+    uint64_t version;
+    enum rc rc = db_get(store, TABLE_BLOCKS, &key, &record, err);
 
+    if (rc == RC_OK)
+        rc = store_block_decode((struct bytes){ (const char *)record.data, record.size },
+                                &version, &bytes, err);
     if (rc != RC_OK)
         return rc;
-    rc = range_seek(&view, TABLE_BLOCKS, run, stage, index, &range, err);
-    if (rc == RC_OK && range.first <= index)
-        block_encode(block, &range.block);
-    view_end(&view);
-    if (rc == RC_NOT_FOUND || (rc == RC_OK && range.first > index))
-        return err_set(err, RC_NOT_FOUND, "store: blocks has no such record");
-    if (rc == RC_OK && !buf_ok(block))
-        return err_set(err, RC_NO_MEMORY, "store: a block is too large");
-    return rc;
+    buf_add(block, bytes.data, bytes.size);
+    return buf_ok(block) ? RC_OK
+                         : err_set(err, RC_NO_MEMORY, "store: a block is too large");
 }

@@ -15,6 +15,10 @@ struct span { /* first attempts: indexes and tokens go up together */
 NODISCARD enum rc store_span_put(struct store *store, uint64_t run, uint32_t stage,
                                  uint64_t first, const struct span *span,
                                  struct err *err);
+/* Whether count tasks from index on stand in one span. */
+NODISCARD enum rc store_span_has(struct store *store, uint64_t run, uint32_t stage,
+                                 uint64_t index, uint64_t count, bool *is_there,
+                                 struct err *err);
 /* Takes count tasks from index on out of their spans; those that are in none stay out. */
 NODISCARD enum rc store_span_take(struct store *store, uint64_t run, uint32_t stage,
                                   uint64_t index, uint64_t count, struct err *err);
@@ -25,10 +29,15 @@ NODISCARD enum rc store_spans(struct store *store,
                                                struct err *err),
                               void *context, struct err *err);
 
-/* block: the tasks from index on. version: that of all of them. */
+/* block: the tasks from index on. version: that of all of them. node: UINT32_MAX: one of
+ * another store, which the run was imported from; its tokens are none here. */
 NODISCARD enum rc store_block_put(struct store *store, uint64_t run, uint32_t stage,
                                   uint64_t index, uint32_t node, uint64_t version,
-                                  const struct buf *block, struct err *err);
-/* The encoded block that has the task. RC_NOT_FOUND. */
+                                  struct bytes block, struct err *err);
+/* The bytes of the block that begins with the task, as they were put: they may not
+ * decode. RC_NOT_FOUND; RC_CORRUPT: the record around them does not. */
 NODISCARD enum rc store_block(struct store *store, uint64_t run, uint32_t stage,
                               uint64_t index, struct buf *block, struct err *err);
+/* The same of a record, as the table has it, with its version. The bytes are borrowed. */
+NODISCARD enum rc store_block_decode(struct bytes value, uint64_t *version,
+                                     struct bytes *block, struct err *err);

@@ -1,6 +1,7 @@
 /* bundle.c - see bundle.h. */
 #include "broker/store/bundle.h"
 
+#include "broker/store/blocks.h"
 #include "broker/store/executions.h"
 #include "broker/store/tables.h"
 
@@ -8,13 +9,19 @@
 
 enum { REUSED_ARENA_MAX = 1 << 28 };
 
-/* Versions are found by the rows of their tasks. */
-static const enum table_id tables[BUNDLE_TABLE_COUNT] = {
-    [BUNDLE_HEAD] = TABLE_RUNS,         [BUNDLE_ROW] = TABLE_RUN_ROWS,
-    [BUNDLE_PLAN] = TABLE_PLANS,        [BUNDLE_STAGES] = TABLE_STAGES,
-    [BUNDLE_RESOLVED] = TABLE_RESOLVED, [BUNDLE_NOTES] = TABLE_NOTES,
-    [BUNDLE_TASKS] = TABLE_TASKS,       [BUNDLE_RESULTS] = TABLE_RESULTS,
+/* Versions are found by the rows of their tasks and by the blocks. */
+static const enum table_id tables[BUNDLE_REUSED] = {
+    [BUNDLE_HEAD] = TABLE_RUNS,
+    [BUNDLE_ROW] = TABLE_RUN_ROWS,
+    [BUNDLE_PLAN] = TABLE_PLANS,
+    [BUNDLE_STAGES] = TABLE_STAGES,
+    [BUNDLE_RESOLVED] = TABLE_RESOLVED,
+    [BUNDLE_NOTES] = TABLE_NOTES,
+    [BUNDLE_TASKS] = TABLE_TASKS,
+    [BUNDLE_RESULTS] = TABLE_RESULTS,
+    [BUNDLE_BLOCKS] = TABLE_BLOCKS,
     [BUNDLE_VERSIONS] = TABLE_TASKS,
+    [BUNDLE_BLOCK_VERSIONS] = TABLE_BLOCKS,
 };
 
 struct page {
@@ -24,17 +31,34 @@ struct page {
     size_t count;
 };
 
-static enum rc add_version(struct page *page, const MDB_val *task, struct err *err)
+/* That of a task's row, or of a block. */
+static enum rc version_of(enum table_id table, const MDB_val *value, uint64_t *version,
+                          struct err *err)
 {
+    struct bytes bytes = { value->mv_data, value->mv_size }, block;
     struct task_row row;
-    MDB_val found;
-    enum rc rc =
-        store_task_decode((struct bytes){ task->mv_data, task->mv_size }, &row, err);
 
-    if (rc != RC_OK || row.version == 0)
+    if (table == TABLE_BLOCKS)
+        return store_block_decode(bytes, version, &block, err);
+
+    enum rc rc = store_task_decode(bytes, &row, err);
+
+    if (rc == RC_OK)
+        *version = row.version;
+    return rc;
+}
+
+static enum rc add_version(struct page *page, enum table_id table, const MDB_val *value,
+                           struct err *err)
+{
+    uint64_t version;
+    MDB_val found;
+    enum rc rc = version_of(table, value, &version, err);
+
+    if (rc != RC_OK || version == 0)
         return rc;
 
-    struct key key = key_run(row.version);
+    struct key key = key_run(version);
 
     rc = view_get(&page->view, TABLE_VERSIONS, key.bytes, key.size, &found, err);
     if (rc != RC_OK)
@@ -45,13 +69,14 @@ static enum rc add_version(struct page *page, const MDB_val *task, struct err *e
     return RC_OK;
 }
 
-static enum rc add_row(struct page *page, enum bundle_table table, const MDB_val *key,
+static enum rc add_row(struct page *page, uint32_t part, const MDB_val *key,
                        const MDB_val *value, struct err *err)
 {
-    if (table == BUNDLE_VERSIONS)
-        return add_version(page, value, err);
-    bundle_row_encode(page->rows, table, (unsigned char *)key->mv_data + 8,
-                      key->mv_size - 8, value->mv_data, value->mv_size);
+    if (part == BUNDLE_VERSIONS || part == BUNDLE_BLOCK_VERSIONS)
+        return add_version(page, tables[part], value, err);
+    bundle_row_encode(page->rows, (enum bundle_table)part,
+                      (unsigned char *)key->mv_data + 8, key->mv_size - 8, value->mv_data,
+                      value->mv_size);
     page->count++;
     return RC_OK;
 }
@@ -60,15 +85,14 @@ static enum rc add_row(struct page *page, enum bundle_table table, const MDB_val
 static enum rc read_table(struct page *page, uint64_t run, struct bundle_cursor *cursor,
                           size_t size_max, struct err *err)
 {
-    enum bundle_table table = (enum bundle_table)cursor->table;
     struct key prefix = key_run(run), from = prefix;
     MDB_val key, value;
 
     memcpy(from.bytes + from.size, cursor->key, cursor->key_size);
     from.size += cursor->key_size;
 
-    enum rc rc =
-        view_seek(&page->view, tables[table], from.bytes, from.size, &key, &value, err);
+    enum rc rc = view_seek(&page->view, tables[cursor->table], from.bytes, from.size,
+                           &key, &value, err);
 
     while (rc == RC_OK && key.mv_size >= 8 && key.mv_size <= 8 + BUNDLE_KEY_MAX
            && memcmp(key.mv_data, prefix.bytes, 8) == 0) {
@@ -77,7 +101,7 @@ static enum rc read_table(struct page *page, uint64_t run, struct bundle_cursor 
             memcpy(cursor->key, (unsigned char *)key.mv_data + 8, cursor->key_size);
             return RC_OK;
         }
-        rc = add_row(page, table, &key, &value, err);
+        rc = add_row(page, cursor->table, &key, &value, err);
         if (rc == RC_OK)
             rc = view_next(&page->view, MDB_NEXT, &key, &value, err);
         else if (rc == RC_NOT_FOUND)
@@ -176,7 +200,7 @@ static enum rc read_some(struct page *page, uint64_t run, struct bundle_cursor *
 {
     enum rc rc;
 
-    if (cursor->table >= BUNDLE_TAGS)
+    if (cursor->table == BUNDLE_TAGS || cursor->table == BUNDLE_DATUM_TAGS)
         return cursor->has_tags ? store_bundle_tags(page->store, run, cursor, size_max,
                                                     page->rows, &page->count, err)
                                 : RC_NOT_FOUND;
@@ -195,7 +219,7 @@ enum rc store_bundle_read(struct store *store, uint64_t run, struct bundle_curso
     struct page page = { .store = store, .rows = rows };
     enum rc rc = RC_NOT_FOUND;
 
-    while (rc == RC_NOT_FOUND && cursor->table < BUNDLE_TABLE_COUNT) {
+    while (rc == RC_NOT_FOUND && cursor->table < BUNDLE_REUSED) {
         rc = read_some(&page, run, cursor, size_max, err);
         if (rc == RC_NOT_FOUND) {
             cursor->table++;
@@ -230,7 +254,8 @@ enum rc store_bundle_write(struct store *store, uint64_t run, const struct bundl
 
     for (size_t i = 0; rc == RC_OK && i < bundle->count; i++)
         if (bundle->rows[i].table < BUNDLE_VERSIONS
-            && bundle->rows[i].table != BUNDLE_TASKS)
+            && bundle->rows[i].table != BUNDLE_TASKS
+            && bundle->rows[i].table != BUNDLE_BLOCKS)
             rc = put_row(store, run, &bundle->rows[i], err);
     if (rc == RC_OK)
         rc = db_put(store, TABLE_IDS, head->id, strlen(head->id), key.bytes, key.size,

@@ -5,13 +5,17 @@
 #include "codecs/version/bundle.h"
 
 struct bundle_cursor { /* where the next page begins; zeroed: at the first row */
-    uint32_t table;    /* BUNDLE_TABLE_COUNT: tasks that use the results of others */
+    uint32_t table;    /* one of enum bundle_table, or of enum bundle_part */
     bool has_tags;     /* tags are wanted */
     unsigned char key[BUNDLE_KEY_MAX];
     size_t key_size;
 };
 
-enum { BUNDLE_END = BUNDLE_TABLE_COUNT + 1 }; /* of the cursor's table */
+enum bundle_part { /* what a cursor comes to behind the tables of the bundle */
+                   BUNDLE_BLOCK_VERSIONS = BUNDLE_TABLE_COUNT,
+                   BUNDLE_REUSED, /* tasks that use the results of others */
+                   BUNDLE_END
+};
 
 /* Adds rows of the run from the cursor on (bundle_row_encode) until rows has size_max
  * bytes, and moves the cursor. A task that used the result of another run's comes last,

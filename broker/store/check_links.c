@@ -11,7 +11,6 @@
 enum { PLAN_ARENA_MAX = 1 << 30 };
 
 enum run_row_field { RUN_ROW_STATE = 0, RUN_ROW_STAGES = 4 };
-enum stage_field { STAGE_FIELD_STATE = 0, STAGE_TASKS = 8, STAGE_NEXT = 9 };
 enum task_field {
     TASK_FIELD_STATE = 0,
     TASK_ATTEMPTS = 1,
@@ -19,13 +18,12 @@ enum task_field {
     TASK_VERSION = 9
 };
 
-static bool has_key(struct check *check, enum table_id table, struct key key)
+bool has_key(struct check *check, enum table_id table, struct key key)
 {
     return row_has(check, table, key.bytes, key.size, NULL);
 }
 
-static bool get_row(struct check *check, enum table_id table, struct key key,
-                    struct row *row)
+bool get_row(struct check *check, enum table_id table, struct key key, struct row *row)
 {
     MDB_val at = { key.size, key.bytes }, data;
 
@@ -243,30 +241,6 @@ const char *rule_event(struct check *check, const struct row *row)
     return check->last == 0 || row->keys[0] == check->last + 1
                ? NULL
                : "events before this one are missing";
-}
-
-const char *rule_version(struct check *check, const struct row *row)
-{
-    struct reader reader;
-    struct row task;
-    struct err err;
-    uint64_t run, stage, index;
-
-    if (row->keys[0] != check->last + 1)
-        return "versions before this one are missing";
-    if (row->keys[0] >= check->counters.version_next)
-        return "the counters do not know of a version with this number";
-    if (record_open(&reader, TABLE_VERSIONS, &row->data, &err) != RC_OK)
-        return "the record does not decode";
-    (void)reader_bytes(&reader);
-    run = reader_uint(&reader);
-    stage = reader_uint_max(&reader, CORE_STAGES_MAX);
-    index = reader_uint(&reader);
-    if (!reader_ok(&reader))
-        return "the record does not decode";
-    return get_row(check, TABLE_TASKS, key_task(run, (uint32_t)stage, index), &task)
-               ? NULL
-               : "the version's task is not there";
 }
 
 const char *rule_execution(struct check *check, const struct row *row)

@@ -1,5 +1,5 @@
 /* check_rows.h - between the walk over all tables (check.c) and what each row has to
- * refer to (check_links.c). */
+ * refer to (check_links.c; of tasks that are kept together, check_ranges.c). */
 #pragma once
 
 #include "broker/store/check.h"
@@ -35,9 +35,16 @@ bool row_has(struct check *check, enum table_id table, const void *key, size_t s
 bool row_read(enum table_id table, const MDB_val *key, const MDB_val *data,
               struct row *row);
 
+bool has_key(struct check *check, enum table_id table, struct key key);
+/* The row of that key, taken apart; false: it is not there, or does not decode. */
+bool get_row(struct check *check, enum table_id table, struct key key, struct row *row);
+
+/* Places in numbers[]. */
+enum stage_field { STAGE_FIELD_STATE = 0, STAGE_TASKS = 8, STAGE_NEXT = 9 };
+
 row_rule rule_meta, rule_run, rule_run_row, rule_plan, rule_to_run, rule_active,
-    rule_stage, rule_of_stage, rule_task, rule_result, rule_attempt, rule_node,
-    rule_artifact, rule_event, rule_version, rule_execution, rule_by_step, rule_reused,
-    rule_secret, rule_lineage, rule_removed, rule_datum, rule_datum_id, rule_datum_run,
-    rule_alias, rule_alias_change, rule_tag, rule_tags_of, rule_dataset, rule_dataset_key,
-    rule_dataset_file;
+    rule_stage, rule_of_stage, rule_task, rule_result, rule_attempt, rule_span,
+    rule_block, rule_node, rule_artifact, rule_event, rule_version, rule_execution,
+    rule_by_step, rule_reused, rule_secret, rule_lineage, rule_removed, rule_datum,
+    rule_datum_id, rule_datum_run, rule_alias, rule_alias_change, rule_tag, rule_tags_of,
+    rule_dataset, rule_dataset_key, rule_dataset_file;

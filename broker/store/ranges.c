@@ -9,8 +9,8 @@ static bool is_of(const MDB_val *found, const struct key *stage)
            && memcmp(found->mv_data, stage->bytes, stage->size) == 0;
 }
 
-static enum rc range_read(enum table_id table, const MDB_val *found, const MDB_val *data,
-                          struct task_range *range, struct err *err)
+enum rc range_record(enum table_id table, const MDB_val *data, struct task_range *range,
+                     struct err *err)
 {
     struct reader reader;
     struct task_range read = { 0 };
@@ -18,27 +18,41 @@ static enum rc range_read(enum table_id table, const MDB_val *found, const MDB_v
 
     if (rc != RC_OK)
         return rc;
-    read.first = key_number((unsigned char *)found->mv_data + 12, 8);
     read.node = (uint32_t)reader_uint_max(&reader, UINT32_MAX);
     if (table == TABLE_SPANS) {
         read.block.token = reader_uint(&reader);
         read.block.count = reader_uint_max(&reader, PLAN_TASKS_MAX);
     } else {
         read.version = reader_uint(&reader);
-
-        struct bytes bytes = reader_bytes(&reader);
-        struct reader inner;
-
-        reader_init(&inner, bytes.data, bytes.size);
-        block_read(&inner, &read.block);
-        if (!reader_at_end(&inner))
-            reader_fail(&reader);
+        read.bytes = reader_bytes(&reader);
     }
-    read.count = read.block.count;
     rc = record_close(&reader, table, err);
     if (rc == RC_OK)
         *range = read;
     return rc;
+}
+
+static enum rc range_read(enum table_id table, const MDB_val *found, const MDB_val *data,
+                          struct task_range *range, struct err *err)
+{
+    struct task_range read;
+    enum rc rc = range_record(table, data, &read, err);
+
+    if (rc != RC_OK)
+        return rc;
+    read.first = key_number((unsigned char *)found->mv_data + 12, 8);
+    if (table == TABLE_BLOCKS) {
+        struct reader reader;
+
+        reader_init(&reader, read.bytes.data, read.bytes.size);
+        block_read(&reader, &read.block);
+        if (!reader_at_end(&reader))
+            return err_set(err, RC_CORRUPT, "store: a block of %s does not decode",
+                           table_name(table));
+    }
+    read.count = read.block.count;
+    *range = read;
+    return RC_OK;
 }
 
 static enum rc range_at(enum rc rc, enum table_id table, const struct key *stage,
@@ -93,7 +107,9 @@ struct task_row range_row(const struct task_range *range, enum table_id table,
     struct task_row row = { .state = TASK_ASSIGNED,
                             .attempts = 1,
                             .node = range->node,
-                            .token = range->block.token + walk->next,
+                            .token = range->node == UINT32_MAX
+                                         ? 0
+                                         : range->block.token + walk->next,
                             .exit_code = -1 };
 
     if (table == TABLE_SPANS) {

@@ -9,7 +9,13 @@ struct task_range { /* of a stage: a span, or a block */
     uint32_t node;
     uint64_t version;        /* of a block */
     struct task_block block; /* of a span: token and count only; borrows from the view */
+    struct bytes bytes;      /* of a block, encoded; borrows from the view */
 };
+
+/* Takes a record apart; what bytes hold is not looked at, so block is not set of a block.
+ */
+NODISCARD enum rc range_record(enum table_id table, const MDB_val *data,
+                               struct task_range *range, struct err *err);
 
 /* The range that has index, or the first one behind it. Leaves the view's cursor there.
  * RC_NOT_FOUND. */

@@ -18,8 +18,9 @@ enum bundle_table {
     BUNDLE_NOTES,
     BUNDLE_TASKS,
     BUNDLE_RESULTS,
-    BUNDLE_VERSIONS,
-    BUNDLE_TAGS, /* at most one */
+    BUNDLE_BLOCKS,
+    BUNDLE_VERSIONS, /* of the tasks, then of the blocks */
+    BUNDLE_TAGS,     /* at most one */
     BUNDLE_DATUM_TAGS,
     BUNDLE_TABLE_COUNT
 };

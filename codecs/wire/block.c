@@ -153,6 +153,7 @@ enum rc blocks_decode(const void *bytes, size_t size, struct arena *arena,
     struct reader reader;
     struct task_block *read = NULL;
     size_t rows = 0;
+    uint64_t tasks = 0;
 
     reader_init(&reader, bytes, size);
     for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
@@ -164,8 +165,12 @@ enum rc blocks_decode(const void *bytes, size_t size, struct arena *arena,
         read = arena_array(arena, rows, sizeof *read);
         if (!read)
             return err_set(err, RC_NO_MEMORY, "no memory for blocks");
-        for (size_t i = 0; i < rows && reader_ok(&reader); i++)
+        for (size_t i = 0; i < rows && reader_ok(&reader); i++) {
             block_read(&reader, &read[i]);
+            tasks += reader_ok(&reader) ? read[i].count : 0;
+            if (tasks > BLOCKS_TASKS_MAX)
+                reader_fail(&reader);
+        }
     }
     if (!read || !reader_at_end(&reader))
         return err_set(err, RC_PROTOCOL, "blocks: byte %zu does not decode", reader.at);

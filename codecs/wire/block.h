@@ -9,7 +9,11 @@
 
 #include "codecs/pack/pack.h"
 
-enum { BLOCK_TASKS_MAX = 1 << 16, BLOCK_TIME_BYTES_MAX = 10 };
+enum {
+    BLOCK_TASKS_MAX = 1 << 16,
+    BLOCK_TIME_BYTES_MAX = 10,
+    BLOCKS_TASKS_MAX = 1000000 /* of all blocks of a message */
+};
 
 struct task_block {
     uint64_t token, count; /* token of the first; those of the others follow */
@@ -45,7 +49,7 @@ void block_encode(struct buf *buf, const struct task_block *block);
 /* Also checks that it is whole. Fails the reader. */
 void block_read(struct reader *reader, struct task_block *block);
 
-/* MESSAGE_BLOCKS: {blocks: [block]} */
+/* MESSAGE_BLOCKS: {blocks: [block]}, together of at most BLOCKS_TASKS_MAX tasks. */
 void blocks_encode(struct buf *buf, const struct task_block *blocks, size_t count);
 NODISCARD enum rc blocks_decode(const void *bytes, size_t size, struct arena *arena,
                                 struct task_block **blocks, size_t *count,

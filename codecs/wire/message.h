@@ -137,9 +137,9 @@ struct node_hello {
     const char **labels;          /* environments that the node serves */
     size_t label_count;
     bool takes_any_label; /* serves every environment: the node of a private broker */
-    uint32_t early; /* short tasks for each CPU that it takes before there is room */
-    uint32_t empty_max;   /* tasks without a command that it takes at once, besides those
-                             that its CPUs run; 0: it runs them like others */
+    uint32_t early;     /* short tasks for each CPU that it takes before there is room */
+    uint32_t empty_max; /* tasks without a command that it takes at once, besides those
+                           that its CPUs run; 0: it runs them like others */
     uint64_t
         session; /* grows with every join that means a new beginning; repeats keep it */
     uint64_t *tokens; /* attempts the node has: running, or ended and not yet taken */

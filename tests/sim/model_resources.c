@@ -1,7 +1,7 @@
 /* model_resources.c - promise 5: what really runs on a node never uses more than it
- * offers, and what it was given is that much at most, and what it takes early. Empty tasks
- * take a place each of those that the node has for them, and nothing else; where it has
- * none, they are as others. And nothing is refused that a node could run. */
+ * offers, and what it was given is that much at most, and what it takes early. Empty
+ * tasks take a place each of those that the node has for them, and nothing else; where it
+ * has none, they are as others. And nothing is refused that a node could run. */
 #include "tests/sim/sim.h"
 
 struct used {

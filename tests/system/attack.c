@@ -7,6 +7,7 @@
 #include "broker/link/link.h"
 #include "codecs/base/buf.h"
 #include "codecs/pack/pack.h"
+#include "codecs/wire/block.h"
 #include "codecs/wire/message.h"
 #include "codecs/wire/result.h"
 
@@ -221,8 +222,9 @@ static void attack_headers(struct attack *attack)
 /* Counts that promise more than there is, and nesting, wherever a body can hold them. */
 static void attack_bombs(struct attack *attack)
 {
-    static const enum message_type types[] = { MESSAGE_SUBMIT, MESSAGE_VIEW, MESSAGE_JOIN,
-                                               MESSAGE_RESULTS, MESSAGE_STARTED };
+    static const enum message_type types[] = { MESSAGE_SUBMIT,  MESSAGE_VIEW,
+                                               MESSAGE_JOIN,    MESSAGE_RESULTS,
+                                               MESSAGE_STARTED, MESSAGE_BLOCKS };
     void *client = peer_open(attack, ZMQ_DEALER, attack->requests, NULL);
     void *node = peer_open(attack, ZMQ_DEALER, attack->requests, "bomber");
     enum { DEPTH = 4 << 20 };
@@ -307,6 +309,56 @@ static void attack_results(struct attack *attack)
     if (!hear(node))
         fail("a node that joined got no answer");
     free(items);
+    zmq_close(node);
+}
+
+/* As many tasks as a message may have, in blocks of this size. */
+static void say_blocks(struct attack *attack, void *node, uint64_t token, uint64_t count)
+{
+    size_t blocks = BLOCKS_TASKS_MAX / count;
+    struct task_block *items = calloc(blocks, sizeof *items);
+    char *times = calloc(2, count);
+    scoped_buf body = { 0 };
+
+    must(items && times);
+    for (size_t i = 0; i < blocks; i++)
+        items[i] = (struct task_block){ .token = token + i * count,
+                                        .count = count,
+                                        .times = { times, 2 * count } };
+    blocks_encode(&body, items, blocks);
+    say_message(node, MESSAGE_BLOCKS, 0, &body);
+    for (int i = 0; i < 200; i++) { /* the same, with one byte wrong */
+        body.data[random_next(attack) % 64] = (unsigned char)random_next(attack);
+        say_message(node, MESSAGE_BLOCKS, 0, &body);
+        if (blocks > 1000 && i == 5)
+            break;
+    }
+    free(times);
+    free(items);
+}
+
+/* Blocks of tokens that others may have, that nobody has, and that cannot be. */
+static void attack_blocks(struct attack *attack)
+{
+    static const uint64_t wrong[][2] = { { 1, UINT64_MAX }, { UINT64_MAX, 1 }, { 0, 1 },
+                                         { 1, 0 },          { 1, 1ull << 32 }, { 1, 3 } };
+    void *node = peer_open(attack, ZMQ_DEALER, attack->requests, "builder");
+
+    join(node, "builder", NULL, 0);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        struct task_block block = { .token = wrong[i][0],
+                                    .count = wrong[i][1],
+                                    .times = { "\xff\xff\xff\xff", 4 } };
+        scoped_buf body = { 0 };
+
+        blocks_encode(&body, &block, 1);
+        say_message(node, MESSAGE_BLOCKS, 0, &body);
+    }
+    say_blocks(attack, node, 1, BLOCK_TASKS_MAX);
+    say_blocks(attack, node, 1, 1);
+    say_blocks(attack, node, 1ull << 50, 100);
+    if (!hear(node))
+        fail("a node that joined got no answer");
     zmq_close(node);
 }
 
@@ -455,7 +507,7 @@ static const struct mode {
     { "tokens", attack_tokens },   { "results", attack_results },
     { "huge", attack_huge },       { "flood", attack_flood },
     { "events", attack_events },   { "bulk", attack_bulk },
-    { "names", attack_names },
+    { "names", attack_names },     { "blocks", attack_blocks },
 };
 
 static void run_mode(struct attack *attack, const struct mode *mode)

@@ -7,7 +7,7 @@ cat >valohai.yaml <<'END'
 END
 sluice_exits 0 run --step t
 
-for mode in garbage bodies headers bombs tokens results huge bulk names flood events; do
+for mode in garbage bodies headers bombs tokens results blocks huge bulk names flood events; do
     it "the broker withstands: $mode"
     exits 0 timeout 120 "$TOOLS/attack" .sluice/run $mode
     sluice_exits 0 run --step t
@@ -30,4 +30,4 @@ wait $watcher 2>/dev/null
 
 it "what was stored before is still there"
 same complete "$(value run.state show 1)"
-same 13 "$(last_run)"
+same 14 "$(last_run)"

@@ -75,7 +75,7 @@ enum rc artifact_list_fill(struct artifact_list *list, const struct bundle *bund
          rc == RC_OK && i < bundle->first[BUNDLE_NOTES]; i++)
         rc = add_stage(list, &bundle->rows[i], err);
     for (size_t i = bundle->first[BUNDLE_RESULTS];
-         rc == RC_OK && i < bundle->first[BUNDLE_VERSIONS]; i++)
+         rc == RC_OK && i < bundle->first[BUNDLE_BLOCKS]; i++)
         rc = add_result(list, &bundle->rows[i], err);
     return rc;
 }

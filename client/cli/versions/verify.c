@@ -125,6 +125,7 @@ static int check_result(struct verify *verify, const struct sluice_version *stor
                            version->index, version->run, version->stage,
                            stored->result_size > 0 ? "was changed" : "is missing");
     if (hash_is_zero(version->result_hash)
+        || version->count > 0 /* a block has no files */
         || result_decode(arena, stored->result, stored->result_size, &result, NULL)
                != RC_OK)
         return EXIT_GO_ON;
@@ -142,7 +143,7 @@ static int check_origin(struct verify *verify, uint64_t number,
     if (version_decode(arena, version->origin.data, version->origin.size, &there, NULL)
             == RC_OK
         && there.index == version->index && there.attempt == version->attempt
-        && there.status == version->status
+        && there.status == version->status && there.count == version->count
         && memcmp(there.class_hash, version->class_hash, DIGEST_SIZE) == 0
         && memcmp(there.result_hash, version->result_hash, DIGEST_SIZE) == 0)
         return EXIT_GO_ON;

@@ -377,6 +377,7 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
                                                    .speaks = { 1, 2 },
                                                    .cpu_milli = 1000,
                                                    .early = 1,
+                                                   .empty_max = 16384,
                                                    .tokens = (uint64_t *)tokens,
                                                    .token_count = 2 });
     assert_message(state, MESSAGE_JOIN, decode_join, &join);

@@ -1,0 +1,231 @@
+/* test_core_blocks.c - tasks without a command: handed out many at a time, ended as
+ * blocks. */
+#include "broker/core_world.h"
+
+static const struct stage_shape nothing = { .is_task = true, .demand.is_empty = true };
+
+/* A node that takes so many of them at once, beside one task on its CPU. */
+static void join_empty(struct world *world, uint32_t node, uint32_t cpus, uint32_t empty)
+{
+    move(world, (struct core_input){
+                    .kind = INPUT_JOIN,
+                    .node = node,
+                    .offer = { .cpu_milli = cpus * 1000, .empty_max = empty } });
+}
+
+static void block(struct world *world, uint32_t node, uint64_t token, uint64_t tasks)
+{
+    move(world, (struct core_input){
+                    .kind = INPUT_BLOCK, .node = node, .token = token, .tasks = tasks });
+}
+
+/* Run 1 of one stage with so many tasks, on node 1, which takes as many as empty. */
+static void one_sweep(struct world *world, struct stage_shape shape, uint64_t tasks,
+                      uint32_t empty)
+{
+    join_empty(world, 1, 1, empty);
+    expect(world, "node 1 online");
+    submit(world, &shape, 1, NULL, 0);
+    expect(world, "new 1; resolve 1/0");
+    resolved(world, 1, 0, tasks);
+    expect(world, "stage 1/0 queued");
+    tick(world);
+}
+
+static void test_a_node_gets_as_many_as_it_takes_whatever_its_cpus(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 500, 300);
+    expect(world, "assign 1/0 0+300 t1 n1 #1");
+    tick(world);
+    expect(world, "");
+    block(world, 1, 1, 300);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +300; stage 1/0 started");
+    tick(world);
+    expect(world, "assign 1/0 300+200 t301 n1 #1");
+    block(world, 1, 301, 200);
+    expect(world, "taken n1 t301; block 1/0/300 t301 +200; stage 1/0 complete; "
+                  "run 1 complete");
+}
+
+static void test_parts_that_are_late_change_nothing(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 10, 10);
+    expect(world, "assign 1/0 0+10 t1 n1 #1");
+    block(world, 1, 3, 2);
+    expect(world, "taken n1 t3; block 1/0/2 t3 +2; stage 1/0 started");
+    block(world, 1, 3, 2); /* a repeat */
+    expect(world, "taken n1 t3");
+    block(world, 1, 1, 10);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +2; block 1/0/4 t5 +6; "
+                  "stage 1/0 complete; run 1 complete");
+    block(world, 1, 1, 65536);
+    expect(world, "taken n1 t1");
+}
+
+static void test_a_block_of_another_node_changes_nothing(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 4, 4);
+    expect(world, "assign 1/0 0+4 t1 n1 #1");
+    join_empty(world, 2, 1, 4);
+    expect(world, "node 2 online");
+    block(world, 2, 1, 4);
+    expect(world, "taken n2 t1");
+    block(world, 1, 1, 4);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +4; stage 1/0 started; stage 1/0 complete;"
+                  " run 1 complete");
+}
+
+static void test_a_block_over_several_stages_ends_each(void **state)
+{
+    struct world *world = *state;
+    const struct stage_shape two[] = { nothing, nothing };
+
+    join_empty(world, 1, 1, 10);
+    expect(world, "node 1 online");
+    submit(world, two, 2, NULL, 0);
+    expect(world, "new 1; resolve 1/0; resolve 1/1");
+    resolved(world, 1, 0, 2);
+    expect(world, "stage 1/0 queued");
+    resolved(world, 1, 1, 3);
+    expect(world, "stage 1/1 queued");
+    tick(world);
+    expect(world, "assign 1/0 0+2 t1 n1 #1; assign 1/1 0+3 t3 n1 #1");
+    block(world, 1, 1, 5);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +2; stage 1/0 started; stage 1/0 complete;"
+                  " block 1/1/0 t3 +3; stage 1/1 started; stage 1/1 complete; "
+                  "run 1 complete");
+}
+
+static void test_attempts_of_another_number_are_another_block(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 3, 3);
+    expect(world, "assign 1/0 0+3 t1 n1 #1");
+    block(world, 1, 1, 1);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +1; stage 1/0 started");
+    leave(world, 1);
+    world->changes.count = 0;
+    join_empty(world, 1, 1, 2);
+    expect(world, "node 1 online");
+    tick(world);
+    expect(world, "assign 1/0 1+1 t4 n1 #2; assign 1/0 2+1 t5 n1 #2");
+    block(world, 1, 4, 2);
+    expect(world, "taken n1 t4; block 1/0/1 t4 +2; stage 1/0 complete; run 1 complete");
+}
+
+static void test_a_cancelled_run_takes_the_block_that_was_on_its_way(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 6, 4);
+    expect(world, "assign 1/0 0+4 t1 n1 #1");
+    cancel(world, 1);
+    world->changes.count = 0;
+    block(world, 1, 1, 4);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +4; stage 1/0 stopped cancelled; "
+                  "run 1 stopped cancelled");
+}
+
+static void test_no_more_than_queued_max_are_handed_out(void **state)
+{
+    struct world *world = *state;
+    struct stage_shape shape = nothing;
+
+    shape.queued_max = 2;
+    one_sweep(world, shape, 3, 100);
+    expect(world, "assign 1/0 0+2 t1 n1 #1");
+    block(world, 1, 1, 2);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +2; stage 1/0 started");
+    tick(world);
+    expect(world, "assign 1/0 2+1 t3 n1 #1");
+    block(world, 1, 3, 1);
+    expect(world, "taken n1 t3; block 1/0/2 t3 +1; stage 1/0 complete; run 1 complete");
+}
+
+static void test_a_node_that_drains_gets_none(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 4, 2);
+    expect(world, "assign 1/0 0+2 t1 n1 #1");
+    move(world, (struct core_input){ .kind = INPUT_BEAT, .node = 1, .yes = true });
+    world->changes.count = 0;
+    block(world, 1, 1, 2);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +2; stage 1/0 started");
+    tick(world);
+    expect(world, "");
+    leave(world, 1);
+    expect(world, "node 1 away");
+    cancel(world, 1);
+    world->changes.count = 0;
+}
+
+static void test_an_older_node_runs_them_on_its_cpus(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 3, 0);
+    expect(world, "assign 1/0 0+1 t1 n1 #1");
+    started(world, 1, 1);
+    expect(world, "stage 1/0 started; begun 1/0/0 t1");
+    completed(world, 1, 1);
+    expect(world, "taken n1 t1; ended 1/0/0 t1 complete");
+    tick(world);
+    expect(world, "assign 1/0 1+1 t2 n1 #1");
+    leave(world, 1);
+    world->changes.count = 0;
+    cancel(world, 1);
+    world->changes.count = 0;
+}
+
+static void test_they_go_beside_a_task_that_has_the_whole_node(void **state)
+{
+    struct world *world = *state;
+    const struct stage_shape two[] = { { .is_task = true }, nothing };
+
+    join_empty(world, 1, 1, 10);
+    expect(world, "node 1 online");
+    submit(world, two, 2, NULL, 0);
+    expect(world, "new 1; resolve 1/0; resolve 1/1");
+    resolved(world, 1, 0, 1);
+    expect(world, "stage 1/0 queued");
+    tick(world);
+    expect(world, "assign 1/0 0+1 t1 n1 #1");
+    resolved(world, 1, 1, 5);
+    expect(world, "stage 1/1 queued");
+    tick(world);
+    expect(world, "assign 1/1 0+5 t2 n1 #1");
+    block(world, 1, 2, 5);
+    expect(world,
+           "taken n1 t2; block 1/1/0 t2 +5; stage 1/1 started; stage 1/1 complete");
+    completed(world, 1, 1);
+    expect(world, "taken n1 t1; ended 1/0/0 t1 complete; stage 1/0 started; "
+                  "stage 1/0 complete; run 1 complete");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_node_gets_as_many_as_it_takes_whatever_its_cpus),
+        TEST(test_parts_that_are_late_change_nothing),
+        TEST(test_a_block_of_another_node_changes_nothing),
+        TEST(test_a_block_over_several_stages_ends_each),
+        TEST(test_attempts_of_another_number_are_another_block),
+        TEST(test_a_cancelled_run_takes_the_block_that_was_on_its_way),
+        TEST(test_no_more_than_queued_max_are_handed_out),
+        TEST(test_a_node_that_drains_gets_none),
+        TEST(test_an_older_node_runs_them_on_its_cpus),
+        TEST(test_they_go_beside_a_task_that_has_the_whole_node),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
