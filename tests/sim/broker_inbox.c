@@ -96,6 +96,7 @@ static void on_join(struct sim *sim, int node, const struct letter *letter,
     put->offer = (struct offer){ .cpu_milli = hello.cpu_milli,
                                  .memory_mb = hello.memory_mb,
                                  .gpus = hello.gpus,
+                                 .early = hello.early,
                                  .empty_max = hello.empty_max };
     say_empty(sim, node, MESSAGE_WELCOME);
     join(sim, node, &hello);

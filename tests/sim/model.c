@@ -124,7 +124,7 @@ static void commit_new(struct sim *sim, const struct attempt_row *row)
     if (row->gpus != 0 && sim->model.offers[row->node].empty_max > 0
         && stage_of(sim, row->run, row->stage)->shape.demand.is_empty)
         sim_fail(sim, "attempt %lu is empty and got devices", ul(row->token));
-    model_resources(sim, row->node, &sim->model.offers[row->node], false);
+    model_resources(sim, row->token, &sim->model.offers[row->node], false);
 }
 
 static void commit_span(struct sim *sim, const struct put *put)
@@ -136,7 +136,7 @@ static void commit_span(struct sim *sim, const struct put *put)
                                                    .stage = put->stage,
                                                    .node = put->node,
                                                    .number = 1 });
-    model_resources(sim, put->node, &sim->model.offers[put->node], false);
+    model_resources(sim, put->token, &sim->model.offers[put->node], false);
 }
 
 static struct known_task *commit_gone(struct sim *sim, const struct put *put,
@@ -480,7 +480,7 @@ void model_begins(struct sim *sim, uint64_t token, uint32_t node)
     attempt->is_executing = attempt->was_executed = true;
     sim->model.executions++;
     sim->model.re_executions += attempt->number > 1;
-    model_resources(sim, node, &sim->nodes[node].offer, true);
+    model_resources(sim, token, &sim->nodes[node].offer, true);
 }
 
 void model_ends(struct sim *sim, uint64_t token)

@@ -34,9 +34,12 @@ static void add(struct sim *sim, struct used *used, uint64_t token,
     used->gpus |= attempt->gpus;
 }
 
-void model_resources(struct sim *sim, uint32_t node, const struct offer *offer,
+void model_resources(struct sim *sim, uint64_t token, const struct offer *offer,
                      bool is_executing)
 {
+    const struct known_attempt *newest = &sim->model.attempts[token];
+    uint32_t node = newest->node;
+    bool is_empty = stage_of(sim, newest->run, newest->stage)->shape.demand.is_empty;
     struct used used = { 0 };
 
     for (size_t i = 1; i < sim->model.attempt_count; i++)
@@ -47,7 +50,7 @@ void model_resources(struct sim *sim, uint32_t node, const struct offer *offer,
         || (offer->memory_mb > 0 && used.memory_mb > offer->memory_mb))
         sim_fail(sim, "%s is asked for more than it offers",
                  party_name(PARTY_NODE + (int)node));
-    if (used.empties > offer->empty_max)
+    if (!is_executing && is_empty && used.empties > offer->empty_max)
         sim_fail(sim, "%s has %lu empty tasks at once, more than %u",
                  party_name(PARTY_NODE + (int)node), (unsigned long)used.empties,
                  offer->empty_max);

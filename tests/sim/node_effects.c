@@ -16,6 +16,13 @@ static void later(struct sim *sim, struct node *node, enum event_kind kind,
     event->token = token;
 }
 
+static int64_t longest_us(const struct sim *sim, const struct folder *folder,
+                          int64_t longest_us)
+{
+    return stage_of(sim, folder->run, folder->stage)->is_short ? SECOND / 100
+                                                               : longest_us;
+}
+
 static void write_result(struct sim *sim, struct node *node, struct folder *folder,
                          const struct agent_effect *effect)
 {
@@ -53,7 +60,8 @@ static void do_collect(struct sim *sim, struct node *node,
 
     if (folder) {
         write_result(sim, node, folder, effect);
-        later(sim, node, EVENT_COLLECTED, effect->token, SECOND / 2);
+        later(sim, node, EVENT_COLLECTED, effect->token,
+              longest_us(sim, folder, SECOND / 2));
         return;
     }
     /* It waited for its class: there is no folder, and a bare result is enough. */
@@ -102,8 +110,8 @@ static void apply(struct sim *sim, struct node *node, const struct agent_effect 
         do_want(sim, node, effect);
         break;
     case AGENT_DO_PREPARE:
-        folder_add(sim, node, agent_attempt(node->core, effect->token));
-        later(sim, node, EVENT_PREPARED, effect->token, SECOND);
+        folder = folder_add(sim, node, agent_attempt(node->core, effect->token));
+        later(sim, node, EVENT_PREPARED, effect->token, longest_us(sim, folder, SECOND));
         break;
     case AGENT_DO_CANCEL:
         if (folder)

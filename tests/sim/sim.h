@@ -155,6 +155,7 @@ struct sim_stage {
     unsigned then[8];      /* by WHEN_ bit */
     unsigned fails, stops; /* per mille of its tasks */
     int64_t length_us;
+    bool is_short; /* so are preparing and collecting; enough for early hand-outs */
     int64_t time_limit_us, no_output_us; /* 0: none; no task writes anything */
     bool is_endless;                     /* its tasks end when they are stopped */
     unsigned work; /* stages of the same work are equal and use each other's results; 0:
@@ -648,7 +649,8 @@ void model_finish(struct sim *sim);
 bool model_is_done(const struct sim *sim);
 
 /* model_resources.c */
-void model_resources(struct sim *sim, uint32_t node, const struct offer *offer,
+/* As of the attempt that came last: its node may have become smaller before. */
+void model_resources(struct sim *sim, uint64_t token, const struct offer *offer,
                      bool is_executing);
 /* The stage fails because no node could run it. */
 void model_unfit(struct sim *sim, uint64_t run, uint32_t stage);

@@ -23,6 +23,18 @@ static unsigned verdict(struct sim *sim)
     }
 }
 
+/* Many tasks that take so little that some are handed out before there is room. */
+static void make_short(struct sim *sim, struct sim_stage *stage)
+{
+    stage->is_short = stage->shape.is_task && !stage->is_endless && chance(sim, 250);
+    if (!stage->is_short)
+        return;
+    stage->length_us = SECOND / 100;
+    stage->tasks = SIM_TASKS;
+    stage->shape.demand.memory_mb = 0;
+    stage->shape.demand.gpus = 0;
+}
+
 static void make_stage(struct sim *sim, struct sim_plan *plan, uint32_t number)
 {
     struct sim_stage *stage = &plan->stage[number];
@@ -52,6 +64,7 @@ static void make_stage(struct sim *sim, struct sim_plan *plan, uint32_t number)
     if (!chance(sim, 300)) {
         stage->time_limit_us = chance(sim, 150) ? (int64_t)below(sim, 8) * SECOND : 0;
         stage->no_output_us = chance(sim, 100) ? (int64_t)below(sim, 8) * SECOND : 0;
+        make_short(sim, stage);
         return;
     }
     shape->demand.is_empty = true;
