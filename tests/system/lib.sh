@@ -135,6 +135,11 @@ last_run() {
     value runs.0.number ls -n 1
 }
 
+# Waits until a process that was killed has gone.
+gone() { # PID [WHAT]
+    timeout 60 tail -s 0.05 -f --pid="$1" /dev/null || fail "${2-$1} did not end"
+}
+
 # Waits until there is an event with such a topic, after the one with that number; gives up
 # after a minute.
 await_event() { # TOPIC-END [NUMBER]

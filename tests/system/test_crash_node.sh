@@ -30,11 +30,6 @@ agent() {
     pgrep -P "$(supervisor)" -f -- --agent
 }
 
-# Waits until a process that is no child of ours has ended.
-gone() { # PID WHAT
-    timeout 60 tail -s 0.05 -f --pid="$1" /dev/null || fail "$2 did not end"
-}
-
 release() { # N
     timeout 60 sh -c "echo went >'$scratch/go.$1'" || fail "task $1 does not wait"
 }

@@ -162,11 +162,6 @@ supervisor() {
     head -n 1 "$project/.sluice/node/lock"
 }
 
-# Waits until a process that is no child of ours has ended.
-gone() { # PID
-    timeout 60 tail -s 0.05 -f --pid="$1" /dev/null || fail "$1 did not end"
-}
-
 it "loses none when the agent is killed in the middle"
 begin=$(value last_event status)
 sluice_exits 0 run --detach slowly

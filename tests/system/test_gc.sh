@@ -155,6 +155,7 @@ for _ in 1 2 3 4 5; do
     "$SLUICE" gc --runs 1-$((kept - 1)) --yes >/dev/null 2>&1 &
     collecting=$!
     kill -9 "$pid"
+    gone "$pid"
     wait $collecting
 done
 sluice_exits 0 run --step make -p n=22

@@ -237,7 +237,9 @@ same null "$(value changes.0.target alias history raw)"
 
 it "remembers all of it after a restart, also when the broker was killed at once"
 sluice_exits 0 tag add datum://best late
-kill -9 "$(value pid status)"
+pid=$(value pid status)
+kill -9 "$pid"
+gone "$pid"
 same late "$(value tags.2 datum show best)"
 stop_daemons "$project"
 same "$best" "$(id_of best)"

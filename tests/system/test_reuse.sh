@@ -205,7 +205,7 @@ sluice_exits 0 explain "$last/gate"
 has "an equal stage that is at work, $first/gate"
 pid=$(value pid status)
 kill -9 "$pid"
-timeout 60 tail -s 0.05 -f --pid="$pid" /dev/null || fail "the broker did not end"
+gone "$pid" "the broker"
 same twin "$(value why explain "$last/gate")"
 echo good >"$scratch/go"
 await_event "run/$last/run/complete" 0
