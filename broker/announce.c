@@ -5,14 +5,16 @@
 void announce(struct broker *broker, const struct announcement *what)
 {
     uint64_t number = broker->counters.event_next;
-    scoped_buf topic = { 0 };
-    scoped_buf body = { 0 };
+    struct buf *topic = &broker->event_topic, *body = &broker->event_body;
     struct err err;
 
-    event_encode(what, number, broker->now_us, &topic, &body);
+    buf_clear(topic);
+    buf_clear(body);
+    event_encode(what, number, broker->now_us, topic, body);
     batch_check(broker,
-                store_event_put(broker->store, number, body.data, body.size, &err), &err);
+                store_event_put(broker->store, number, body->data, body->size, &err),
+                &err);
     broker->counters.event_next++;
     broker->counters_changed = true;
-    outbox_event(&broker->outbox, buf_string(&topic), &body);
+    outbox_event(&broker->outbox, buf_string(topic), body);
 }

@@ -142,7 +142,7 @@ static void assign_each(struct broker *broker, const struct change *change)
 
 static void apply_assign(struct broker *broker, const struct change *change)
 {
-    bool is_empty = stage_is_empty(broker, change->run, change->stage);
+    bool is_empty = core_stage_is_empty(broker->core, change->run, change->stage);
 
     broker->counters.token_next = core_token_next(broker->core);
     broker->counters_changed = true;
@@ -151,14 +151,15 @@ static void apply_assign(struct broker *broker, const struct change *change)
     else
         assign_each(broker, change);
     mail_task(broker, change->node,
-              &(struct assignment){ .run = change->run,
-                                    .stage = change->stage,
-                                    .index = change->index,
-                                    .count = change->count,
-                                    .token = change->token,
-                                    .number = change->number,
-                                    .gpus = change->gpus,
-                                    .is_empty = is_empty });
+              &(struct assignment){
+                  .run = change->run,
+                  .stage = change->stage,
+                  .index = change->index,
+                  .count = change->count,
+                  .token = change->token,
+                  .number = change->number,
+                  .gpus = change->gpus,
+                  .is_empty = is_empty && broker->peers[change->node].takes_empty });
     announce(broker, &(struct announcement){
                          .kind = "attempt",
                          .run = change->run,

@@ -6,14 +6,6 @@
 #include "broker/broker_state.h"
 #include "broker/store/blocks.h"
 
-bool stage_is_empty(struct broker *broker, uint64_t run, uint32_t stage)
-{
-    struct run_plan *plan = plan_of(broker, run);
-
-    return plan && stage < plan->plan->stage_count
-           && plan_stage_is_empty(&plan->plan->stages[stage]);
-}
-
 void span_assigned(struct broker *broker, const struct change *change)
 {
     struct span span = { .count = change->count,
@@ -31,7 +23,8 @@ void span_leave(struct broker *broker, const struct change *change)
 {
     struct err err;
 
-    if (change->number == 1 && stage_is_empty(broker, change->run, change->stage))
+    if (change->number == 1
+        && core_stage_is_empty(broker->core, change->run, change->stage))
         batch_check(broker,
                     store_span_take(broker->store, change->run, change->stage,
                                     change->index, change->count, &err),
@@ -44,7 +37,8 @@ static bool is_span(struct broker *broker, const struct change *change)
     struct err err;
     bool is_there = false;
 
-    if (change->number == 1 && stage_is_empty(broker, change->run, change->stage))
+    if (change->number == 1
+        && core_stage_is_empty(broker->core, change->run, change->stage))
         batch_check(broker,
                     store_span_has(broker->store, change->run, change->stage,
                                    change->index, change->count, &is_there, &err),

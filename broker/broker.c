@@ -200,6 +200,8 @@ void broker_destroy(struct broker *broker)
     space_destroy(broker->space);
     reuse_destroy(broker->reuse);
     outbox_fini(&broker->outbox);
+    buf_fini(&broker->event_topic);
+    buf_fini(&broker->event_body);
     unread_destroy(broker->answers);
     unread_destroy(broker->tellings);
     digester_destroy(broker->digester);

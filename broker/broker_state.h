@@ -52,6 +52,7 @@ struct peer {                     /* a node, by its number */
     struct session session; /* of its last join; stored */
     uint32_t protocol;      /* agreed with it by its last join */
     bool has_joined;        /* since this broker started */
+    bool takes_empty;       /* tasks without a command, as such */
     struct table classes;   /* class keys that were sent since it joined */
     struct node_mail mail;
 };
@@ -85,8 +86,9 @@ struct broker {
     size_t applied;        /* changes up to here were turned into writes and messages */
     struct arena *scratch; /* of the message in hand */
     struct outbox outbox;
-    struct digester *digester;         /* sha256, of this loop */
-    struct unread *answers, *tellings; /* that clients and nodes have to read */
+    struct buf event_topic, event_body; /* of the event in hand; kept for the next one */
+    struct digester *digester;          /* sha256, of this loop */
+    struct unread *answers, *tellings;  /* that clients and nodes have to read */
     struct err batch; /* the first store failure of this turn; rc RC_OK if none */
     enum rc refused;  /* by the core, of the input in hand */
     const struct task_result *result; /* of the input in hand */
@@ -173,7 +175,6 @@ void peer_send(struct broker *broker, uint32_t node, enum message_type type,
                const struct buf *body);
 
 /* blocks.c: empty tasks, which come and go many at a time. */
-bool stage_is_empty(struct broker *broker, uint64_t run, uint32_t stage);
 void span_assigned(struct broker *broker, const struct change *change);
 /* The attempt is none of a span any more. */
 void span_leave(struct broker *broker, const struct change *change);
@@ -189,6 +190,9 @@ void batch_check(struct broker *broker, enum rc rc, const struct err *err);
 /* versions.c: a final end of a task; row as it will be stored. Gives its number. */
 uint64_t version_add(struct broker *broker, const struct change *change,
                      const struct task_row *row, bool has_result);
+/* The stage was resolved to these bytes, which its versions name by their hash. */
+void class_resolved(struct broker *broker, uint64_t run, uint32_t stage,
+                    const struct buf *resolved);
 /* The same for tasks that ended as a block, whose encoding is bytes. */
 uint64_t version_add_block(struct broker *broker, const struct change *change,
                            const struct task_block *block, const struct buf *bytes);

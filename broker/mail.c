@@ -136,7 +136,8 @@ bool mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t sta
     return true;
 }
 
-/* Each class goes out before the first of its tasks, once a join. */
+/* Each class goes out before the first of its tasks, once a join. Empty tasks need
+ * none. */
 static void classes_flush(struct broker *broker, uint32_t node)
 {
     struct peer *peer = &broker->peers[node];
@@ -146,7 +147,7 @@ static void classes_flush(struct broker *broker, uint32_t node)
         uint64_t key = task->run << 20 | task->stage;
         uint32_t sent;
 
-        if (table_find(&peer->classes, key, &sent))
+        if (task->is_empty || table_find(&peer->classes, key, &sent))
             continue;
         if (peer->classes.count >= CLASSES_NOTED_MAX)
             table_clear(&peer->classes); /* a class that comes twice does no harm */

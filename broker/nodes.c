@@ -136,6 +136,7 @@ static void session_open(struct broker *broker, uint32_t number,
     struct err err;
 
     peer->has_joined = true;
+    peer->takes_empty = hello->empty_max > 0;
     session_begin(&peer->session, hello->session);
     snprintf(peer->version, sizeof peer->version, "%s", hello->version);
     table_clear(&peer->classes);

@@ -157,6 +157,8 @@ static enum rc resolve(struct broker *broker, struct core_input *input, struct b
                        resolved->name, RESOLVED_BYTES_MAX);
     rc = store_resolved_put(broker->store, run, stage, bytes.data, bytes.size, err);
     if (rc == RC_OK)
+        class_resolved(broker, run, stage, &bytes);
+    if (rc == RC_OK)
         rc = store_lineage_class(broker->store, run, stage, plan->head.tree, resolved,
                                  err);
     if (rc == RC_OK) {

@@ -36,8 +36,11 @@ static enum rc restore_run(void *context, uint64_t run, struct err *err)
 
     if (!stages || plan_shapes(broker, plan->plan, arena, &shapes, &edges) != RC_OK)
         return err_set(err, RC_NO_MEMORY, "run %lu", (unsigned long)run);
-    for (uint32_t i = 0; rc == RC_OK && i < row.stages; i++)
+    for (uint32_t i = 0; rc == RC_OK && i < row.stages; i++) {
+        stages[i] = (struct stage_row){ .state = STAGE_WAITING };
         rc = store_stage(broker->store, run, i, arena, &stages[i], err);
+        rc = rc == RC_NOT_FOUND ? RC_OK : rc; /* it waits, as it was made */
+    }
     if (rc == RC_OK)
         rc = reuse_restore(broker, run, plan->plan, stages, row.stages, arena, err);
     if (rc != RC_OK)

@@ -296,6 +296,15 @@ static void list_step(struct broker *broker, const struct origin *task,
     class->is_listed = true;
 }
 
+/* Also of a run that the core does not know, or not yet. */
+static bool stage_is_empty(struct broker *broker, uint64_t run, uint32_t stage)
+{
+    struct run_plan *plan = plan_of(broker, run);
+
+    return plan && stage < plan->plan->stage_count
+           && plan_stage_is_empty(&plan->plan->stages[stage]);
+}
+
 /* Lists the task under its step; false: it has no key. */
 static bool key_of_success(struct broker *broker, const struct origin *task,
                            unsigned char key[KEY_SIZE])

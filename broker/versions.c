@@ -35,6 +35,20 @@ static enum rc hash_run(struct broker *broker, uint64_t run, struct run_plan *pl
     return rc;
 }
 
+static enum rc classes_open(struct broker *broker, uint64_t run, struct run_plan *plan,
+                            struct err *err)
+{
+    enum rc rc = plan->classes ? RC_OK : hash_run(broker, run, plan, err);
+
+    if (rc != RC_OK || plan->classes)
+        return rc;
+    plan->classes =
+        arena_array(plan->arena, plan->plan->stage_count, sizeof *plan->classes);
+    return plan->classes
+               ? RC_OK
+               : err_set(err, RC_NO_MEMORY, "no memory for the hashes of a run");
+}
+
 /* The hash of what the tasks of a stage have in common; worked out once while the run
  * goes on. */
 static enum rc class_hash(struct broker *broker, uint64_t run, uint32_t stage,
@@ -44,21 +58,14 @@ static enum rc class_hash(struct broker *broker, uint64_t run, uint32_t stage,
     scoped_buf resolved = { 0 };
     uint8_t resolved_hash[DIGEST_SIZE];
     struct class_hash *class;
-    enum rc rc = RC_OK;
+    enum rc rc;
 
     if (!plan)
         return err_set(err, RC_CORRUPT, "the plan of run %lu cannot be read",
                        (unsigned long)run);
-    if (!plan->classes) {
-        rc = hash_run(broker, run, plan, err);
-        if (rc == RC_OK)
-            plan->classes =
-                arena_array(plan->arena, plan->plan->stage_count, sizeof *plan->classes);
-        if (rc == RC_OK && !plan->classes)
-            rc = err_set(err, RC_NO_MEMORY, "no memory for the hashes of a run");
-        if (rc != RC_OK)
-            return rc;
-    }
+    rc = classes_open(broker, run, plan, err);
+    if (rc != RC_OK)
+        return rc;
     class = &plan->classes[stage];
     if (!class->is_known) {
         rc = read_hash(broker, store_resolved(broker->store, run, stage, &resolved, err),
@@ -71,6 +78,21 @@ static enum rc class_hash(struct broker *broker, uint64_t run, uint32_t stage,
     }
     *hash = class;
     return RC_OK;
+}
+
+void class_resolved(struct broker *broker, uint64_t run, uint32_t stage,
+                    const struct buf *resolved)
+{
+    struct run_plan *plan = plan_of(broker, run);
+    uint8_t hash[DIGEST_SIZE];
+    struct err err;
+
+    if (!plan || classes_open(broker, run, plan, &err) != RC_OK)
+        return; /* it is worked out from the store when it is asked for */
+    version_hash(broker->digester, resolved->data, resolved->size, hash);
+    version_class_hash(broker->digester, plan->head_hash, plan->plan_hash, hash,
+                       plan->classes[stage].hash);
+    plan->classes[stage].is_known = true;
 }
 
 /* Ends the chain with this record. */

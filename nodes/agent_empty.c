@@ -9,11 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct ended_block *block_new(struct agent *agent)
-{
-    struct ended_blocks *ended = &agent->ended;
+enum { TELL_BLOCKS_MAX = 1024 };
 
-    if (ended->count == ended->capacity) {
+/* The blocks from `first` on are not taken; what was before them makes room for others.
+ */
+static void make_room(struct ended_blocks *ended)
+{
+    if (ended->first > 0) {
+        ended->count -= ended->first;
+        memmove(ended->items, ended->items + ended->first,
+                ended->count * sizeof *ended->items);
+        ended->first = 0;
+    }
+    if (ended->count >= ended->capacity / 2) {
         size_t capacity = ended->capacity ? ended->capacity * 2 : 16;
         struct ended_block *items =
             reallocarray(ended->items, capacity, sizeof *ended->items);
@@ -22,6 +30,14 @@ static struct ended_block *block_new(struct agent *agent)
         ended->items = items;
         ended->capacity = capacity;
     }
+}
+
+static struct ended_block *block_new(struct agent *agent)
+{
+    struct ended_blocks *ended = &agent->ended;
+
+    if (ended->count == ended->capacity)
+        make_room(ended);
     ended->items[ended->count] = (struct ended_block){ .resend_us = 0 };
     return &ended->items[ended->count++];
 }
@@ -54,48 +70,67 @@ void empty_run(struct agent *agent, const struct assignment *tasks)
     }
 }
 
+/* They are taken in the order in which they were told, but for a loss. */
 void empty_taken(struct agent *agent, uint64_t token)
 {
     struct ended_blocks *ended = &agent->ended;
+    size_t i = ended->first;
 
-    for (size_t i = 0; i < ended->count; i++)
-        if (ended->items[i].block.token == token) {
-            buf_fini(&ended->items[i].times);
-            memmove(&ended->items[i], &ended->items[i + 1],
-                    (ended->count - i - 1) * sizeof *ended->items);
-            ended->count--;
-            return;
-        }
+    while (i < ended->count && ended->items[i].block.token != token)
+        i++;
+    if (i == ended->count)
+        return;
+    buf_fini(&ended->items[i].times);
+    memmove(&ended->items[ended->first + 1], &ended->items[ended->first],
+            (i - ended->first) * sizeof *ended->items);
+    ended->first++;
 }
 
 void empty_repeat(struct agent *agent)
 {
-    for (size_t i = 0; i < agent->ended.count; i++)
+    for (size_t i = agent->ended.first; i < agent->ended.count; i++)
         agent->ended.items[i].resend_us = 0;
 }
 
+static void send_blocks(struct agent *agent, const struct task_block *blocks,
+                        size_t count)
+{
+    scoped_buf body = { 0 };
+
+    blocks_encode(&body, blocks, count);
+    must(buf_ok(&body));
+    broker_send(agent, MESSAGE_BLOCKS, &body);
+}
+
+/* Many in one message, as results are. */
 void empty_tell(struct agent *agent)
 {
     struct ended_blocks *ended = &agent->ended;
+    struct task_block due[TELL_BLOCKS_MAX];
+    size_t count = 0, size = 0;
 
     if (!agent->is_joined)
         return;
-    for (size_t i = 0; i < ended->count; i++) {
-        scoped_buf body = { 0 };
-
+    for (size_t i = ended->first; i < ended->count; i++) {
         if (ended->items[i].resend_us > agent->now_us)
             continue;
         ended->items[i].resend_us = agent->now_us + AGENT_RESEND_US;
-        blocks_encode(&body, &ended->items[i].block, 1);
-        broker_send(agent, MESSAGE_BLOCKS, &body);
+        due[count++] = ended->items[i].block;
+        size += ended->items[i].block.times.size;
+        if (count == TELL_BLOCKS_MAX || size > agent->settings.results_max) {
+            send_blocks(agent, due, count);
+            count = size = 0;
+        }
     }
+    if (count > 0)
+        send_blocks(agent, due, count);
 }
 
 int64_t empty_deadline_us(const struct agent *agent)
 {
     int64_t first = INT64_MAX;
 
-    for (size_t i = 0; i < agent->ended.count; i++)
+    for (size_t i = agent->ended.first; i < agent->ended.count; i++)
         if (agent->ended.items[i].resend_us < first)
             first = agent->ended.items[i].resend_us;
     return first;
@@ -105,7 +140,7 @@ size_t empty_count(const struct agent *agent)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < agent->ended.count; i++)
+    for (size_t i = agent->ended.first; i < agent->ended.count; i++)
         count += agent->ended.items[i].block.count;
     return count;
 }
@@ -114,7 +149,7 @@ size_t empty_tokens(const struct agent *agent, uint64_t *tokens)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < agent->ended.count; i++)
+    for (size_t i = agent->ended.first; i < agent->ended.count; i++)
         for (uint64_t n = 0; n < agent->ended.items[i].block.count; n++)
             tokens[count++] = agent->ended.items[i].block.token + n;
     return count;
@@ -122,7 +157,7 @@ size_t empty_tokens(const struct agent *agent, uint64_t *tokens)
 
 void empty_fini(struct agent *agent)
 {
-    for (size_t i = 0; i < agent->ended.count; i++)
+    for (size_t i = agent->ended.first; i < agent->ended.count; i++)
         buf_fini(&agent->ended.items[i].times);
     free(agent->ended.items);
 }

@@ -53,7 +53,7 @@ struct ended_block { /* of tasks without a command, until it is taken */
 };
 struct ended_blocks {
     struct ended_block *items;
-    size_t count, capacity;
+    size_t first, count, capacity; /* those from first to count are not taken yet */
 };
 
 enum { EMPTY_MAX = 16384 }; /* tasks without a command at once; docs/limits.md */

@@ -204,6 +204,13 @@ const struct stage_row *core_stage(const struct core *core, uint64_t number,
     return run && stage < run->row.stages ? &run->stages[stage].row : NULL;
 }
 
+bool core_stage_is_empty(const struct core *core, uint64_t number, uint32_t stage)
+{
+    const struct run *run = core_find_run(core, number);
+
+    return run && stage < run->row.stages && run->stages[stage].shape.demand.is_empty;
+}
+
 bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *row)
 {
     const struct attempt *attempt = attempt_find(core, token);

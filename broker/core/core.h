@@ -12,7 +12,8 @@
  *
  * The shell answers CHANGE_RESOLVE and CHANGE_EVALUATE by inputs of their own before it
  * commits. It stores, at the end of each batch, the rows that core_flush names; a core
- * restored from those rows equals the one that was. Running out of memory stops the
+ * restored from those rows equals the one that was. A stage that was never named is as it
+ * was made: it waits. Running out of memory stops the
  * process: the store has everything. */
 #pragma once
 
@@ -104,8 +105,9 @@ struct stage_row {
     enum stage_state outcome; /* with PENDING_END: the state to take */
     enum pending pending;
     enum reason reason;
-    uint32_t reason_stage;    /* the stage that the reason is about */
-    uint32_t waits;           /* edges into it whose source has not finished */
+    uint32_t reason_stage; /* the stage that the reason is about */
+    uint32_t waits; /* edges into it whose source has not finished; follows from their
+                       states, so a row is not stored again for it */
     bool is_resolved, is_met; /* is_met: the stop-condition was */
     uint64_t tasks, next;     /* tasks known once resolved; below next: handed out once */
     uint64_t running, complete, failed, stopped;
@@ -273,6 +275,7 @@ int64_t core_deadline_us(const struct core *core);
 /* Rows, NULL when the run is not active. Valid until the next step. */
 const struct run_row *core_run(const struct core *core, uint64_t run);
 const struct stage_row *core_stage(const struct core *core, uint64_t run, uint32_t stage);
+bool core_stage_is_empty(const struct core *core, uint64_t run, uint32_t stage);
 /* Each label that a stage of an active run asks for or a node serves, often repeated. */
 void core_labels(const struct core *core, void (*visit)(void *, uint32_t label),
                  void *context);

@@ -20,13 +20,11 @@ static bool row_is_sane(const struct stage_row *row, const struct run_row *run)
 {
     bool waits_for_approval = row->state == STAGE_APPROVAL;
     bool waits_for_twin = row->pending == PENDING_TWIN;
-    bool waits = (row->waits > 0 || waits_for_twin) && !stage_state_is_final(row->state);
 
     if ((unsigned)row->state >= STAGE_STATE_COUNT || row->state == STAGE_RESOLVING
         || (unsigned)row->pending >= PENDING_COUNT || row->next > row->tasks
         || row->ahead > row->tasks - row->next
-        || (row->pending != PENDING_NONE && !waits_for_twin) != waits_for_approval
-        || (row->state == STAGE_WAITING) != waits || (waits_for_twin && row->waits > 0))
+        || (row->pending != PENDING_NONE && !waits_for_twin) != waits_for_approval)
         return false;
     if (row->pending == PENDING_END && !stage_state_is_final(row->outcome))
         return false;
@@ -61,6 +59,31 @@ static bool rows_are_sane(const struct run_row *row, const struct stage_row *sta
     return open == row->open && open > 0;
 }
 
+/* What a stage waits for follows from the others. */
+static void count_waits(struct run *run)
+{
+    for (uint32_t s = 0; s < run->row.stages; s++)
+        run->stages[s].row.waits = 0;
+    for (uint32_t s = 0; s < run->row.stages; s++)
+        for (uint32_t i = 0; i < run->stages[s].target_count; i++)
+            run->stages[run->stages[s].targets[i]].row.waits +=
+                !stage_state_is_final(run->stages[s].row.state);
+}
+
+/* A stage waits for others, for a twin, or not at all. */
+static bool waits_are_sane(const struct run *run)
+{
+    for (uint32_t s = 0; s < run->row.stages; s++) {
+        const struct stage_row *row = &run->stages[s].row;
+        bool has_twin = row->pending == PENDING_TWIN;
+        bool waits = (row->waits > 0 || has_twin) && !stage_state_is_final(row->state);
+
+        if ((row->state == STAGE_WAITING) != waits || (has_twin && row->waits > 0))
+            return false;
+    }
+    return true;
+}
+
 static bool stage_restore(struct stage *stage, const struct stage_row *row)
 {
     stage->row = *row;
@@ -88,6 +111,9 @@ enum rc core_restore_run(struct core *core, const struct run_row *row,
     for (uint32_t i = 0; i < row->stages; i++)
         if (!stage_restore(&run->stages[i], &stages[i]))
             return RC_CORRUPT;
+    count_waits(run);
+    if (!waits_are_sane(run))
+        return RC_CORRUPT;
     run_add(core, steal(&run));
     return RC_OK;
 }

@@ -126,8 +126,6 @@ void run_submit(struct core *core, const struct core_input *input,
     run_touch(core, run);
     change_add(changes, CHANGE_RUN_NEW)->run = run->row.run;
     for (uint32_t i = 0; i < run->row.stages; i++)
-        stage_touch(core, &run->stages[i]);
-    for (uint32_t i = 0; i < run->row.stages; i++)
         if (run->stages[i].row.waits == 0 && run->stages[i].row.state == STAGE_WAITING)
             stage_begin(core, &run->stages[i], changes);
     run_settle(core, run, changes);

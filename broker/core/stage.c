@@ -90,7 +90,6 @@ static void release_behind(struct core *core, struct stage *stage,
 
         must(target->row.waits > 0);
         target->row.waits--;
-        stage_touch(core, target);
         if (target->row.waits == 0 && target->row.state == STAGE_WAITING)
             stage_begin(core, target, changes);
     }

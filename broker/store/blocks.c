@@ -54,13 +54,42 @@ static enum rc span_rest(struct store *store, uint64_t run, uint32_t stage,
                      : RC_OK;
 }
 
+/* Removes the span if it has just these tasks, as it mostly does. */
+static enum rc span_take_whole(struct store *store, uint64_t run, uint32_t stage,
+                               uint64_t index, uint64_t count, bool *is_taken,
+                               struct err *err)
+{
+    struct key key = key_task(run, stage, index);
+    struct view view;
+    struct reader reader;
+    MDB_val data;
+    enum rc rc = view_begin(store, &view, err);
+
+    if (rc != RC_OK)
+        return rc;
+    rc = view_get(&view, TABLE_SPANS, key.bytes, key.size, &data, err);
+    *is_taken = rc == RC_OK && record_open(&reader, TABLE_SPANS, &data, err) == RC_OK;
+    if (*is_taken) {
+        (void)reader_uint(&reader); /* the node */
+        (void)reader_uint(&reader); /* the token */
+        *is_taken = reader_uint(&reader) == count && reader_ok(&reader);
+    }
+    view_end(&view);
+    if (*is_taken)
+        return db_remove(store, TABLE_SPANS, key.bytes, key.size, err);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc store_span_take(struct store *store, uint64_t run, uint32_t stage, uint64_t index,
                         uint64_t count, struct err *err)
 {
+    bool is_taken;
     uint64_t end = index + count;
     struct task_range range;
-    enum rc rc;
+    enum rc rc = span_take_whole(store, run, stage, index, count, &is_taken, err);
 
+    if (rc != RC_OK || is_taken)
+        return rc;
     while ((rc = span_find(store, run, stage, index, &range, err)) == RC_OK
            && range.first < end) {
         uint64_t range_end = range.first + range.count;

@@ -153,7 +153,9 @@ static enum rc check_table(struct check *check, enum table_id table, struct err 
             text = shapes[table].rule(check, &row);
         if (text)
             tell(check, table, &key, text);
-        check->last = row.keys[0];
+        check->last = table == TABLE_EVENTS && check->event_last > row.keys[0]
+                          ? check->event_last
+                          : row.keys[0];
         check->rows++;
     }
     if (check->view.cursor)

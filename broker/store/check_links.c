@@ -1,6 +1,7 @@
 /* check_links.c - what a row of each table has to be, and what has to be there with it.
  * A place in numbers[] is that of the field in docs/store.md, from 0. */
 #include "broker/store/check_rows.h"
+#include "broker/store/event_page.h"
 #include "codecs/digest/digest.h"
 #include "codecs/plan/plan.h"
 #include "codecs/wire/event.h"
@@ -231,16 +232,23 @@ const char *rule_artifact(struct check *check, const struct row *row)
 
 const char *rule_event(struct check *check, const struct row *row)
 {
+    struct event_walk walk;
     struct event_head head;
+    struct bytes body;
 
-    if (!event_decode(row->data.mv_data, row->data.mv_size, &head)
-        || head.number != row->keys[0])
-        return "the event does not decode";
-    if (row->keys[0] >= check->counters.event_next)
+    if (check->last > 0 && row->keys[0] != check->last + 1)
+        return "events before this one are missing";
+    if (!event_page_open(&walk, row->keys[0], row->data.mv_data, row->data.mv_size))
+        return "the events do not decode";
+    while (event_page_next(&walk, &body))
+        if (!event_decode(body.data, body.size, &head) || head.number != walk.next - 1)
+            return "the event does not decode";
+    if (!reader_ok(&walk.reader))
+        return "the events do not decode";
+    check->event_last = walk.next - 1;
+    if (check->event_last >= check->counters.event_next)
         return "the counters do not know of an event with this number";
-    return check->last == 0 || row->keys[0] == check->last + 1
-               ? NULL
-               : "events before this one are missing";
+    return NULL;
 }
 
 const char *rule_execution(struct check *check, const struct row *row)

@@ -22,7 +22,8 @@ struct check {
     void *context;
     uint64_t rows;
     struct counters counters;
-    uint64_t last; /* number of the row before, in tables without gaps; 0: none */
+    uint64_t last;       /* number of the row before, in tables without gaps; 0: none */
+    uint64_t event_last; /* number of the last event of the record */
 };
 
 /* The first rule that the row breaks, or NULL. */

@@ -1,16 +1,34 @@
 /* events.c - events, nodes and artifacts. */
-#include "broker/store/tables.h"
+#include "broker/store/event_page.h"
 
 #include <string.h>
 
 enum { NAME_MAX_BYTES = 1 << 16 };
 
-enum rc store_event_put(struct store *store, uint64_t number, const void *bytes,
-                        size_t size, struct err *err)
+/* The record that has the event, or the first one behind it. */
+static enum rc seek_event(struct view *view, uint64_t number, MDB_val *found,
+                          MDB_val *data, struct err *err)
 {
     struct key key = key_run(number);
+    struct event_walk walk;
+    struct bytes body;
+    enum rc rc = view_seek(view, TABLE_EVENTS, key.bytes, key.size, found, data, err);
 
-    return db_put(store, TABLE_EVENTS, key.bytes, key.size, bytes, size, err);
+    if ((rc == RC_OK && key_number(found->mv_data, found->mv_size) == number)
+        || (rc != RC_OK && rc != RC_NOT_FOUND))
+        return rc;
+    rc = view_next(view, rc == RC_OK ? MDB_PREV : MDB_LAST, found, data, err);
+    if (rc == RC_OK
+        && event_page_open(&walk, key_number(found->mv_data, found->mv_size),
+                           data->mv_data, data->mv_size))
+        while (walk.next <= number && event_page_next(&walk, &body))
+            ;
+    if (rc == RC_OK && walk.next > number)
+        return RC_OK;
+    *found = (MDB_val){ key.size, key.bytes };
+    return rc == RC_OK || rc == RC_NOT_FOUND
+               ? view_next(view, MDB_SET_RANGE, found, data, err)
+               : rc;
 }
 
 enum rc store_events(struct store *store, uint64_t since,
@@ -20,19 +38,34 @@ enum rc store_events(struct store *store, uint64_t since,
 {
     struct view view;
     MDB_val found, data;
-    struct key key = key_run(since + 1);
+    bool goes_on = true;
     enum rc rc;
 
     if (since == UINT64_MAX)
         return RC_OK;
-    rc = view_begin(store, &view, err);
+    rc = event_page_flush(store, err);
+    if (rc == RC_OK)
+        rc = view_begin(store, &view, err);
     if (rc != RC_OK)
         return rc;
-    rc = view_seek(&view, TABLE_EVENTS, key.bytes, key.size, &found, &data, err);
-    while (rc == RC_OK
-           && visit(context, key_number(found.mv_data, found.mv_size), data.mv_data,
-                    data.mv_size))
-        rc = view_next(&view, MDB_NEXT, &found, &data, err);
+    rc = seek_event(&view, since + 1, &found, &data, err);
+    while (rc == RC_OK && goes_on) {
+        struct event_walk walk;
+        struct bytes body;
+        uint64_t first = key_number(found.mv_data, found.mv_size);
+
+        if (!event_page_open(&walk, first, data.mv_data, data.mv_size))
+            rc = err_set(err, RC_CORRUPT, "store: events from %lu on do not decode",
+                         (unsigned long)first);
+        while (rc == RC_OK && goes_on && event_page_next(&walk, &body))
+            if (walk.next - 1 > since)
+                goes_on = visit(context, walk.next - 1, body.data, body.size);
+        if (rc == RC_OK && !reader_ok(&walk.reader))
+            rc = err_set(err, RC_CORRUPT, "store: event %lu does not decode",
+                         (unsigned long)walk.next - 1);
+        if (rc == RC_OK && goes_on)
+            rc = view_next(&view, MDB_NEXT, &found, &data, err);
+    }
     view_end(&view);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }

@@ -1,5 +1,6 @@
 /* store.c - the environment, its one batch, and how failures are told apart. */
 #include "broker/store/copy.h"
+#include "broker/store/event_page.h"
 #include "broker/store/store_state.h"
 
 #include <errno.h>
@@ -459,6 +460,7 @@ void store_destroy(struct store *store)
     if (store->lock_fd >= 0)
         close(store->lock_fd);
     pthread_mutex_destroy(&store->moves);
+    buf_fini(&store->page.bodies);
     free(store);
 }
 
@@ -579,7 +581,7 @@ uint64_t store_room(struct store *store)
     return store->room > store->written ? store->room - store->written : 0;
 }
 
-static enum rc batch_begin(struct store *store, struct err *err)
+enum rc store_batch_begin(struct store *store, struct err *err)
 {
     enum rc rc;
     int code;
@@ -609,6 +611,10 @@ enum rc store_commit(struct store *store, struct err *err)
     if (!batch)
         return RC_OK;
     must(!store->is_reading);
+    if (event_page_flush(store, err) != RC_OK) {
+        store_abort(store);
+        return err->rc;
+    }
     store->batch = NULL;
     code = mdb_txn_commit(batch);
     if (code == 0)
@@ -622,6 +628,8 @@ void store_abort(struct store *store)
     if (store->batch)
         mdb_txn_abort(store->batch);
     store->batch = NULL;
+    store->page.count = 0;
+    buf_clear(&store->page.bodies);
 }
 
 /* Keys that are texts come from other programs. */
@@ -638,7 +646,7 @@ enum rc db_put(struct store *store, enum table_id table, const void *key, size_t
 {
     MDB_val k = { key_size, (void *)(uintptr_t)key },
             d = { size, (void *)(uintptr_t)data };
-    enum rc rc = batch_begin(store, err);
+    enum rc rc = store_batch_begin(store, err);
     int code;
 
     if (rc == RC_OK)
@@ -663,7 +671,7 @@ enum rc db_remove(struct store *store, enum table_id table, const void *key,
                   size_t key_size, struct err *err)
 {
     MDB_val k = { key_size, (void *)(uintptr_t)key };
-    enum rc rc = batch_begin(store, err);
+    enum rc rc = store_batch_begin(store, err);
     int code;
 
     if (rc != RC_OK)

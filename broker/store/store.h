@@ -214,7 +214,8 @@ NODISCARD enum rc store_events(struct store *store, uint64_t since,
                                void *context, struct err *err);
 /* Number of the oldest event that is kept; 0 if there is none. */
 uint64_t store_events_first(struct store *store);
-/* Removes events that happened before before_us, oldest first, at most limit of them, so
- * that no batch grows long. *removed gets how many. The newest event always stays. */
+/* Removes events that happened before before_us, oldest first, about limit of them, so
+ * that no batch grows long; those of one batch stay together. *removed gets how many. The
+ * newest event always stays. */
 NODISCARD enum rc store_events_trim(struct store *store, int64_t before_us, size_t limit,
                                     size_t *removed, struct err *err);

@@ -15,6 +15,11 @@ struct top {     /* the last key of a table, as far as this process knows: a gue
     unsigned char bytes[KEYS_MAX];
 };
 
+struct event_page { /* events of the open batch that are not put yet */
+    struct buf bodies;
+    uint64_t first, count;
+};
+
 struct store {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
@@ -32,9 +37,13 @@ struct store {
     pthread_mutex_t moves; /* held while a reader reads, or the map is changed */
     int lock_fd;
     char id[37];
+    struct event_page page;
     uint8_t mask_key[SECRET_KEY_SIZE];
     char path[4096];
 };
+
+/* If there is none. */
+NODISCARD enum rc store_batch_begin(struct store *store, struct err *err);
 
 /* reader.c: a view of a reader. */
 NODISCARD enum rc store_reader_begin(struct store *reader, struct view *view,

@@ -1,17 +1,26 @@
 /* trim.c - forgetting the oldest events. */
-#include "broker/store/tables.h"
+#include "broker/store/event_page.h"
 #include "codecs/wire/event.h"
 
-/* INT64_MAX, so that it stays, if it does not decode. */
-static int64_t event_time(const MDB_val *body)
+/* When the last event of a record happened; INT64_MAX, so that it stays, if it does not
+ * decode. */
+static int64_t last_time(uint64_t first, const MDB_val *data, uint64_t *count)
 {
-    struct event_head head;
+    struct event_walk walk;
+    struct event_head head = { .time_us = INT64_MAX };
+    struct bytes body;
 
-    return event_decode(body->mv_data, body->mv_size, &head) ? head.time_us : INT64_MAX;
+    if (!event_page_open(&walk, first, data->mv_data, data->mv_size))
+        return INT64_MAX;
+    while (event_page_next(&walk, &body))
+        if (!event_decode(body.data, body.size, &head))
+            return INT64_MAX;
+    *count = walk.next - first;
+    return reader_ok(&walk.reader) ? head.time_us : INT64_MAX;
 }
 
-struct oldest {
-    uint64_t number;
+struct oldest { /* record */
+    uint64_t number, count;
     int64_t time_us;
     bool is_last; /* no other follows */
 };
@@ -21,14 +30,17 @@ static enum rc read_oldest(struct store *store, struct oldest *oldest, struct er
 {
     struct view view;
     MDB_val found, body;
-    enum rc rc = view_begin(store, &view, err);
+    enum rc rc = event_page_flush(store, err);
 
+    if (rc == RC_OK)
+        rc = view_begin(store, &view, err);
     if (rc != RC_OK)
         return rc;
     rc = view_seek(&view, TABLE_EVENTS, "", 0, &found, &body, err);
     if (rc == RC_OK) {
         oldest->number = key_number(found.mv_data, found.mv_size);
-        oldest->time_us = event_time(&body);
+        oldest->count = 1;
+        oldest->time_us = last_time(oldest->number, &body, &oldest->count);
         rc = view_next(&view, MDB_NEXT, &found, &body, err);
         oldest->is_last = rc == RC_NOT_FOUND;
         if (oldest->is_last)
@@ -63,7 +75,7 @@ enum rc store_events_trim(struct store *store, int64_t before_us, size_t limit,
         rc = db_remove(store, TABLE_EVENTS, key.bytes, key.size, err);
         if (rc != RC_OK)
             break;
-        count++;
+        count += oldest.count;
     }
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;

@@ -57,7 +57,7 @@ void buf_grew(struct buf *buf, size_t size)
     buf->size += size;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t size)
+void buf_add_growing(struct buf *buf, const void *bytes, size_t size)
 {
     void *room = buf_room(buf, size);
 

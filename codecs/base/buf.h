@@ -6,6 +6,8 @@
 
 #include "codecs/base/base.h"
 
+#include <string.h>
+
 struct buf {
     unsigned char *data; /* owned; not NUL-terminated */
     size_t size, capacity;
@@ -23,7 +25,18 @@ static inline bool buf_ok(const struct buf *buf)
     return !buf->failed;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t size);
+void buf_add_growing(struct buf *buf, const void *bytes, size_t size);
+/* Here, because most of what is encoded is a byte or two that fit. */
+static inline void buf_add(struct buf *buf, const void *bytes, size_t size)
+{
+    if (size >= buf->capacity - buf->size || size > buf->limit - buf->size || size == 0
+        || buf->failed) {
+        buf_add_growing(buf, bytes, size);
+        return;
+    }
+    memcpy(buf->data + buf->size, bytes, size);
+    buf->size += size;
+}
 void buf_text(struct buf *buf, const char *text);
 void buf_byte(struct buf *buf, unsigned char byte);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);

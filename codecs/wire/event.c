@@ -1,93 +1,113 @@
 /* event.c - events as bytes, and the order in which they are taken. */
 #include "codecs/wire/event.h"
 
+static void add_decimal(struct buf *topic, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    buf_add(topic, digits + at, sizeof digits - at);
+}
+
+static void add_part(struct buf *topic, const char *text)
+{
+    buf_text(topic, text);
+    buf_byte(topic, '/');
+}
+
 /* run/<n>/run/<state>, run/<n>/stage/<name>/<state>,
  * run/<n>/<kind>/<stage>/<index>/<state>, <kind>/<name>/<state>. Names with '/' keep it:
  * topics are matched by prefix only. */
 static void topic_of(const struct announcement *what, struct buf *topic)
 {
-    if (what->subject) {
-        buf_printf(topic, "%s/%s/%s", what->kind, what->subject, what->state);
+    if (what->subject || what->run == 0) {
+        add_part(topic, what->kind);
+        add_part(topic, what->subject ? what->subject : what->name);
+        buf_text(topic, what->state);
         return;
     }
-    if (what->run == 0) {
-        buf_printf(topic, "%s/%s/%s", what->kind, what->name, what->state);
-        return;
-    }
-    buf_printf(topic, "run/%lu/%s/", (unsigned long)what->run, what->kind);
+    buf_add(topic, "run/", 4);
+    add_decimal(topic, what->run);
+    buf_byte(topic, '/');
+    add_part(topic, what->kind);
     if (what->stage)
-        buf_printf(topic, "%s/", what->stage);
-    if (what->stage && what->has_index)
-        buf_printf(topic, "%lu/", (unsigned long)what->index);
+        add_part(topic, what->stage);
+    if (what->stage && what->has_index) {
+        add_decimal(topic, what->index);
+        buf_byte(topic, '/');
+    }
     buf_text(topic, what->state);
 }
 
-static void add_text(struct buf *body, const char *key, const char *text, size_t *count)
+struct fields {       /* of an event's body: counted first, then written */
+    struct buf *body; /* NULL: only counted */
+    size_t count;
+};
+
+static bool has_field(struct fields *fields, bool is_there, const char *key)
 {
-    if (!text || !text[0])
-        return;
-    pack_text(body, key);
-    pack_text(body, text);
-    (*count)++;
+    if (!is_there)
+        return false;
+    fields->count++;
+    if (fields->body)
+        pack_text(fields->body, key);
+    return fields->body != NULL;
 }
 
-static void add_number(struct buf *body, const char *key, uint64_t number, size_t *count)
+static void add_text(struct fields *fields, const char *key, const char *text)
 {
-    if (number == 0)
-        return;
-    pack_text(body, key);
-    pack_uint(body, number);
-    (*count)++;
+    if (has_field(fields, text && text[0], key))
+        pack_text(fields->body, text);
 }
 
-static size_t add_fields(struct buf *fields, const struct announcement *what)
+static void add_number(struct fields *fields, const char *key, uint64_t number,
+                       bool is_there)
 {
-    size_t count = 0;
+    if (has_field(fields, is_there, key))
+        pack_uint(fields->body, number);
+}
 
-    add_text(fields, "kind", what->kind, &count);
-    add_number(fields, "run", what->run, &count);
-    add_text(fields, "stage", what->stage, &count);
-    if (what->has_index) {
-        pack_text(fields, "index");
-        pack_uint(fields, what->index);
-        count++;
-    }
-    add_number(fields, "count", what->count, &count);
-    add_number(fields, "attempt", what->attempt, &count);
-    add_number(fields, "token", what->token, &count);
-    add_text(fields, "state", what->state, &count);
-    add_text(fields, "node", what->node, &count);
-    add_text(fields, "name", what->name, &count);
-    add_text(fields, "digest", what->digest, &count);
-    add_number(fields, "size", what->size, &count);
-    add_text(fields, "cause", what->cause, &count);
-    if (what->has_exit) {
-        pack_text(fields, "exit");
-        pack_int(fields, what->exit_code);
-        count++;
-    }
-    add_text(fields, "reason", what->reason, &count);
-    add_text(fields, "target", what->target, &count);
-    add_text(fields, "project", what->project, &count);
-    add_text(fields, "by", what->by, &count);
-    return count;
+static void add_fields(struct fields *fields, const struct announcement *what)
+{
+    add_text(fields, "kind", what->kind);
+    add_number(fields, "run", what->run, what->run > 0);
+    add_text(fields, "stage", what->stage);
+    add_number(fields, "index", what->index, what->has_index);
+    add_number(fields, "count", what->count, what->count > 0);
+    add_number(fields, "attempt", what->attempt, what->attempt > 0);
+    add_number(fields, "token", what->token, what->token > 0);
+    add_text(fields, "state", what->state);
+    add_text(fields, "node", what->node);
+    add_text(fields, "name", what->name);
+    add_text(fields, "digest", what->digest);
+    add_number(fields, "size", what->size, what->size > 0);
+    add_text(fields, "cause", what->cause);
+    if (has_field(fields, what->has_exit, "exit"))
+        pack_int(fields->body, what->exit_code);
+    add_text(fields, "reason", what->reason);
+    add_text(fields, "target", what->target);
+    add_text(fields, "project", what->project);
+    add_text(fields, "by", what->by);
 }
 
 void event_encode(const struct announcement *what, uint64_t number, int64_t time_us,
                   struct buf *topic, struct buf *body)
 {
-    scoped_buf fields = { 0 };
-    size_t count = add_fields(&fields, what);
+    struct fields counted = { 0 }, written = { .body = body };
 
+    add_fields(&counted, what);
     topic_of(what, topic);
-    pack_map(body, count + 3);
+    pack_map(body, counted.count + 3);
     pack_text(body, "n");
     pack_uint(body, number);
     pack_text(body, "t");
     pack_int(body, time_us);
     pack_text(body, "topic");
     pack_string(body, (const char *)topic->data, topic->size);
-    buf_add(body, fields.data, fields.size);
+    add_fields(&written, what);
     must(buf_ok(topic) && buf_ok(body));
 }
 

@@ -162,8 +162,6 @@ static void test_rows_that_contradict_each_other_are_corrupt(void **state)
     CORRUPT(stored.stages[0].complete = 1);
     CORRUPT(stored.stages[0].failed = UINT64_MAX);
     CORRUPT(stored.stages[0].pending = PENDING_END);
-    CORRUPT(stored.stages[0].waits = 1);
-    CORRUPT(stored.stages[1].waits = 0);
     CORRUPT(stored.stages[2].pending = PENDING_NONE);
     CORRUPT(stored.stages[2].pending = PENDING_COUNT);
     CORRUPT(stored.stages[2].pending = PENDING_END; stored.stages[2].outcome = 0);

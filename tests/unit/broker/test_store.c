@@ -1,5 +1,6 @@
 /* test_store.c - what is put comes back, in order; also what is not there. */
 #include "broker/store_fixture.h"
+#include "codecs/wire/event.h"
 
 static const struct run_head head_of_one = {
     .id = "0123abcd-0000-4000-8000-000000000001",
@@ -475,6 +476,17 @@ static bool see_event(void *context, uint64_t number, const void *bytes, size_t 
     return number % 500 != 0;
 }
 
+static bool count_up(void *context, uint64_t number, const void *bytes, size_t size)
+{
+    uint64_t *last = context;
+
+    (void)bytes;
+    assert_true(size > 0);
+    assert_int_equal(number, *last + 1);
+    *last = number;
+    return true;
+}
+
 static void test_events_are_replayed_from_where_a_reader_stopped(void **state)
 {
     struct fixture *self = *state;
@@ -495,10 +507,53 @@ static void test_events_are_replayed_from_where_a_reader_stopped(void **state)
     assert_int_equal(last, 1200);
     expect_ok(store_events(self->store, last, see_event, &last, &err), &err);
     expect_ok(store_events(self->store, UINT64_MAX, see_event, &last, &err), &err);
-    last = 7;
-    expect_ok(store_event_put(self->store, 8, &(uint64_t){ 8 }, 8, &err), &err);
-    expect_ok(store_events(self->store, 7, see_event, &last, &err), &err);
-    assert_int_equal(last, 500);
+    expect_ok(store_event_put(self->store, 1201, &(uint64_t){ 1201 }, 8, &err), &err);
+    expect_ok(store_events(self->store, last, see_event, &last, &err), &err);
+    assert_int_equal(last, 1201);
+}
+
+static void test_events_of_a_batch_lie_in_pages_and_are_trimmed_with_them(void **state)
+{
+    struct fixture *self = *state;
+    uint64_t last = 0, first = 1;
+    size_t removed;
+    struct err err;
+
+    for (uint64_t batch = 1; batch <= 3; batch++) {
+        for (uint64_t i = 0; i < 10; i++, first++) {
+            scoped_buf topic = { 0 }, body = { 0 };
+
+            event_encode(
+                &(struct announcement){ .kind = "run", .run = batch, .state = "started" },
+                first, (int64_t)batch * 1000, &topic, &body);
+            expect_ok(store_event_put(self->store, first, body.data, body.size, &err),
+                      &err);
+        }
+        expect_ok(store_commit(self->store, &err), &err);
+    }
+    for (uint64_t since = 0; since < 30; since++) {
+        last = since;
+        expect_ok(store_events(self->store, since, count_up, &last, &err), &err);
+        assert_int_equal(last, 30);
+    }
+    expect_ok(store_events_trim(self->store, 1500, 200, &removed, &err), &err);
+    assert_int_equal(removed, 10);
+    assert_int_equal(store_events_first(self->store), 11);
+    expect_ok(store_events_trim(self->store, INT64_MAX, 200, &removed, &err), &err);
+    assert_int_equal(store_events_first(self->store), 21); /* the newest page stays */
+    expect_ok(store_commit(self->store, &err), &err);
+}
+
+static void test_a_page_that_is_cut_is_told_as_corrupt(void **state)
+{
+    struct fixture *self = *state;
+    uint64_t last = 0;
+    struct err err;
+
+    /* A list that promises one body more than there is. */
+    expect_ok(store_event_put(self->store, 1, "\x93\x01\xc4\x01x", 5, &err), &err);
+    expect_ok(store_commit(self->store, &err), &err);
+    assert_int_equal(store_events(self->store, 0, count_up, &last, &err), RC_CORRUPT);
 }
 
 int main(void)
@@ -521,6 +576,8 @@ int main(void)
         STORE_TEST(test_live_attempts_come_back_by_token),
         STORE_TEST(test_nodes_and_artifacts_come_back),
         STORE_TEST(test_events_are_replayed_from_where_a_reader_stopped),
+        STORE_TEST(test_events_of_a_batch_lie_in_pages_and_are_trimmed_with_them),
+        STORE_TEST(test_a_page_that_is_cut_is_told_as_corrupt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

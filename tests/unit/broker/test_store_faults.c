@@ -131,7 +131,8 @@ static void test_the_map_grows_ahead_of_need_and_after_a_batch_beyond_it(void **
             rc = store_event_put(self->store, 100 + i, piece, PIECE, &err);
         if (rc != RC_OK) {
             assert_int_equal(rc, RC_FULL);
-            assert_int_equal(store_event_put(self->store, 1, piece, 1, &err), RC_FULL);
+            assert_int_equal(store_event_put(self->store, 1, piece, PIECE, &err),
+                             RC_FULL);
             store_abort(self->store);
             assert_int_equal(event_count(self), 80);
             rc = RC_OK;
