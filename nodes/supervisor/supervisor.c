@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include "nodes/supervisor/agent_process.h"
 #include "nodes/supervisor/roster.h"
 
-enum { EVENTS = 64, COMMANDS_PER_TURN = 256 };
+enum { EVENTS = 64, COMMANDS_PER_TURN = 256, LOCK_TRIES = 50, LOCK_PAUSE_MS = 2 };
 
 enum stage {
     STAGE_RUN,
@@ -49,6 +50,18 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Who only looks whether the file is locked holds it for a moment. */
+static int lock_try(int fd, int operation)
+{
+    int code = flock(fd, operation);
+
+    for (int i = 0; code < 0 && errno == EWOULDBLOCK && i < LOCK_TRIES; i++) {
+        poll(NULL, 0, LOCK_PAUSE_MS);
+        code = flock(fd, operation);
+    }
+    return code;
+}
+
 static enum rc lock_open(const struct supervisor *self, const char *name, int *lock_fd,
                          int operation, struct err *err)
 {
@@ -61,7 +74,7 @@ static enum rc lock_open(const struct supervisor *self, const char *name, int *l
     if (fd < 0)
         return err_set_sys(err, rc_of_errno(errno), errno, "%s", path);
     *lock_fd = fd;
-    if (flock(fd, operation) == 0)
+    if (lock_try(fd, operation) == 0)
         return RC_OK;
     if (errno == EWOULDBLOCK)
         return err_set(err, RC_CONFLICT, "%s: another supervisor runs in this directory",
