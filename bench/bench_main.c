@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 static const struct workload *const workloads[] = {
-    &work_start,    &work_cli,    &work_process, &work_sleep,
-    &work_transfer, &work_files,  &work_reuse,   &work_edge,
-    &work_nodes,    &work_idle,   &work_restart, &work_wfinstances,
-    &work_size,     &work_events, &work_submit,  &work_peers,
+    &work_start,  &work_cli,    &work_process, &work_sleep,       &work_transfer,
+    &work_files,  &work_reuse,  &work_empty,   &work_graph,       &work_edge,
+    &work_nodes,  &work_idle,   &work_restart, &work_wfinstances, &work_size,
+    &work_events, &work_submit, &work_peers,
 };
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 

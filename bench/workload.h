@@ -34,8 +34,9 @@ struct workload {
 #define METRICS(array) .metrics = (array), .metric_count = sizeof(array) / sizeof *(array)
 
 extern const struct workload work_start, work_cli, work_process, work_sleep,
-    work_transfer, work_files, work_reuse, work_edge, work_nodes, work_idle, work_restart,
-    work_wfinstances, work_size, work_events, work_submit, work_peers;
+    work_transfer, work_files, work_reuse, work_empty, work_graph, work_edge, work_nodes,
+    work_idle, work_restart, work_wfinstances, work_size, work_events, work_submit,
+    work_peers;
 
 struct bench {
     const struct workload *workload; /* the one that runs */
