@@ -6,19 +6,6 @@
 #include "broker/broker_state.h"
 #include "broker/name_results.h"
 
-void batch_check(struct broker *broker, enum rc rc, const struct err *err)
-{
-    if (rc != RC_OK && broker->batch.rc == RC_OK)
-        broker->batch = *err;
-}
-
-const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage)
-{
-    struct run_plan *plan = plan_of(broker, run);
-
-    return plan && stage < plan->plan->stage_count ? plan->plan->stages[stage].name : "?";
-}
-
 static const char *node_name(const struct broker *broker, uint32_t node)
 {
     return node < broker->peer_count ? broker->peers[node].name : "?";

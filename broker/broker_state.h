@@ -181,11 +181,12 @@ void span_leave(struct broker *broker, const struct change *change);
 void block_ended(struct broker *broker, const struct change *change);
 void on_blocks(struct broker *broker, uint32_t node, const struct link_frame *body);
 
+/* batch.c */
+void batch_check(struct broker *broker, enum rc rc, const struct err *err);
+
 /* apply.c */
-const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage);
 void apply_ended(struct broker *broker, const struct change *change);
 void apply_changes(struct broker *broker);
-void batch_check(struct broker *broker, enum rc rc, const struct err *err);
 
 /* versions.c: a final end of a task; row as it will be stored. Gives its number. */
 uint64_t version_add(struct broker *broker, const struct change *change,
@@ -234,6 +235,8 @@ struct run_plan *plan_of(struct broker *broker,
                          uint64_t run); /* NULL: no such run, or unreadable */
 /* Takes the plan, unless it fails; it stays until the end of the turn at least. */
 NODISCARD enum rc plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan);
+/* "?" if it is not there. Valid while the plan is. */
+const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage);
 void plan_drop(struct broker *broker, uint64_t run);
 /* Gives a stage that was stored the values of its secrets back, while the run goes on. */
 NODISCARD enum rc stage_unmask(struct broker *broker, uint64_t run, uint32_t number,

@@ -182,6 +182,13 @@ static enum rc demand_of(struct broker *broker, const struct plan_stage *stage,
                : RC_OK;
 }
 
+const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage)
+{
+    struct run_plan *plan = plan_of(broker, run);
+
+    return plan && stage < plan->plan->stage_count ? plan->plan->stages[stage].name : "?";
+}
+
 enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena *arena,
                     struct stage_shape **shapes, struct core_edge **edges)
 {
