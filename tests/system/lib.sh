@@ -135,6 +135,12 @@ last_run() {
     value runs.0.number ls -n 1
 }
 
+# Copies an example as it is in the sources, without what a run of it left there.
+example() { # NAME
+    cp -R "$SYSTEM_TESTS/../../configs/examples/$1" "$scratch/$1"
+    rm -rf "$scratch/$1/.sluice"
+}
+
 # Waits until a process that was killed has gone.
 gone() { # PID [WHAT]
     timeout 60 tail -s 0.05 -f --pid="$1" /dev/null || fail "${2-$1} did not end"

@@ -37,7 +37,7 @@ for name in a b c; do
     start_node $name --cpus 2
     eval "pid_$name=$node_pid"
 done
-cp -R "$SYSTEM_TESTS/../../configs/examples/digits" "$scratch/digits"
+example digits
 if command -v svm-train >/dev/null 2>&1; then
     sluice_exits 0 run -C "$scratch/digits" digits
     stdout_of last/choose >"$out"

@@ -231,7 +231,7 @@ has 'no file of the project is named by "prepared.sh"' "$err"
 
 it "the digits example does nothing the second time"
 if command -v svm-train >/dev/null 2>&1; then
-    cp -R "$SYSTEM_TESTS/../../configs/examples/digits" "$scratch/digits"
+    example digits
     cd "$scratch/digits" || exit 1
     sluice_exits 0 run digits
     sluice_exits 0 run digits
