@@ -22,11 +22,12 @@ enum {
     RECONNECT_MS = 2,           /* first wait before another try to connect */
     RECONNECT_LOCAL_MAX_MS = 8, /* on this machine a try costs a few microseconds */
     RECONNECT_REMOTE_MAX_MS = 1000,
-    HEARTBEAT_MS = 4000,
-    HEARTBEAT_TIMEOUT_MS = 8000, /* silence after which a peer counts as lost */
-    KEEPALIVE_IDLE_S = 8,        /* the same for who listens, by the kernel: after so */
-    KEEPALIVE_PAUSE_S = 2,       /* long one probe, and others with this pause, */
-    KEEPALIVE_COUNT = 3,         /* of which none is answered */
+    UNANSWERED_MS = 8000,  /* bytes that were sent: the connection is over */
+    KEEPALIVE_IDLE_S = 8,  /* the same when nothing is sent: after so long one probe, */
+    KEEPALIVE_PAUSE_S = 2, /* and others with this pause, */
+    KEEPALIVE_COUNT = 3,   /* of which none is answered */
+    HEARTBEAT_MS = 30000,
+    HEARTBEAT_TIMEOUT_MS = 8000, /* without an answer to one */
     HANDSHAKE_MS = 10000,
     IDENTITY_MAX = 255,
     MAPPED_FROM_BYTES = 1 << 20, /* such a block gets pages of its own */
@@ -237,19 +238,20 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
-/* One side asks, the other answers: a broker that asked each of its nodes, too, would
- * spend more on that than on anything else while there is nothing to do. That a peer of
- * its is gone, it hears from the kernel. */
+/* That a peer is gone the kernel sees, at no cost to either process. What it cannot see
+ * is somebody between the two who answers in the place of one that is gone: for that, who
+ * connects asks now and then. Only one side does, and rarely: a broker would spend more
+ * on it than on anything else while there is nothing to do. */
 static bool set_heartbeat(void *socket, bool is_bound)
 {
-    if (is_bound)
-        return set_int(socket, ZMQ_TCP_KEEPALIVE, 1)
-               && set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S)
-               && set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_PAUSE_S)
-               && set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT)
-               && set_int(socket, ZMQ_TCP_MAXRT, HEARTBEAT_TIMEOUT_MS);
-    return set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS)
-           && set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+    return set_int(socket, ZMQ_TCP_KEEPALIVE, 1)
+           && set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S)
+           && set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_PAUSE_S)
+           && set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT)
+           && set_int(socket, ZMQ_TCP_MAXRT, UNANSWERED_MS)
+           && (is_bound
+               || (set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS)
+                   && set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)));
 }
 
 static bool set_options(void *socket, int type, const char *endpoint,
