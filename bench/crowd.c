@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { BEAT_US = 2500000, EVENTS_MAX = 256, ARENA_MAX = 64 << 20 };
+enum { TIMEOUT_MS = 10000, EVENTS_MAX = 256, ARENA_MAX = 64 << 20 };
 
 struct sleeper { /* a task that goes on */
     struct light_node *node;
@@ -36,8 +36,7 @@ struct crowd {
     struct light_node *nodes;
     int epoll, signals;
     bool is_ending, has_joined, is_tasked;
-    unsigned next_beat; /* the node whose turn it is; all have one every BEAT_US */
-    int64_t next_beat_us, now_us;
+    int64_t next_beat_us, now_us; /* of any node */
     struct sleeper *sleepers;
     size_t sleeper_count, sleeper_capacity;
     struct length *lengths;
@@ -164,18 +163,22 @@ static void wake(struct crowd *crowd)
 
 static void beat(struct crowd *crowd)
 {
-    int64_t pause_us = BEAT_US / crowd->options->nodes;
+    if (crowd->next_beat_us > crowd->now_us)
+        return;
+    crowd->next_beat_us = INT64_MAX;
+    for (unsigned i = 0; i < crowd->options->nodes; i++) {
+        struct light_node *node = &crowd->nodes[i];
 
-    while (crowd->next_beat_us <= crowd->now_us) {
-        struct light_node *node = &crowd->nodes[crowd->next_beat];
-
-        if (node->is_joined)
-            light_node_beat(node);
-        else
-            join(crowd, node);
-        serve(crowd, node);
-        crowd->next_beat = (crowd->next_beat + 1) % crowd->options->nodes;
-        crowd->next_beat_us += pause_us;
+        if (node->next_us <= crowd->now_us) {
+            if (node->is_joined)
+                light_node_beat(node);
+            else
+                join(crowd, node);
+            node->next_us = session_next_beat_us(crowd->now_us, TIMEOUT_MS);
+            serve(crowd, node);
+        }
+        if (node->next_us < crowd->next_beat_us)
+            crowd->next_beat_us = node->next_us;
     }
 }
 
@@ -265,6 +268,8 @@ static enum rc open_nodes(struct crowd *crowd, struct err *err)
         if (zmq_getsockopt(node->socket, ZMQ_FD, &fd, &size) < 0)
             return err_set_sys(err, RC_IO, errno, "a socket without descriptor");
         watch(crowd, fd, i);
+        crowd->now_us = clock_now_us();
+        node->next_us = session_next_beat_us(crowd->now_us, TIMEOUT_MS);
         join(crowd, node);
         serve(crowd, node);
     }
@@ -296,7 +301,6 @@ enum rc crowd_run(const struct crowd_options *options, struct err *err)
     zmq_ctx_set(crowd.context, ZMQ_MAX_SOCKETS, (int)options->nodes + 16);
     open_signals(&crowd);
     rc = open_nodes(&crowd, err);
-    crowd.next_beat_us = clock_now_us() + BEAT_US;
     while (rc == RC_OK && !crowd.is_ending) {
         turn(&crowd);
         if (!crowd.has_joined && all_joined(&crowd)) {

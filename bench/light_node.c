@@ -73,7 +73,9 @@ void light_node_beat(struct light_node *node)
 {
     scoped_buf body = { 0 };
 
-    beat_encode(&body, &(struct beat){ .has_heard = true, .heard = node->session.heard });
+    beat_encode(&body, &(struct beat){ .has_heard = true,
+                                       .heard = node->session.heard,
+                                       .is_quiet = true });
     say(node, MESSAGE_BEAT, &body);
 }
 

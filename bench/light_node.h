@@ -15,6 +15,7 @@ struct light_node {
     void *socket;
     struct session session;
     bool is_joined;
+    int64_t next_us; /* when it beats or joins again */
     /* Ended tasks that the broker has not taken, in their order; told: how many of them
      * were said in this session. */
     struct done *done;

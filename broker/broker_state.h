@@ -55,6 +55,7 @@ struct peer {                     /* a node, by its number */
     bool takes_empty;       /* tasks without a command, as such */
     struct table classes;   /* class keys that were sent since it joined */
     struct node_mail mail;
+    bool has_mail;
 };
 
 struct client { /* who asked, for the reply */
@@ -101,6 +102,9 @@ struct broker {
     struct space *space;
     struct peer *peers;
     uint32_t peer_count, peer_capacity;
+    struct table peer_slots; /* hash of the name -> number */
+    uint32_t *mailed; /* nodes that have mail, each once; as many places as peers */
+    uint32_t mailed_count;
     struct table plan_slots; /* run -> slot */
     struct run_plan *plans;  /* by slot, without holes */
     uint32_t plan_count, plan_capacity;
@@ -157,6 +161,8 @@ void note_add(struct broker *broker, uint64_t run, uint32_t stage, const char *n
               const char *text);
 void node_message(struct broker *broker, const char *identity,
                   const struct message_header *header, const struct link_frame *body);
+
+/* peers.c */
 struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number);
 /* NULL: no memory. */
 struct peer *peer_add(struct broker *broker, uint32_t number, const char *name);

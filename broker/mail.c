@@ -32,9 +32,21 @@ static bool token_add(uint64_t **tokens, size_t *count, size_t *capacity, uint64
     return true;
 }
 
+/* What the node is sent; it is there with the next flush. */
+static struct node_mail *mail_of(struct broker *broker, uint32_t node)
+{
+    struct peer *peer = &broker->peers[node];
+
+    if (!peer->has_mail)
+        broker->mailed[broker->mailed_count++] = node;
+    peer->has_mail = true;
+    must(broker->mailed_count <= broker->peer_count);
+    return &peer->mail;
+}
+
 void mail_stop(struct broker *broker, uint32_t node, uint64_t token)
 {
-    struct node_mail *mail = &broker->peers[node].mail;
+    struct node_mail *mail = mail_of(broker, node);
 
     if (!token_add(&mail->stops, &mail->stop_count, &mail->stop_capacity, token))
         mail_lacks(broker, node);
@@ -42,7 +54,7 @@ void mail_stop(struct broker *broker, uint32_t node, uint64_t token)
 
 void mail_drop(struct broker *broker, uint32_t node, uint64_t token)
 {
-    struct node_mail *mail = &broker->peers[node].mail;
+    struct node_mail *mail = mail_of(broker, node);
 
     if (!token_add(&mail->drops, &mail->drop_count, &mail->drop_capacity, token))
         mail_lacks(broker, node);
@@ -50,7 +62,7 @@ void mail_drop(struct broker *broker, uint32_t node, uint64_t token)
 
 void mail_taken(struct broker *broker, uint32_t node, uint64_t token)
 {
-    struct node_mail *mail = &broker->peers[node].mail;
+    struct node_mail *mail = mail_of(broker, node);
 
     if (!token_add(&mail->taken, &mail->taken_count, &mail->taken_capacity, token))
         mail_lacks(broker, node);
@@ -58,7 +70,7 @@ void mail_taken(struct broker *broker, uint32_t node, uint64_t token)
 
 void mail_task(struct broker *broker, uint32_t node, const struct assignment *item)
 {
-    struct node_mail *mail = &broker->peers[node].mail;
+    struct node_mail *mail = mail_of(broker, node);
 
     if (mail->task_count == mail->task_capacity) {
         size_t capacity = mail->task_capacity ? mail->task_capacity * 2 : 16;
@@ -169,32 +181,42 @@ static void tokens_flush(struct broker *broker, uint32_t node, enum message_type
     *count = 0;
 }
 
+static void node_flush(struct broker *broker, uint32_t node)
+{
+    struct node_mail *mail = &broker->peers[node].mail;
+
+    tokens_flush(broker, node, MESSAGE_TAKEN, mail->taken, &mail->taken_count);
+    /* Before the tasks: what is dropped has to go before they may start. */
+    tokens_flush(broker, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
+    if (mail->task_count > 0) {
+        scoped_buf body = { 0 };
+
+        classes_flush(broker, node);
+        assignments_encode(&body, mail->tasks, mail->task_count);
+        peer_send(broker, node, MESSAGE_ASSIGN, &body);
+        mail->task_count = 0;
+    }
+    /* A stop may be for a task of this very turn, so it comes after the tasks. */
+    tokens_flush(broker, node, MESSAGE_STOP, mail->stops, &mail->stop_count);
+}
+
 void mail_flush(struct broker *broker)
 {
-    for (uint32_t node = 0; node < broker->peer_count; node++) {
-        struct node_mail *mail = &broker->peers[node].mail;
-
-        tokens_flush(broker, node, MESSAGE_TAKEN, mail->taken, &mail->taken_count);
-        /* Before the tasks: what is dropped has to go before they may start. */
-        tokens_flush(broker, node, MESSAGE_DROP, mail->drops, &mail->drop_count);
-        if (mail->task_count > 0) {
-            scoped_buf body = { 0 };
-
-            classes_flush(broker, node);
-            assignments_encode(&body, mail->tasks, mail->task_count);
-            peer_send(broker, node, MESSAGE_ASSIGN, &body);
-            mail->task_count = 0;
-        }
-        /* A stop may be for a task of this very turn, so it comes after the tasks. */
-        tokens_flush(broker, node, MESSAGE_STOP, mail->stops, &mail->stop_count);
+    for (uint32_t i = 0; i < broker->mailed_count; i++) {
+        node_flush(broker, broker->mailed[i]);
+        broker->peers[broker->mailed[i]].has_mail = false;
     }
+    broker->mailed_count = 0;
 }
 
 void mail_forget(struct broker *broker)
 {
-    for (uint32_t node = 0; node < broker->peer_count; node++) {
-        struct node_mail *mail = &broker->peers[node].mail;
+    for (uint32_t i = 0; i < broker->mailed_count; i++) {
+        struct peer *peer = &broker->peers[broker->mailed[i]];
+        struct node_mail *mail = &peer->mail;
 
         mail->task_count = mail->stop_count = mail->drop_count = mail->taken_count = 0;
+        peer->has_mail = false;
     }
+    broker->mailed_count = 0;
 }

@@ -2,7 +2,6 @@
 #include "broker/broker_state.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -10,52 +9,6 @@ enum {
     RESULT_ARENA_MAX = 512 << 20,
     JOINS_TOLD_MAX = 20, /* a peer must not fill the log */
 };
-
-void peers_fini(struct broker *broker)
-{
-    for (uint32_t i = 0; i < broker->peer_count; i++) {
-        struct node_mail *mail = &broker->peers[i].mail;
-
-        free(mail->tasks);
-        free(mail->stops);
-        free(mail->drops);
-        free(mail->taken);
-        table_clear(&broker->peers[i].classes);
-    }
-    free(broker->peers);
-    broker->peers = NULL;
-    broker->peer_count = broker->peer_capacity = 0;
-}
-
-struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number)
-{
-    for (uint32_t i = 0; i < broker->peer_count; i++)
-        if (strcmp(broker->peers[i].name, name) == 0) {
-            *number = i;
-            return &broker->peers[i];
-        }
-    return NULL;
-}
-
-struct peer *peer_add(struct broker *broker, uint32_t number, const char *name)
-{
-    must(number == broker->peer_count);
-    if (broker->peer_count == broker->peer_capacity) {
-        uint32_t capacity = broker->peer_capacity ? broker->peer_capacity * 2 : 8;
-        struct peer *peers = reallocarray(broker->peers, capacity, sizeof *peers);
-
-        if (!peers)
-            return NULL;
-        broker->peers = peers;
-        broker->peer_capacity = capacity;
-    }
-
-    struct peer *peer = &broker->peers[broker->peer_count++];
-
-    *peer = (struct peer){ 0 };
-    snprintf(peer->name, sizeof peer->name, "%s", name);
-    return peer;
-}
 
 static void welcome(struct broker *broker, uint32_t node)
 {
@@ -347,7 +300,8 @@ static void on_want(struct broker *broker, uint32_t node, const struct link_fram
         mail_class(broker, node, want.run, want.stage);
 }
 
-/* Beats are answered, so that a node knows that its broker lives. */
+/* Beats are answered, so that a node knows that its broker lives and what it has missed,
+ * unless it can do without. */
 static void on_beat(struct broker *broker, uint32_t node, const struct link_frame *body)
 {
     struct core_input input = { .kind = INPUT_BEAT, .node = node };
@@ -363,7 +317,8 @@ static void on_beat(struct broker *broker, uint32_t node, const struct link_fram
         input.deaf_us =
             session_deaf_us(&broker->peers[node].session, beat.heard, broker->now_us);
     broker_step(broker, &input);
-    peer_send(broker, node, MESSAGE_BEAT, &empty);
+    if (session_beat_is_due(&broker->peers[node].session, &beat))
+        peer_send(broker, node, MESSAGE_BEAT, &empty);
 }
 
 void note_add(struct broker *broker, uint64_t run, uint32_t stage, const char *name,

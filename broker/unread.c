@@ -42,17 +42,6 @@ void unread_configure(struct unread *self, size_t peer_bytes_max)
     self->peer_bytes_max = peer_bytes_max;
 }
 
-/* FNV-1a. */
-static uint64_t hash_of(const struct link_frame *identity)
-{
-    const unsigned char *bytes = identity->data;
-    uint64_t hash = 14695981039346656037u;
-
-    for (size_t i = 0; i < identity->size; i++)
-        hash = (hash ^ bytes[i]) * 1099511628211u;
-    return hash;
-}
-
 static struct waiting look(struct unread *self, uint64_t client)
 {
     struct waiting found = { 0 };
@@ -106,7 +95,7 @@ enum rc unread_send(struct unread *self, void *socket, const struct link_frame f
                     struct err *err)
 {
     const struct link_frame *body = &frames[2];
-    uint64_t client = hash_of(&frames[0]);
+    uint64_t client = bytes_hash(frames[0].data, frames[0].size);
     struct waiting waiting;
 
     if (body->size < UNREAD_SMALL)
@@ -132,7 +121,7 @@ enum rc unread_send(struct unread *self, void *socket, const struct link_frame f
 enum rc unread_tell(struct unread *self, void *socket, const struct link_frame frames[3],
                     struct err *err)
 {
-    uint64_t client = hash_of(&frames[0]);
+    uint64_t client = bytes_hash(frames[0].data, frames[0].size);
     struct slot *slot = frames[2].size < UNREAD_SMALL ? NULL : look(self, client).free;
 
     return slot ? send_counted(self, socket, frames, client, slot, err)
@@ -145,7 +134,7 @@ bool unread_is_full(struct unread *self, const void *identity, size_t size)
 
     if (atomic_load(&self->used) == 0)
         return false;
-    waiting = look(self, hash_of(&(struct link_frame){ identity, size }));
+    waiting = look(self, bytes_hash(identity, size));
     return waiting.peer_count >= UNREAD_PEER_COUNT
            || waiting.peer_bytes >= self->peer_bytes_max
            || (waiting.peer_count > 0 && !waiting.free);

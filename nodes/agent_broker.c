@@ -347,6 +347,8 @@ void broker_beat(struct agent *agent, const struct beat *beat)
     scoped_buf body = { 0 };
 
     told.has_heard = true;
+    told.is_quiet = agent->settings.idle_exit_ms == 0; /* else it ends if it hears nothing
+                                                        */
     told.heard = agent->session.heard;
     beat_encode(&body, &told);
     broker_send(agent, MESSAGE_BEAT, &body);
@@ -370,5 +372,5 @@ void broker_timers(struct agent *agent)
         return;
     }
     broker_beat(agent, &(struct beat){ 0 });
-    agent->next_beat_us = agent->now_us + (int64_t)agent->timeout_ms * 1000 / 4;
+    agent->next_beat_us = session_next_beat_us(agent->now_us, agent->timeout_ms);
 }

@@ -71,12 +71,14 @@ struct core *core_create(const struct core_options *options)
     core->run_next = core->token_next = 1;
     core->attempt_free = UINT32_MAX;
     core->nodes_changed = 1;
+    core->watch_us = INT64_MAX;
     return core;
 }
 
 void core_configure(struct core *core, const struct core_options *options)
 {
     core->options = *options;
+    nodes_watch(core);
 }
 
 void core_destroy(struct core *core)

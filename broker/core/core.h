@@ -269,7 +269,8 @@ void core_step(struct core *core, const struct core_input *input,
  * finished runs. */
 void core_flush(struct core *core, struct changes *changes);
 void core_forget(struct core *core, struct changes *changes);
-/* The next moment at which INPUT_TICK is due; INT64_MAX if none. */
+/* The next moment at which INPUT_TICK is due, or one somewhat before it; INT64_MAX if
+ * none. */
 int64_t core_deadline_us(const struct core *core);
 
 /* Rows, NULL when the run is not active. Valid until the next step. */

@@ -109,6 +109,7 @@ struct core {
     struct node *nodes;
     uint32_t node_capacity;
     uint32_t join_mark;
+    int64_t watch_us;       /* before it no node is lost, whatever they say */
     uint64_t nodes_changed; /* how often offers changed or a node was given up */
     struct queue **queues;  /* those that some run uses */
     uint32_t queue_count, queue_capacity;
@@ -229,3 +230,5 @@ void node_beat(struct core *core, uint32_t number);
 void node_hears(struct core *core, uint32_t number, int64_t deaf_us);
 void node_cpu(struct core *core, const struct core_input *input, struct changes *changes);
 void nodes_time_out(struct core *core, struct changes *changes);
+void nodes_watch(struct core *core); /* all of them anew */
+void nodes_check(const struct core *core);

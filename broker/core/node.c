@@ -43,6 +43,39 @@ static void lose_unnamed(struct core *core, uint32_t number, struct changes *cha
     }
 }
 
+/* Nodes that could time out: online ones, and away ones from which attempts are expected
+ * back. */
+static bool is_watched(const struct node *node)
+{
+    return node->is_known
+           && (node->state == NODE_ONLINE || node->busy > 0 || node->is_expected);
+}
+
+/* A node that speaks but does not hear is of no more use than a silent one. */
+static int64_t node_until_us(const struct core *core, const struct node *node)
+{
+    int64_t good_us = node->deaf_us > 0 && node->deaf_us < node->seen_us ? node->deaf_us
+                                                                         : node->seen_us;
+
+    return good_us + (int64_t)core->options.node_timeout_us;
+}
+
+/* Nodes speak all the time, and each time their end is put off. So only a time before
+ * which none can have come to it is kept; they are looked at one by one when it is here,
+ * which is a few times in node_timeout at most. */
+static void watch(struct core *core, const struct node *node)
+{
+    if (is_watched(node) && node_until_us(core, node) < core->watch_us)
+        core->watch_us = node_until_us(core, node);
+}
+
+void nodes_watch(struct core *core)
+{
+    core->watch_us = INT64_MAX;
+    for (uint32_t i = 0; i < core->node_capacity; i++)
+        watch(core, &core->nodes[i]);
+}
+
 void node_join(struct core *core, const struct core_input *input, struct changes *changes)
 {
     struct node *node = node_at(core, input->node);
@@ -58,6 +91,7 @@ void node_join(struct core *core, const struct core_input *input, struct changes
     node->is_expected = false;
     node_offer(core, input->node, &input->offer);
     set_state(core, input->node, NODE_ONLINE, changes);
+    watch(core, node);
     core->join_mark++;
     for (size_t i = 0; i < input->token_count; i++) {
         struct attempt *attempt = attempt_find(core, input->tokens[i]);
@@ -101,8 +135,10 @@ void node_beat(struct core *core, uint32_t number)
 void node_hears(struct core *core, uint32_t number, int64_t deaf_us)
 {
     must(deaf_us <= core->now_us);
-    if (number < core->node_capacity && core->nodes[number].is_known)
-        core->nodes[number].deaf_us = deaf_us;
+    if (number >= core->node_capacity || !core->nodes[number].is_known)
+        return;
+    core->nodes[number].deaf_us = deaf_us;
+    watch(core, &core->nodes[number]);
 }
 
 /* With less than is in use, nothing more is assigned until attempts have ended. A node
@@ -125,44 +161,31 @@ void node_cpu(struct core *core, const struct core_input *input, struct changes 
     node_announce(input->node, NODE_ONLINE, changes);
 }
 
-/* Nodes that could time out: online ones, and away ones from which attempts are expected
- * back. */
-static bool is_watched(const struct node *node)
-{
-    return node->is_known
-           && (node->state == NODE_ONLINE || node->busy > 0 || node->is_expected);
-}
-
-/* A node that speaks but does not hear is of no more use than a silent one. */
-static int64_t node_until_us(const struct core *core, const struct node *node)
-{
-    int64_t good_us = node->deaf_us > 0 && node->deaf_us < node->seen_us ? node->deaf_us
-                                                                         : node->seen_us;
-
-    return good_us + (int64_t)core->options.node_timeout_us;
-}
-
 void nodes_time_out(struct core *core, struct changes *changes)
 {
+    if (core->now_us < core->watch_us)
+        return;
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         struct node *node = &core->nodes[i];
 
         if (is_watched(node) && node_until_us(core, node) <= core->now_us)
             node_leave(core, i, changes);
     }
+    nodes_watch(core);
+}
+
+void nodes_check(const struct core *core)
+{
+    for (uint32_t i = 0; i < core->node_capacity; i++)
+        if (is_watched(&core->nodes[i]))
+            must(node_until_us(core, &core->nodes[i]) >= core->watch_us);
 }
 
 int64_t core_deadline_us(const struct core *core)
 {
-    int64_t first = sleepers_deadline_us(core);
+    int64_t sleepers = sleepers_deadline_us(core);
 
-    for (uint32_t i = 0; i < core->node_capacity; i++) {
-        const struct node *node = &core->nodes[i];
-
-        if (is_watched(node) && node_until_us(core, node) < first)
-            first = node_until_us(core, node);
-    }
-    return first;
+    return core->watch_us < sleepers ? core->watch_us : sleepers;
 }
 
 bool core_node(const struct core *core, uint32_t number, struct node_view *view)

@@ -482,6 +482,8 @@ void assign(struct core *core, struct changes *changes)
 {
     struct queue *queue;
 
+    if (!core->queue_first)
+        return;
     core->round++;
     skip_hopeless(core);
     while ((queue = next_queue(core)) != NULL)

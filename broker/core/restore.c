@@ -160,6 +160,7 @@ enum rc core_restored(struct core *core, int64_t now_us)
         core->nodes[i].seen_us = now_us;
         core->nodes[i].is_expected = core->nodes[i].is_known;
     }
+    nodes_watch(core);
     for (uint32_t i = 0; i < core->run_count; i++) {
         struct run *run = core->runs[i];
 
@@ -415,4 +416,5 @@ void core_check(const struct core *core)
     }
     check_attempts(core);
     check_ready(core);
+    nodes_check(core);
 }

@@ -100,6 +100,16 @@ enum rc err_set_sys(struct err *err, enum rc rc, int sys, const char *format, ..
     return rc;
 }
 
+uint64_t bytes_hash(const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    uint64_t hash = 14695981039346656037u;
+
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ at[i]) * 1099511628211u;
+    return hash;
+}
+
 void must_failed(const char *file, int line, const char *function, const char *what)
 {
     fprintf(stderr, "sluice: bug: %s:%d: %s: must hold: %s\n", file, line, function,

@@ -54,6 +54,9 @@ enum rc err_set(struct err *err, enum rc rc, const char *format, ...) PRINTF_LIK
 enum rc err_set_sys(struct err *err, enum rc rc, int sys, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* FNV-1a: for tables, of bytes that nobody gains by making collide. */
+uint64_t bytes_hash(const void *bytes, size_t size);
+
 /* The rc for an errno: ENOMEM, ENOSPC/EDQUOT/EFBIG, ENOENT, EEXIST, EACCES/EPERM/EROFS;
  * else RC_IO. */
 enum rc rc_of_errno(int sys);

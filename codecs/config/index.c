@@ -6,10 +6,8 @@
 
 static uint64_t hash_of(const char *text, size_t size)
 {
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = bytes_hash(text, size);
 
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 1099511628211u;
     return hash ^ (hash >> 29);
 }
 

@@ -151,6 +151,7 @@ NODISCARD enum rc node_hello_decode(const void *bytes, size_t size, struct arena
 
 struct beat { /* of a node; an empty body is one that tells nothing */
     bool has_cpu, has_heard;
+    bool is_quiet;      /* with has_heard: no answer is needed if that was the last one */
     uint32_t cpu_milli; /* with has_cpu: what it offers from now on */
     uint64_t heard;     /* with has_heard: number of the last message that it has heard */
 };

@@ -158,7 +158,7 @@ enum rc node_hello_decode(const void *bytes, size_t size, struct arena *arena,
 
 void beat_encode(struct buf *buf, const struct beat *beat)
 {
-    pack_map(buf, (size_t)beat->has_cpu + beat->has_heard);
+    pack_map(buf, (size_t)beat->has_cpu + beat->has_heard + beat->is_quiet);
     if (beat->has_cpu) {
         pack_text(buf, "cpu");
         pack_uint(buf, beat->cpu_milli);
@@ -166,6 +166,10 @@ void beat_encode(struct buf *buf, const struct beat *beat)
     if (beat->has_heard) {
         pack_text(buf, "heard");
         pack_uint(buf, beat->heard);
+    }
+    if (beat->is_quiet) {
+        pack_text(buf, "quiet");
+        pack_bool(buf, true);
     }
 }
 
@@ -185,6 +189,8 @@ enum rc beat_decode(const void *bytes, size_t size, struct beat *beat, struct er
         } else if (bytes_are(key, "heard")) {
             read.heard = reader_uint(&reader);
             read.has_heard = true;
+        } else if (bytes_are(key, "quiet")) {
+            read.is_quiet = reader_bool(&reader);
         } else {
             reader_skip(&reader);
         }

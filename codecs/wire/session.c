@@ -1,6 +1,8 @@
 /* session.c - see session.h. */
 #include "codecs/wire/session.h"
 
+enum { BEATS_IN_TIMEOUT = 3, BEAT_TIMES = 32 };
+
 bool message_is_numbered(enum message_type type)
 {
     return type == MESSAGE_CLASS || type == MESSAGE_ASSIGN || type == MESSAGE_STOP
@@ -50,6 +52,19 @@ int64_t session_deaf_us(struct session *session, uint64_t heard, int64_t now_us)
         session->deaf_us = now_us;
     }
     return session->deaf_us;
+}
+
+bool session_beat_is_due(const struct session *session, const struct beat *beat)
+{
+    return !beat->is_quiet || !beat->has_heard || beat->heard != session->sent;
+}
+
+int64_t session_next_beat_us(int64_t now_us, uint64_t timeout_ms)
+{
+    int64_t step_us = (int64_t)(timeout_ms * 1000 / BEATS_IN_TIMEOUT / BEAT_TIMES);
+
+    step_us = step_us > 0 ? step_us : 1;
+    return now_us / step_us * step_us + BEAT_TIMES * step_us;
 }
 
 void session_excuse(struct session *session)

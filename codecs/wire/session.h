@@ -45,6 +45,13 @@ bool session_is_broken(const struct session *session, bool is_joined, uint64_t t
  * It is counted from a beat and not from what was said, so that nobody is called deaf
  * because we were slow to speak. */
 int64_t session_deaf_us(struct session *session, uint64_t heard, int64_t now_us);
+/* Whether the node that says this needs a beat in answer: unless it says that it can do
+ * without, and has heard all that it was told. */
+bool session_beat_is_due(const struct session *session, const struct beat *beat);
+/* When a node that beats now does so again: after a third of the timeout, or up to one
+ * part in 32 of that sooner, when a time that all nodes share begins. So a broker with
+ * many of them wakes up once for several. */
+int64_t session_next_beat_us(int64_t now_us, uint64_t timeout_ms);
 /* We were away: what it has not heard counts from its next beat on. */
 void session_excuse(struct session *session);
 /* A node's next number: beyond its own and the one that it was told of, whatever the

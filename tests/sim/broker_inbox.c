@@ -204,7 +204,8 @@ static void on_beat(struct sim *sim, int node, const struct letter *letter)
     if (sim->mutation != MUTATION_DEAF_KEPT)
         input.deaf_us = session_deaf_us(session, beat.heard, sim->broker.now_us);
     broker_step(sim, &input);
-    say_empty(sim, node, MESSAGE_BEAT);
+    if (session_beat_is_due(session, &beat))
+        say_empty(sim, node, MESSAGE_BEAT);
 }
 
 static void from_node(struct sim *sim, int node, const struct message_header *header,

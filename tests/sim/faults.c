@@ -29,6 +29,7 @@ void faults_choose(struct sim *sim)
     };
     features->drain = maybe(sim, 150);
     features->upgrade = maybe(sim, 300);
+    features->quiet = maybe(sim, 1000);
     features->letters_wait = below(sim, 2);
     features->delay_us = below(sim, 3) ? 5000 : 1 + (int64_t)below(sim, 3 * SECOND);
     features->pace_us = SECOND / 4 + (int64_t)below(sim, 8 * SECOND);
@@ -41,13 +42,13 @@ void faults_choose(struct sim *sim)
         sim,
         "loss %u twice %u reorder %u partition %u broker %u agent %u node %u stall %u "
         "clock %u disk %u liar %u repeat %u turn %u cancel %u away %u deaf %u keep %.0f "
-        "s wait %d drain %u upgrade %u",
+        "s wait %d drain %u upgrade %u quiet %u",
         features->loss, features->twice, features->reorder, features->partition,
         features->broker_crash, features->agent_crash, features->node_crash,
         features->stall, features->clock, features->disk, features->liar,
         features->repeat, features->turn_crash, features->cancel, features->away,
         features->deaf, (double)sim->keep_us / SECOND, features->letters_wait,
-        features->drain, features->upgrade);
+        features->drain, features->upgrade, features->quiet);
 }
 
 static struct node *some_node(struct sim *sim)

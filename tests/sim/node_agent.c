@@ -29,6 +29,7 @@ void agent_beat(struct sim *sim, struct node *node, bool has_cpu)
 
     beat_encode(&body, &(struct beat){ .has_heard = true,
                                        .heard = node->session.heard,
+                                       .is_quiet = chance(sim, sim->features.quiet),
                                        .has_cpu = has_cpu,
                                        .cpu_milli = agent_cpu(node) });
     agent_say(sim, node, MESSAGE_BEAT, &body);
@@ -124,7 +125,7 @@ static void timers(struct sim *sim, struct node *node)
     if (node->next_beat_us > node->now_us)
         return;
     agent_beat(sim, node, false);
-    node->next_beat_us = node->now_us + NODE_TIMEOUT_MS * 1000 / 4;
+    node->next_beat_us = session_next_beat_us(node->now_us, NODE_TIMEOUT_MS);
 }
 
 static void plan_wake(struct sim *sim, struct node *node)

@@ -140,7 +140,8 @@ struct link {
 
 struct features { /* per mille unless said otherwise; 0: off */
     unsigned loss, twice, reorder, partition, broker_crash, agent_crash, node_crash,
-        stall, clock, disk, liar, repeat, turn_crash, cancel, away, deaf, drain, upgrade;
+        stall, clock, disk, liar, repeat, turn_crash, cancel, away, deaf, drain, upgrade,
+        quiet;
     bool letters_wait; /* for a party that is down */
     int64_t delay_us, pace_us;
 };

@@ -381,7 +381,8 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
                                                    .tokens = (uint64_t *)tokens,
                                                    .token_count = 2 });
     assert_message(state, MESSAGE_JOIN, decode_join, &join);
-    beat_encode(&beat, &(struct beat){ .has_cpu = true, .has_heard = true });
+    beat_encode(&beat,
+                &(struct beat){ .has_cpu = true, .has_heard = true, .is_quiet = true });
     assert_message(state, MESSAGE_BEAT, decode_beat, &beat);
     note_encode(&note, &(struct note){ 1, 1, "t" });
     assert_message(state, MESSAGE_NOTE, decode_note, &note);

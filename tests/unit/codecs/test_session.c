@@ -125,6 +125,40 @@ static void test_who_does_not_hear_is_deaf_from_its_next_beat_on(void **state)
     assert_int_equal(session_deaf_us(&session, 2, 700), 0);
 }
 
+static void test_a_quiet_beat_is_answered_when_something_was_missed(void **state)
+{
+    struct session session;
+    struct beat beat = { .has_heard = true, .is_quiet = true };
+
+    (void)state;
+    session_begin(&session, 7);
+    assert_false(session_beat_is_due(&session, &beat));
+    session_stamp(&session, MESSAGE_ASSIGN);
+    assert_true(session_beat_is_due(&session, &beat));
+    beat.heard = 1;
+    assert_false(session_beat_is_due(&session, &beat));
+    beat.is_quiet = false;
+    assert_true(session_beat_is_due(&session, &beat));
+    beat = (struct beat){ .is_quiet = true };
+    assert_true(session_beat_is_due(&session, &beat));
+}
+
+static void test_beats_of_many_nodes_fall_together_and_none_is_late(void **state)
+{
+    (void)state;
+    for (int64_t timeout_ms = 100; timeout_ms <= 3600000; timeout_ms *= 3)
+        for (int64_t now_us = 0; now_us < 20000000; now_us += 333337) {
+            int64_t next_us = session_next_beat_us(now_us, (uint64_t)timeout_ms);
+            int64_t third_us = timeout_ms * 1000 / 3;
+
+            assert_true(next_us <= now_us + third_us);
+            assert_true(next_us >= now_us + third_us - third_us / 32 - 32);
+            assert_int_equal(next_us % (third_us / 32), 0);
+            assert_int_equal(session_next_beat_us(next_us + 1, (uint64_t)timeout_ms),
+                             next_us + third_us / 32 * 32);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +170,8 @@ int main(void)
         cmocka_unit_test(test_a_join_counts_only_beyond_the_last_session),
         cmocka_unit_test(test_the_number_grows_whatever_the_clock_says),
         cmocka_unit_test(test_an_old_wish_to_rejoin_is_no_wish),
+        cmocka_unit_test(test_a_quiet_beat_is_answered_when_something_was_missed),
+        cmocka_unit_test(test_beats_of_many_nodes_fall_together_and_none_is_late),
         cmocka_unit_test(test_who_does_not_hear_is_deaf_from_its_next_beat_on),
     };
 
