@@ -4,6 +4,7 @@
 #include "broker/artifacts/places.h"
 #include "broker/broker_state.h"
 #include "broker/store/removed.h"
+#include "codecs/names/scheme.h"
 #include "codecs/wire/times.h"
 
 #include <string.h>
@@ -37,6 +38,12 @@ static enum rc use(struct broker *broker, const char *digest, const char *of,
                    of, name, digest, when, why);
 }
 
+/* A node may fetch the bytes from elsewhere, and takes them only if they are the same. */
+static bool has_other_way(const struct plan_source *source)
+{
+    return source->uri && (uri_is_web(source->uri) || uri_is_object(source->uri));
+}
+
 static enum rc use_inputs(struct broker *broker, const struct plan_stage *stage,
                           const struct plan_stage *before, struct err *err)
 {
@@ -55,7 +62,7 @@ static enum rc use_inputs(struct broker *broker, const struct plan_stage *stage,
                 continue;
             rc = use(broker, source->digest, stage->name,
                      source->name ? source->name : source->uri, err);
-            if (rc == RC_NOT_FOUND && stage->reuse)
+            if (rc == RC_NOT_FOUND && (stage->reuse || has_other_way(source)))
                 rc = RC_OK;
         }
     }

@@ -155,7 +155,9 @@ static const struct help helps[] = {
       "run something again exactly",
       "Runs a task, or all tasks of a stage, once more with the same code, command,\n"
       "parameters and inputs, whatever has become of the files since, and says of each\n"
-      "output whether it has the same bytes. Nothing is reused.\n"
+      "output whether it has the same bytes. Nothing is reused. What a node fetched from "
+      "a\n"
+      "URI has to have the same bytes, too.\n"
       "\n"
       "  -v, --variable NAME=VALUE\n"
       "                         a secret, which no record holds; else it is looked for\n"

@@ -18,6 +18,11 @@ bool uri_is_object(const char *uri)
     return starts_with(uri, "s3://");
 }
 
+bool uri_is_pattern(const char *uri)
+{
+    return uri_is_object(uri) && strchr(uri, '*');
+}
+
 const char *uri_advice(const char *uri)
 {
     if (starts_with(uri, "gs://"))

@@ -5,5 +5,7 @@
 
 bool uri_is_web(const char *uri);    /* http://, https:// */
 bool uri_is_object(const char *uri); /* s3:// */
+/* Whether it is one of an object store whose key has wildcards, which are stars. */
+bool uri_is_pattern(const char *uri);
 /* What to do instead of a URI of a scheme that nobody here fetches. */
 const char *uri_advice(const char *uri);

@@ -32,8 +32,13 @@ struct plan_source {  /* one file, or a URI that may stand for several */
     struct value
         metadata;      /* VALUE_LIST of maps (properties of the file), or VALUE_ABSENT */
     const char *datum; /* id of the datum that it is (UUID text), or NULL */
+    const char
+        *version; /* of the object, by an object store that keeps versions, or NULL */
     /* Of results only, not part of a plan; NULL if there is none: */
     const char *etag;     /* of what the node fetched, as the server gave it */
+    const char *modified; /* of the same, the header Last-Modified */
+    const char *input;    /* the stage's input that the node fetched it for */
+    uint64_t place;       /* with input: which of its sources */
     const char *location; /* the URI that an output was put to as well */
     const char *node;     /* that keeps an output which the broker may not have */
 };

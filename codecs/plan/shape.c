@@ -55,7 +55,7 @@ enum { LIST_MAX = 1 << 20 }; /* entries of one stage's lists */
 static const struct field source_fields[] = {
     TEXT(plan_source, uri),       TEXT(plan_source, name),  TEXT(plan_source, digest),
     TEXT(plan_source, md5),       TEXT(plan_source, sha1),  UINT(plan_source, size),
-    VALUE(plan_source, metadata), TEXT(plan_source, datum),
+    VALUE(plan_source, metadata), TEXT(plan_source, datum), TEXT(plan_source, version),
 };
 static const struct shape source_shape = SHAPE(plan_source, "source", source_fields);
 

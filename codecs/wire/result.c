@@ -86,7 +86,8 @@ enum result_status result_status_of(enum cause cause, int32_t exit_code)
 
 void file_encode(struct buf *buf, const struct plan_source *file)
 {
-    pack_map(buf, 7u + !!file->etag + !!file->location + !!file->node);
+    pack_map(buf, 7u + !!file->etag + !!file->location + !!file->node + !!file->version
+                      + !!file->modified + 2u * !!file->input);
     pack_text(buf, "uri");
     pack_text(buf, file->uri);
     pack_text(buf, "name");
@@ -112,6 +113,20 @@ void file_encode(struct buf *buf, const struct plan_source *file)
     if (file->node) {
         pack_text(buf, "node");
         pack_text(buf, file->node);
+    }
+    if (file->version) {
+        pack_text(buf, "version");
+        pack_text(buf, file->version);
+    }
+    if (file->modified) {
+        pack_text(buf, "modified");
+        pack_text(buf, file->modified);
+    }
+    if (file->input) {
+        pack_text(buf, "input");
+        pack_text(buf, file->input);
+        pack_text(buf, "place");
+        pack_uint(buf, file->place);
     }
 }
 
@@ -243,6 +258,14 @@ static void decode_source(struct decoder *decoder, struct plan_source *source)
             source->location = reader_text_or_null(reader, decoder->arena, URI_MAX);
         else if (bytes_are(key, "node"))
             source->node = reader_text_or_null(reader, decoder->arena, NODE_MAX);
+        else if (bytes_are(key, "version"))
+            source->version = reader_text_or_null(reader, decoder->arena, ETAG_MAX);
+        else if (bytes_are(key, "modified"))
+            source->modified = reader_text_or_null(reader, decoder->arena, ETAG_MAX);
+        else if (bytes_are(key, "input"))
+            source->input = reader_text_or_null(reader, decoder->arena, PLAN_NAME_MAX);
+        else if (bytes_are(key, "place"))
+            source->place = reader_uint(reader);
         else
             reader_skip(reader);
     }

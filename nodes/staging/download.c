@@ -46,12 +46,12 @@ static enum rc explained(const struct err *why, enum rc rc, struct err *err)
     return err_set(err, rc, "cannot fetch %s", why->text);
 }
 
-enum rc download_http(const struct fetching *fetching, const char *uri, const char *shown,
+enum rc download_http(const struct fetching *fetching, const struct wanted *wanted,
                       struct object_writer *writer, struct web_got *got, struct err *err)
 {
-    struct progress progress = { fetching, shown, clock_us() };
-    struct web_request request = { .url = uri,
-                                   .shown = shown,
+    struct progress progress = { fetching, wanted->shown, clock_us() };
+    struct web_request request = { .url = wanted->uri,
+                                   .shown = wanted->shown,
                                    .progress = take_progress,
                                    .context = &progress,
                                    .cancelled = fetching->cancelled };
@@ -105,8 +105,8 @@ static const char *pattern_of(struct arena *arena, const char *key)
     return buf_ok(&pattern) ? arena_text(arena, buf_string(&pattern)) : NULL;
 }
 
-static enum rc download_list(const struct s3_place *place, struct arena *arena,
-                             struct object_writer *writer, struct err *err)
+static enum rc list_write(const struct s3_place *place, struct arena *arena,
+                          struct object_writer *writer, struct err *err)
 {
     struct s3_place fixed = *place;
     struct listing listing = { pattern_of(arena, place->key), writer, 0 };
@@ -123,32 +123,62 @@ static enum rc download_list(const struct s3_place *place, struct arena *arena,
     return rc;
 }
 
-enum rc download_s3(const struct fetching *fetching, struct arena *arena, const char *uri,
-                    struct object_writer *writer, struct web_got *got, struct err *err)
+/* The store that the URI means, with what this node knows of it. */
+static enum rc place_find(const struct fetching *fetching, struct arena *arena,
+                          const char *uri, struct store *store, struct s3_place *place,
+                          struct err *err)
 {
-    struct store store;
-    struct s3_place place = { .store = &store, .cancelled = fetching->cancelled };
-    struct progress progress = { fetching, uri, clock_us() };
     struct err why = { .text = "" };
 
-    if (!s3_uri_parse(arena, uri, &place.bucket, &place.key))
+    *place = (struct s3_place){ .store = store, .cancelled = fetching->cancelled };
+    if (!s3_uri_parse(arena, uri, &place->bucket, &place->key))
         return err_set(err, RC_INVALID, "%s is not of the form s3://bucket/key", uri);
 
     enum rc rc =
-        store_of_bucket(fetching->staging->stores, place.bucket, arena, &store, &why);
-    struct web_request request = { .url =
-                                       rc == RC_OK ? s3_url(arena, &place, NULL) : NULL,
-                                   .shown = uri,
+        store_of_bucket(fetching->staging->stores, place->bucket, arena, store, &why);
+
+    return rc == RC_OK ? RC_OK : explained(&why, rc, err);
+}
+
+enum rc download_list(const struct fetching *fetching, struct arena *arena,
+                      const char *uri, struct object_writer *writer, struct err *err)
+{
+    struct store store;
+    struct s3_place place;
+    struct err why = { .text = "" };
+    enum rc rc = place_find(fetching, arena, uri, &store, &place, err);
+
+    if (rc != RC_OK)
+        return rc;
+    rc = list_write(&place, arena, writer, &why);
+    return rc == RC_OK ? RC_OK : explained(&why, rc, err);
+}
+
+enum rc download_s3(const struct fetching *fetching, struct arena *arena,
+                    const struct wanted *wanted, struct object_writer *writer,
+                    struct web_got *got, struct err *err)
+{
+    const char *const version[] = { "versionId", wanted->version, NULL };
+    struct progress progress = { fetching, wanted->uri, clock_us() };
+    struct store store;
+    struct s3_place place;
+    struct err why = { .text = "" };
+    enum rc rc = place_find(fetching, arena, wanted->uri, &store, &place, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    struct web_request request = { .url = s3_url(arena, &place,
+                                                 wanted->version ? version : NULL),
+                                   .shown = wanted->uri,
                                    .store = &store,
                                    .progress = take_progress,
                                    .context = &progress,
                                    .cancelled = fetching->cancelled };
 
-    if (rc == RC_OK && !request.url)
-        rc = err_set(&why, RC_NO_MEMORY, "%s: no memory", uri);
-    if (rc == RC_OK)
-        rc = s3_uri_is_pattern(uri) ? download_list(&place, arena, writer, &why)
-                                    : web_get(&request, writer, got, &why);
+    if (!request.url)
+        return err_set(err, RC_NO_MEMORY, "%s: no memory", wanted->uri);
+    rc = web_get(&request, writer, got, &why);
     return rc == RC_OK ? RC_OK : explained(&why, rc, err);
 }
 

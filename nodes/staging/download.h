@@ -4,15 +4,25 @@
 #include "nodes/staging/fetch.h"
 #include "nodes/stores/get.h"
 
-/* shown: the URI without its password. */
-NODISCARD enum rc download_http(const struct fetching *fetching, const char *uri,
-                                const char *shown, struct object_writer *writer,
+struct wanted {
+    const char *uri;
+    const char *shown;   /* the URI without its password */
+    const char *version; /* of an object, as its store names it; NULL: as it is now */
+    bool is_list;        /* the objects that the URI means are wanted, not their bytes */
+};
+
+NODISCARD enum rc download_http(const struct fetching *fetching,
+                                const struct wanted *wanted, struct object_writer *writer,
                                 struct web_got *got, struct err *err);
-/* An object; or of a pattern the keys that match, a line each, with '%' and control
- * characters percent-encoded. RC_NOT_FOUND: none. */
+/* An object, whose key may have stars in it. */
 NODISCARD enum rc download_s3(const struct fetching *fetching, struct arena *arena,
-                              const char *uri, struct object_writer *writer,
+                              const struct wanted *wanted, struct object_writer *writer,
                               struct web_got *got, struct err *err);
+/* Of a pattern the keys that match, a line each, with '%' and control characters
+ * percent-encoded. RC_NOT_FOUND: none. */
+NODISCARD enum rc download_list(const struct fetching *fetching, struct arena *arena,
+                                const char *uri, struct object_writer *writer,
+                                struct err *err);
 NODISCARD enum rc download_file(const struct fetching *fetching, const char *path,
                                 struct object_writer *writer, struct err *err);
 

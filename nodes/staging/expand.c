@@ -79,7 +79,7 @@ static enum rc add_listed(struct expansion *expansion, const struct plan_source 
     struct fetched fetched;
     uint64_t size;
     scoped_fd int fd = -1;
-    enum rc rc = fetch_uri(expansion->fetching, source->uri, &fetched, expansion->err);
+    enum rc rc = fetch_list(expansion->fetching, source->uri, &fetched, expansion->err);
 
     if (rc == RC_OK)
         rc = objects_read(objects, fetched.digest, &fd, &size, expansion->err);
@@ -116,7 +116,7 @@ static enum rc expand_source(struct expansion *expansion, const struct plan_stag
     if (!s3_uri_parse(expansion->arena, settled.uri, &bucket, &key))
         return err_set(expansion->err, RC_INVALID,
                        "%s is not of the form s3://bucket/key", settled.uri);
-    return s3_uri_is_pattern(settled.uri)
+    return uri_is_pattern(settled.uri)
                ? add_listed(expansion, &settled, bucket, key)
                : add_object(expansion, &settled, bucket, key, key);
 }
@@ -131,8 +131,12 @@ enum rc input_expand(const struct fetching *fetching, const struct plan_stage *s
     };
     enum rc rc = RC_OK;
 
-    for (size_t i = 0; rc == RC_OK && i < input->source_count; i++)
-        rc = expand_source(&expansion, stage, task_index, &input->sources[i]);
+    for (size_t i = 0; rc == RC_OK && i < input->source_count; i++) {
+        struct plan_source source = input->sources[i];
+
+        source.place = i;
+        rc = expand_source(&expansion, stage, task_index, &source);
+    }
     if (rc != RC_OK)
         return err_set(err, rc, "input %s: %s", input->name, why.text);
     *settled = *input;

@@ -29,6 +29,35 @@ struct input_staging {
     pthread_mutex_t lock; /* of arena and failures while files are fetched */
 };
 
+/* Whether a file of a known digest may be had from its URI, if nobody keeps it. */
+static bool may_be_fetched(const struct staged_file *file)
+{
+    const char *uri = file->uri;
+
+    return file->source.digest
+           && (uri_is_web(uri) || uri_is_object(uri) || uri[0] == '/'
+               || strncmp(uri, "file:", 5) == 0);
+}
+
+/* Has the file here if anybody keeps it. */
+static enum rc file_look(struct input_staging *work, struct staged_file *file,
+                         struct err *err)
+{
+    enum rc rc;
+
+    if (!may_be_fetched(file))
+        return RC_OK;
+    rc = cache_fetch(work->staging->cache, work->token, &work->port->sources,
+                     file->source.digest, file->source.size, err);
+    file->is_lacking = rc == RC_NOT_FOUND;
+    return file->is_lacking ? RC_OK : rc;
+}
+
+static const char *text_or_null(struct input_staging *work, const char *text)
+{
+    return text[0] ? arena_text(work->arena, text) : NULL;
+}
+
 /* A URI is fetched into the cache and its digest noted. */
 static enum rc file_fetch(struct input_staging *work, struct staged_file *file,
                           struct err *err)
@@ -36,16 +65,20 @@ static enum rc file_fetch(struct input_staging *work, struct staged_file *file,
     struct fetched fetched;
     enum rc rc;
 
-    if (file->source.digest)
+    if (file->source.digest && !file->is_lacking)
         return RC_OK;
-    rc = fetch_uri(&work->fetching, file->uri, &fetched, err);
+    rc = file->is_lacking
+             ? fetch_pinned(&work->fetching, &file->source, file->uri, &fetched, err)
+             : fetch_uri(&work->fetching, file->uri, &fetched, err);
     if (rc != RC_OK)
         return rc;
     pthread_mutex_lock(&work->lock);
     file->was_fetched = true;
     file->source.size = fetched.size;
     file->source.digest = arena_text(work->arena, fetched.digest);
-    file->source.etag = fetched.etag[0] ? arena_text(work->arena, fetched.etag) : NULL;
+    file->source.etag = text_or_null(work, fetched.etag);
+    file->source.version = text_or_null(work, fetched.version);
+    file->source.modified = text_or_null(work, fetched.modified);
     pthread_mutex_unlock(&work->lock);
     if (!file->source.digest)
         return err_set(err, RC_NO_MEMORY, "no memory for an input");
@@ -106,6 +139,7 @@ static enum rc file_name(struct input_staging *work, const struct plan_input *in
     file->source = *source;
     file->source.name = name;
     file->source.uri = uri_shown(work->arena, uri);
+    file->source.input = input->name;
     file->uri = uri;
     file->path = arena_text(work->arena, path);
     if (!file->path || !file->source.uri)
@@ -170,26 +204,39 @@ static enum rc batch_place(struct batch *batch, size_t count, struct err *err)
     return rc;
 }
 
+static enum rc files_name(struct batch *batch, struct err *err)
+{
+    struct name_set names = { 0 };
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; rc == RC_OK && i < batch->input->source_count; i++)
+        rc = file_name(batch->work, batch->input, &batch->input->sources[i], &names,
+                       &batch->files[i], &batch->below[i], err);
+    name_set_fini(&names);
+    return rc;
+}
+
 /* Names all files, fetches what is not known by its digest, several at once, and places
  * them. */
 static enum rc files_stage(struct input_staging *work, const struct plan_input *input,
                            struct staged_input *staged, struct err *err)
 {
-    struct name_set names = { 0 };
     struct batch batch = { .work = work, .input = input, .files = staged->files };
     struct err why = { .text = "" };
-    enum rc rc = RC_OK;
+    enum rc rc;
 
     batch.below = arena_array(work->arena, input->source_count, sizeof *batch.below);
     if (!batch.below)
         return err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
-    for (size_t i = 0; rc == RC_OK && i < input->source_count; i++)
-        rc = file_name(work, input, &input->sources[i], &names, &staged->files[i],
-                       &batch.below[i], err);
-    name_set_fini(&names);
+    rc = files_name(&batch, err);
     if (rc != RC_OK)
         return rc;
     staged->file_count = input->source_count;
+    for (size_t i = 0; rc == RC_OK && i < input->source_count; i++)
+        if (!is_listed_only(input, &staged->files[i]))
+            rc = file_look(work, &staged->files[i], &why);
+    if (rc != RC_OK)
+        return err_set(err, rc, "input %s: %s", input->name, why.text);
     parallel_each(input->source_count, FETCHES_AT_ONCE, batch_fetch, &batch);
     rc = batch.failure.rc;
     if (rc != RC_OK)

@@ -8,6 +8,7 @@ struct staged_file {
     const char *path;          /* absolute */
     const char *uri;           /* with its password, for the task's own use */
     bool was_fetched;          /* by this node, from its URI */
+    bool is_lacking;           /* its digest is known, and nobody keeps the bytes */
     bool is_here;              /* false: on demand, only listed */
 };
 

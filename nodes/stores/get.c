@@ -46,6 +46,8 @@ static enum rc begin(struct getting *getting, const struct web_answer *answer,
                        getting->wanted->shown);
     getting->base = 0;
     memcpy(getting->got.etag, answer->etag, sizeof getting->got.etag);
+    memcpy(getting->got.version, answer->version, sizeof getting->got.version);
+    memcpy(getting->got.modified, answer->modified, sizeof getting->got.modified);
     getting->got.sha256[0] = '\0';
     digest_note(getting, answer);
     return size > 0 ? object_writer_restart(getting->writer, err) : RC_OK;

@@ -9,7 +9,9 @@
 #include "nodes/stores/web.h"
 
 struct web_got {
-    char etag[WEB_TAG_MAX];        /* "" if the server gave none that is strong */
+    char etag[WEB_TAG_MAX];     /* "" if the server gave none that is strong */
+    char version[WEB_TAG_MAX];  /* of an object, by a store that keeps versions; or "" */
+    char modified[WEB_TAG_MAX]; /* when it was changed, as the server says it; or "" */
     char sha256[DIGEST_TEXT_SIZE]; /* what the store says it is; "" if it does not */
 };
 

@@ -63,8 +63,3 @@ bool s3_uri_parse(struct arena *arena, const char *uri, const char **bucket,
     *key = slash + 1;
     return *bucket != NULL;
 }
-
-bool s3_uri_is_pattern(const char *uri)
-{
-    return uri_is_object(uri) && strchr(uri, '*');
-}

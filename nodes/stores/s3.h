@@ -21,9 +21,6 @@ const char *s3_shown(struct arena *arena, const struct s3_place *place);
 bool s3_uri_parse(struct arena *arena, const char *uri, const char **bucket,
                   const char **key);
 
-/* Whether the key of an s3:// URI has wildcards, which are stars. */
-bool s3_uri_is_pattern(const char *uri);
-
 struct s3_listed {
     const char *key, *etag;
     uint64_t size;

@@ -73,6 +73,7 @@ static void answer_restart(struct web_answer *answer, const char *line, size_t s
         value_take(space, size - (size_t)(space - line), " ", status);
     answer->status = strtol(status, NULL, 10);
     answer->etag[0] = answer->checksum[0] = answer->digest[0] = answer->region[0] = '\0';
+    answer->version[0] = answer->modified[0] = '\0';
     answer->range_start = answer->size = 0;
 }
 
@@ -91,6 +92,8 @@ static size_t take_header(char *line, size_t one, size_t size, void *context)
     value_take(line, size, "x-amz-checksum-sha256:", answer->checksum);
     value_take(line, size, "x-amz-meta-sluice-sha256:", answer->digest);
     value_take(line, size, "x-amz-bucket-region:", answer->region);
+    value_take(line, size, "x-amz-version-id:", answer->version);
+    value_take(line, size, "last-modified:", answer->modified);
     value[0] = '\0';
     value_take(line, size, "content-length:", value);
     if (value[0])

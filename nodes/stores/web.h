@@ -22,6 +22,8 @@ struct web_answer {
     char checksum[WEB_TAG_MAX]; /* x-amz-checksum-sha256: base64 */
     char digest[WEB_TAG_MAX];   /* x-amz-meta-sluice-sha256: hex, of the whole object */
     char region[WEB_TAG_MAX];   /* x-amz-bucket-region */
+    char version[WEB_TAG_MAX];  /* x-amz-version-id */
+    char modified[WEB_TAG_MAX]; /* Last-Modified, as sent */
     uint64_t range_start;       /* of a 206 */
     uint64_t size;              /* announced; 0 if not */
     struct buf text;            /* the body, as far as nobody took it; at most 8 MiB */

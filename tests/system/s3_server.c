@@ -5,6 +5,8 @@
  *   FOLDER/<bucket>/<key, encoded>  objects; a folder is a bucket
  *   FOLDER/meta/<bucket>...         what x-amz-meta-sluice-sha256 said
  *   FOLDER/parts/<upload>.<n>       parts that are not joined yet
+ *   FOLDER/versions/<version>       what versionId asks for; of the bucket `kept` the
+ *                                   version of an object is "v" and its ETag's digits
  *   FOLDER/web/NAME                 files of /-/file/NAME, with ETag and Range, of
  *                                   /-/moved/NAME (a redirect there), /-/plain/NAME
  *                                   (without both), /-/secret/NAME (u:p)
@@ -182,7 +184,7 @@ struct facts { /* of a file that is sent */
     int fd;
     uint64_t size, start;
     const char *etag; /* NULL: neither ETag nor Range */
-    const char *checksum, *meta;
+    const char *checksum, *meta, *version;
 };
 
 static enum MHD_Result send_file(const struct request *request, const struct facts *facts)
@@ -205,6 +207,8 @@ static enum MHD_Result send_file(const struct request *request, const struct fac
         MHD_add_response_header(response, "x-amz-checksum-sha256", facts->checksum);
     if (facts->meta)
         MHD_add_response_header(response, "x-amz-meta-sluice-sha256", facts->meta);
+    if (facts->version)
+        MHD_add_response_header(response, "x-amz-version-id", facts->version);
     snprintf(range, sizeof range, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, facts->start,
              facts->size - 1, facts->size);
     if (facts->start > 0)
@@ -221,15 +225,26 @@ static void base64_of(const struct digest_set *set, char base64[45])
     EVP_EncodeBlock((unsigned char *)base64, raw, sizeof raw);
 }
 
+/* The status that a condition of the request asks for instead of the file, or 0. */
+static unsigned condition_status(const struct request *request, const char *etag)
+{
+    const char *match = header_of(request->connection, "if-match");
+    const char *none = header_of(request->connection, "if-none-match");
+
+    return match && strcmp(match, etag) != 0 ? 412
+           : none && strcmp(none, etag) == 0 ? 304
+                                             : 0;
+}
+
 /* A file that is there, with what headers tell about it; conditions are looked at. */
 static enum MHD_Result give_file(const struct request *request, const char *path,
                                  bool is_plain, const char *meta, bool has_checksum)
 {
-    const char *match = header_of(request->connection, "if-match");
     struct facts facts = { .fd = openat(request->server->folder, path, O_RDONLY) };
     struct digest_set set;
     struct err err;
-    char etag[40], base64[45];
+    char etag[40], base64[45], version[20];
+    unsigned status;
 
     if (facts.fd < 0)
         return answer_error(request, 404, "NoSuchKey");
@@ -237,13 +252,16 @@ static enum MHD_Result give_file(const struct request *request, const char *path
         return answer_error(request, 500, "InternalError");
     snprintf(etag, sizeof etag, "\"%.32s\"", set.sha256 + 7);
     base64_of(&set, base64);
+    snprintf(version, sizeof version, "v%.16s", set.sha256 + 7);
     facts.meta = meta;
+    facts.version = strcmp(request->bucket, "kept") == 0 ? version : NULL;
     if (!is_plain) {
         facts.etag = etag;
         facts.checksum = has_checksum ? base64 : NULL;
-        if (match && strcmp(match, etag) != 0) {
+        if ((status = condition_status(request, etag)) != 0) {
             close(facts.fd);
-            return answer_error(request, 412, "PreconditionFailed");
+            return status == 304 ? answer(request, 304, response_of(""))
+                                 : answer_error(request, 412, "PreconditionFailed");
         }
         if (!range_start(request, facts.size, &facts.start)) {
             close(facts.fd);
@@ -296,10 +314,13 @@ static void object_path(const struct request *request, const char *root, char *p
 
 static enum MHD_Result object_get(const struct request *request)
 {
+    const char *version = query_of(request, "versionId");
     char path[NAME_SIZE], meta_path[NAME_SIZE], meta[100] = "";
 
     object_path(request, "", path);
     object_path(request, "meta/", meta_path);
+    if (version)
+        snprintf(path, sizeof path, "versions/%.100s", version);
 
     scoped_fd int fd = openat(request->server->folder, meta_path, O_RDONLY);
     bool has_meta = fd >= 0 && read(fd, meta, 64) == 64;
@@ -343,6 +364,24 @@ static void decoded_query(const struct request *request, const char *name,
         uri_decode(value, strlen(value), false, out);
 }
 
+static void list_facts(const struct request *request, const char *key, struct buf *text)
+{
+    scoped_buf name = { 0 };
+    char path[NAME_SIZE];
+    struct digest_set set;
+    uint64_t size;
+    struct err err;
+
+    uri_encode(key, strlen(key), false, &name);
+    snprintf(path, sizeof path, "%.200s/%.1000s", request->bucket, buf_string(&name));
+
+    scoped_fd int fd = openat(request->server->folder, path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0 && digest_file(fd, false, &set, &size, &err) == RC_OK)
+        buf_printf(text, "<Size>%" PRIu64 "</Size><ETag>&quot;%.32s&quot;</ETag>", size,
+                   set.sha256 + 7);
+}
+
 static enum MHD_Result list(const struct request *request)
 {
     scoped_buf prefix = { 0 }, token = { 0 }, after = { 0 }, text = { 0 };
@@ -360,8 +399,9 @@ static enum MHD_Result list(const struct request *request)
         if (after.size > 0 && strcmp(found[i], buf_string(&after) + 1) <= 0)
             continue;
         uri_encode(found[i], strlen(found[i]), true, &key);
-        buf_printf(&text, "<Contents><Key>%s</Key><Size>1</Size></Contents>",
-                   buf_string(&key));
+        buf_printf(&text, "<Contents><Key>%s</Key>", buf_string(&key));
+        list_facts(request, found[i], &text);
+        buf_text(&text, "</Contents>");
         shown++;
         last = i;
     }

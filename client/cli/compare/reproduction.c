@@ -7,6 +7,7 @@
 #include "client/cli/versions/removed.h"
 #include "client/cli/compare/tree_changes.h"
 #include "codecs/plan/task.h"
+#include "codecs/wire/settled.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static int no_memory(const struct reproduction *self)
     return cli_fail(self->cli, EXIT_FAILED, "out of memory");
 }
 
-static int fetch_origin(struct reproduction *self)
+int reproduction_begin(struct reproduction *self)
 {
     const struct target *target = self->target;
     void *bytes;
@@ -205,6 +206,60 @@ static int check_tree(struct reproduction *self, const char *digest, struct tree
     return check_have(self, "the code's file", digests, names, count);
 }
 
+static bool are_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Two stages that were settled from the same one. */
+static bool have_same_files(const struct plan_stage *a, const struct plan_stage *b)
+{
+    for (size_t i = 0; i < a->input_count; i++) {
+        const struct plan_input *one = &a->inputs[i], *other = &b->inputs[i];
+
+        if (one->source_count != other->source_count)
+            return false;
+        for (size_t k = 0; k < one->source_count; k++)
+            if (!are_equal(one->sources[k].digest, other->sources[k].digest)
+                || !are_equal(one->sources[k].name, other->sources[k].name)
+                || !are_equal(one->sources[k].uri, other->sources[k].uri))
+                return false;
+    }
+    return true;
+}
+
+/* The stage as its tasks had it, if all had the same: then what nodes fetched is asked
+ * for by its digest. */
+static int pin_inputs(struct reproduction *self, struct plan_stage *pinned)
+{
+    const struct plan_stage *stage = self->resolved;
+    bool is_first = true;
+    struct err err;
+
+    *pinned = *stage;
+    for (uint64_t i = 0; i < self->count; i++) {
+        struct plan_stage settled;
+
+        if (!self->results[i])
+            continue;
+        if (settled_stage(stage, self->first + i, self->results[i], self->arena, &settled,
+                          &err)
+            != RC_OK)
+            return cli_fail_err(self->cli, EXIT_FAILED, &err);
+        if (!is_first && !have_same_files(pinned, &settled)) {
+            cli_note(self->cli,
+                     "the tasks of %" PRIu64 "/%s fetched different files, which are "
+                     "fetched again; reproduce one task to give it those that it had",
+                     self->target->run, stage->name);
+            *pinned = *stage;
+            return EXIT_GO_ON;
+        }
+        *pinned = settled;
+        is_first = false;
+    }
+    return EXIT_GO_ON;
+}
+
 static int check_inputs(struct reproduction *self, const struct plan_stage *stage)
 {
     for (size_t i = 0; i < stage->input_count; i++) {
@@ -236,11 +291,10 @@ int reproduction_plan(struct reproduction *self)
     struct plan_stage *stage = arena_alloc(self->arena, sizeof *stage);
     const char **note = arena_alloc(self->arena, sizeof *note);
     struct tree code, part;
-    int end = stage && note ? fetch_origin(self) : no_memory(self);
+    int end = stage && note ? pin_inputs(self, stage) : no_memory(self);
 
     if (end != EXIT_GO_ON)
         return end;
-    *stage = *self->resolved;
     stage->reuse = false;
     stage->actions = NULL; /* nobody is asked to approve it again */
     stage->action_count = 0;
@@ -250,7 +304,7 @@ int reproduction_plan(struct reproduction *self)
     if (end == EXIT_GO_ON && stage->sees_own_code)
         end = check_tree(self, stage->code, &part);
     if (end == EXIT_GO_ON)
-        end = check_inputs(self, stage);
+        end = check_inputs(self, self->resolved);
     if (end == EXIT_GO_ON)
         end = settle_secrets(self, &code, stage);
     if (end != EXIT_GO_ON)

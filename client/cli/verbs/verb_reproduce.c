@@ -53,6 +53,9 @@ static int load_before(struct reproduce *self)
                        self->first + self->count, self->arena, fill_result, &filling);
     if (end != EXIT_GO_ON)
         return end;
+    self->reproduction.results = self->before;
+    self->reproduction.first = self->first;
+    self->reproduction.count = self->count;
     for (uint64_t i = 0; i < self->count; i++)
         if (self->before[i])
             return EXIT_GO_ON;
@@ -128,7 +131,8 @@ static void tell_task(struct reproduce *self, struct json *json, uint64_t i)
                       after->outputs[k].digest);
 }
 
-/* Files that the nodes fetched from URIs are not in the store: they may have changed. */
+/* Files that the nodes fetched from URIs and that are not asked for by their digests, as
+ * those of older releases: they may have changed. */
 static void note_fetched(const struct reproduce *self, uint64_t i)
 {
     const struct task_result *before = self->before[i], *after = self->after[i];
@@ -245,10 +249,12 @@ static int reproduce(struct reproduce *self)
 {
     struct reproduction *reproduction = &self->reproduction;
     struct cli *cli = reproduction->cli;
-    int end = reproduction_plan(reproduction);
+    int end = reproduction_begin(reproduction);
 
     if (end == EXIT_GO_ON)
         end = load_before(self);
+    if (end == EXIT_GO_ON)
+        end = reproduction_plan(reproduction);
     if (end == EXIT_GO_ON)
         end = submit_plan(cli, self->arena, &reproduction->plan,
                           reproduction->target->view->run.id, "reproduce", &self->run);

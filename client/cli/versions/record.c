@@ -167,6 +167,10 @@ static void write_file(struct recorder *recorder, struct json *json, const char 
         json_value(json, "metadata", &source->metadata);
     if (source->etag)
         json_text(json, "etag", source->etag);
+    if (source->version)
+        json_text(json, "version", source->version);
+    if (source->modified)
+        json_text(json, "modified", source->modified);
     if (source->location)
         json_text(json, "location", source->location);
     if (source->node)

@@ -444,9 +444,16 @@ static void test_results_have_the_fields_and_causes_of_the_document(void **state
 static void test_files_of_results_have_the_fields_of_the_document(void **state)
 {
     scoped_buf sample = { 0 }, file = { 0 };
-    struct plan_source output = {
-        .uri = "", .name = "n", .digest = "d", .etag = "e", .location = "l", .node = "o"
-    };
+    struct plan_source output = { .uri = "",
+                                  .name = "n",
+                                  .digest = "d",
+                                  .etag = "e",
+                                  .location = "l",
+                                  .node = "o",
+                                  .version = "v",
+                                  .modified = "m",
+                                  .input = "i",
+                                  .place = 1 };
     struct task_result result = { .metadata = { .kind = VALUE_MAP },
                                   .outputs = &output,
                                   .output_count = 1 };
