@@ -43,14 +43,6 @@ struct crowd {
     size_t length_count, length_capacity;
 };
 
-static int64_t clock_now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* The array with room for one more. */
 static void *grown(void *array, size_t count, size_t *capacity, size_t size)
 {
@@ -98,7 +90,7 @@ static void on_task(void *context, struct light_node *node, const struct assignm
                     uint64_t token)
 {
     struct crowd *crowd = context;
-    struct done done = { token, clock_now_us(), 0 };
+    struct done done = { .token = token, .started_us = wall_us() };
 
     if (!crowd->is_tasked) {
         crowd->is_tasked = true;
@@ -189,7 +181,7 @@ static struct timespec until_next(const struct crowd *crowd)
     for (size_t i = 0; i < crowd->sleeper_count; i++)
         if (crowd->sleepers[i].done.ended_us < due)
             due = crowd->sleepers[i].done.ended_us;
-    left = due - clock_now_us();
+    left = due - wall_us();
     left = left > 0 ? left : 0;
     return (struct timespec){ left / 1000000, left % 1000000 * 1000 };
 }
@@ -210,7 +202,7 @@ static void turn(struct crowd *crowd)
 
     if (count < 0 && errno != EINTR)
         fail("cannot wait: %s", strerror(errno));
-    crowd->now_us = clock_now_us();
+    crowd->now_us = wall_us();
     for (int i = 0; i < count; i++)
         if (events[i].data.u32 < crowd->options->nodes)
             serve(crowd, &crowd->nodes[events[i].data.u32]);
@@ -262,13 +254,13 @@ static enum rc open_nodes(struct crowd *crowd, struct err *err)
         size_t size = sizeof fd;
 
         rc = light_node_open(node, crowd->context, options->endpoint, i, options->slots,
-                             err);
+                             options->empty_max, err);
         if (rc != RC_OK)
             break;
         if (zmq_getsockopt(node->socket, ZMQ_FD, &fd, &size) < 0)
             return err_set_sys(err, RC_IO, errno, "a socket without descriptor");
         watch(crowd, fd, i);
-        crowd->now_us = clock_now_us();
+        crowd->now_us = wall_us();
         node->next_us = session_next_beat_us(crowd->now_us, TIMEOUT_MS);
         join(crowd, node);
         serve(crowd, node);
@@ -291,7 +283,7 @@ static void close_all(struct crowd *crowd)
 
 enum rc crowd_run(const struct crowd_options *options, struct err *err)
 {
-    struct crowd crowd = { .options = options, .now_us = clock_now_us() };
+    struct crowd crowd = { .options = options, .now_us = wall_us() };
     enum rc rc;
 
     allow_descriptors();

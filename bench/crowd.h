@@ -1,6 +1,7 @@
 /* crowd.h - many light nodes in one process, which speak the protocol of nodes and start
  * no processes: a task is a result, made at once or after the time that its command names
- * (`sleep SECONDS`). What is measured with them is the broker.
+ * (`sleep SECONDS`); tasks without a command are blocks, as noded's. What is measured
+ * with them is the broker.
  *
  * They join, beat, and repeat in a new session what the broker did not take, as noded
  * does. */
@@ -13,9 +14,10 @@ enum { CROWD_NODES_MAX = 4000 };
 struct crowd_options {
     const char *endpoint; /* of the broker */
     unsigned nodes, slots;
+    unsigned empty_max; /* tasks without a command that each takes at once */
     bool sleeps;
     void (*joined)(void); /* called once, when all nodes have been welcomed */
-    void (*tasked)(void); /* called once, when the first task has come */
+    void (*tasked)(void); /* called once, when the first task with a command has come */
 };
 
 /* Runs until SIGTERM. */

@@ -3,18 +3,20 @@
 
 #include "bench/measure.h"
 #include "broker/link/link.h"
+#include "codecs/wire/block.h"
 #include "codecs/wire/result.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
-enum { ARENA_MAX = 256 << 20, RESULTS_MAX = 20000 };
+enum { ARENA_MAX = 256 << 20, TOLD_MAX = 20000 /* tasks in a message, or one block */ };
 
 enum rc light_node_open(struct light_node *node, void *zmq_context, const char *endpoint,
-                        unsigned number, unsigned slots, struct err *err)
+                        unsigned number, unsigned slots, unsigned empty_max,
+                        struct err *err)
 {
-    *node = (struct light_node){ .slots = slots };
+    *node = (struct light_node){ .slots = slots, .empty_max = empty_max };
     snprintf(node->name, sizeof node->name, "light-%u", number);
     return link_connect(zmq_context, ZMQ_DEALER, endpoint, node->name, &node->socket,
                         err);
@@ -23,6 +25,8 @@ enum rc light_node_open(struct light_node *node, void *zmq_context, const char *
 void light_node_close(struct light_node *node)
 {
     link_close(node->socket);
+    for (size_t i = 0; i < node->done_count; i++)
+        buf_fini(&node->done[node->done_head + i].times);
     free(node->done);
 }
 
@@ -43,17 +47,26 @@ static void say(struct light_node *node, enum message_type type, const struct bu
         fail("%s cannot say %s: %s", node->name, message_type_name(type), err.text);
 }
 
+static uint64_t tasks_of(const struct done *done)
+{
+    return done->token == 0 ? 0 : done->count == 0 ? 1 : done->count;
+}
+
 void light_node_join(struct light_node *node, const uint64_t *also_tokens,
                      size_t also_count, int64_t now_us)
 {
-    size_t count = 0;
-    uint64_t *tokens = calloc(node->done_count + also_count + 1, sizeof *tokens);
+    const struct done *done = node->done + node->done_head;
+    size_t count = 0, room = also_count + 1;
     scoped_buf body = { 0 };
+    uint64_t *tokens;
 
+    for (size_t i = 0; i < node->done_count; i++)
+        room += tasks_of(&done[i]);
+    tokens = calloc(room, sizeof *tokens);
     must(tokens != NULL);
     for (size_t i = 0; i < node->done_count; i++)
-        if (node->done[node->done_head + i].token)
-            tokens[count++] = node->done[node->done_head + i].token;
+        for (uint64_t n = 0; n < tasks_of(&done[i]); n++)
+            tokens[count++] = done[i].token + n;
     for (size_t i = 0; i < also_count; i++)
         tokens[count++] = also_tokens[i];
     node->is_joined = false;
@@ -62,6 +75,7 @@ void light_node_join(struct light_node *node, const uint64_t *also_tokens,
                                                    .version = SLUICE_VERSION,
                                                    .speaks = protocol_ours(),
                                                    .cpu_milli = node->slots * 1000,
+                                                   .empty_max = node->empty_max,
                                                    .session = node->session.number,
                                                    .tokens = tokens,
                                                    .token_count = count });
@@ -112,6 +126,7 @@ static void forget(struct light_node *node, uint64_t token)
     for (size_t i = 0; i < node->done_count; i++)
         if (node->done[node->done_head + i].token == token) {
             node->done[node->done_head + i].token = 0;
+            buf_fini(&node->done[node->done_head + i].times);
             break;
         }
     while (node->told > 0 && node->done[node->done_head].token == 0) {
@@ -134,6 +149,21 @@ static void on_tokens_taken(struct light_node *node, const struct link_frame *bo
         forget(node, tokens[i]);
 }
 
+/* As noded ends tasks without a command: each by itself, where it is read. */
+static void run_block(struct light_node *node, uint64_t token, uint64_t count)
+{
+    int64_t last = wall_us();
+    struct done done = { .token = token, .count = count, .started_us = last };
+
+    for (uint64_t i = 0; i < count; i++) {
+        int64_t started_us = wall_us();
+
+        block_add(&done.times, &last, started_us, wall_us());
+    }
+    must(buf_ok(&done.times));
+    light_node_done(node, &done);
+}
+
 static void on_assign(struct light_node *node, const struct link_frame *body,
                       struct arena *arena, const struct light_calls *calls)
 {
@@ -143,9 +173,13 @@ static void on_assign(struct light_node *node, const struct link_frame *body,
 
     if (assignments_decode(body->data, body->size, arena, &items, &count, &err) != RC_OK)
         fail("%s hears no tasks: %s", node->name, err.text);
-    for (size_t i = 0; i < count; i++)
-        for (uint64_t n = 0; n < items[i].count; n++)
+    for (size_t i = 0; i < count; i++) {
+        must(items[i].count <= BLOCK_TASKS_MAX || !items[i].is_empty);
+        if (items[i].is_empty)
+            run_block(node, items[i].token, items[i].count);
+        for (uint64_t n = 0; n < items[i].count && !items[i].is_empty; n++)
             calls->on_task(calls->context, node, &items[i], items[i].token + n);
+    }
 }
 
 static void handle(struct light_node *node, const struct message_header *header,
@@ -217,15 +251,8 @@ static void encode(struct buf *buf, const struct done *done)
              });
 }
 
-bool light_node_tell(struct light_node *node)
+static void tell_results(struct light_node *node, const struct done *done, size_t count)
 {
-    size_t count = node->done_count - node->told;
-
-    if (!node->is_joined || count == 0)
-        return false;
-    if (count > RESULTS_MAX)
-        count = RESULTS_MAX;
-
     struct result_item *items = calloc(count, sizeof *items);
     size_t *ends = calloc(count, sizeof *ends), said = 0, start = 0;
     scoped_buf bytes = { 0 };
@@ -233,23 +260,55 @@ bool light_node_tell(struct light_node *node)
 
     must(items && ends);
     for (size_t i = 0; i < count; i++) {
-        encode(&bytes, &node->done[node->done_head + node->told + i]);
+        if (done[i].count == 0)
+            encode(&bytes, &done[i]);
         ends[i] = bytes.size;
     }
     must(buf_ok(&bytes));
-    for (size_t i = 0; i < count; start = ends[i++]) {
-        const struct done *done = &node->done[node->done_head + node->told + i];
-
-        if (done->token)
+    for (size_t i = 0; i < count; start = ends[i++])
+        if (done[i].token && ends[i] > start)
             items[said++] = (struct result_item){
-                done->token, { (const char *)bytes.data + start, ends[i] - start }
+                done[i].token, { (const char *)bytes.data + start, ends[i] - start }
             };
-    }
     results_encode(&body, items, said);
-    node->told += count;
     if (said > 0)
         say(node, MESSAGE_RESULTS, &body);
     free(items);
     free(ends);
+}
+
+static void tell_blocks(struct light_node *node, const struct done *done, size_t count)
+{
+    struct task_block *blocks = calloc(count, sizeof *blocks);
+    scoped_buf body = { 0 };
+    size_t said = 0;
+
+    must(blocks != NULL);
+    for (size_t i = 0; i < count; i++)
+        if (done[i].token && done[i].count > 0)
+            blocks[said++] =
+                (struct task_block){ .token = done[i].token,
+                                     .count = done[i].count,
+                                     .started_us = done[i].started_us,
+                                     .times = { (const char *)done[i].times.data,
+                                                done[i].times.size } };
+    blocks_encode(&body, blocks, said);
+    if (said > 0)
+        say(node, MESSAGE_BLOCKS, &body);
+    free(blocks);
+}
+
+bool light_node_tell(struct light_node *node)
+{
+    const struct done *done = node->done + node->done_head + node->told;
+    size_t left = node->done_count - node->told, count = 0;
+
+    if (!node->is_joined || left == 0)
+        return false;
+    for (uint64_t tasks = 0; count < left && tasks < TOLD_MAX; count++)
+        tasks += tasks_of(&done[count]);
+    node->told += count;
+    tell_results(node, done, count);
+    tell_blocks(node, done, count);
     return true;
 }

@@ -1,17 +1,22 @@
 /* light_node.h - one node of a crowd: what it says to the broker and hears from it. */
 #pragma once
 
+#include "codecs/base/buf.h"
 #include "codecs/wire/message.h"
 #include "codecs/wire/session.h"
 
-struct done { /* a task that has ended; token 0: it was taken */
+enum { LIGHT_EMPTY_MAX = 16384 }; /* tasks without a command that noded takes at once */
+
+struct done { /* a task that has ended, or a block of them; token 0: it was taken */
     uint64_t token;
+    uint64_t count; /* of a block; 0: one task with a result of its own */
     int64_t started_us, ended_us;
+    struct buf times; /* of a block */
 };
 
 struct light_node {
     char name[NODE_NAME_MAX + 1];
-    unsigned slots;
+    unsigned slots, empty_max; /* empty_max: tasks without a command at once */
     void *socket;
     struct session session;
     bool is_joined;
@@ -32,7 +37,7 @@ struct light_calls {
 
 NODISCARD enum rc light_node_open(struct light_node *node, void *zmq_context,
                                   const char *endpoint, unsigned number, unsigned slots,
-                                  struct err *err);
+                                  unsigned empty_max, struct err *err);
 void light_node_close(struct light_node *node);
 
 /* Begins a session; also_tokens are attempts that it has besides those that ended. */

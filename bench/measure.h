@@ -4,9 +4,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
-double now_ms(void); /* monotonic */
+double now_ms(void);   /* monotonic */
+int64_t wall_us(void); /* Unix time, as tasks are told of */
 
 /* Runs a program with its output thrown away; from its start to its end in ms. Ends the
  * benchmark when the program cannot be started or fails. directory NULL: this one. */

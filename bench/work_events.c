@@ -1,5 +1,6 @@
-/* work_events.c - every event of a sweep of empty tasks, read live by ten subscribers and
- * once more from the first number, without a gap or a double. */
+/* work_events.c - every event of a sweep of tasks without a command, read live by ten
+ * subscribers, the same of a sweep of tasks with a result each, which have three events
+ * each, and all of these once more from the first number, without a gap or a double. */
 #include "bench/limits/limits.h"
 #include "bench/plans.h"
 #include "bench/world.h"
@@ -12,8 +13,8 @@
 enum { SUBSCRIBERS = 10, SLOTS = 16000, PAGE_EVENTS = 1000, WAIT_MS = 60000 };
 
 static const struct metric metrics[] = {
-    { "alone", "tasks/s", BOUND_NONE, 0 },
-    { "heard", "tasks/s", AT_LEAST_LIMITS, 0.9 },
+    { "alone", "tasks/s", BOUND_NONE, 0 }, { "heard", "tasks/s", AT_LEAST_LIMITS, 0.9 },
+    { "each", "tasks/s", BOUND_NONE, 0 },  { "each-heard", "tasks/s", BOUND_NONE, 0 },
     { "replay", "/s", AT_LEAST, 1000000 },
 };
 
@@ -158,23 +159,31 @@ static double replay(struct world *world, double *limit)
 
 static void run(const struct bench *bench)
 {
-    size_t repeats = bench_repeats(bench, 3), tasks = bench_size(bench, 100000, 3000);
+    size_t repeats = bench_repeats(bench, 3);
+    size_t empty = bench_size(bench, 2000000, 20000);
+    size_t each = bench_size(bench, 100000, 3000);
     double alone[REPEATS_MAX], heard[REPEATS_MAX], replayed[REPEATS_MAX],
-        limit[REPEATS_MAX];
-    scoped_buf plan = { 0 };
+        limit[REPEATS_MAX], each_alone[REPEATS_MAX], each_heard[REPEATS_MAX];
+    scoped_buf plan = { 0 }, each_plan = { 0 };
     struct world world;
 
-    plan_sweep(&plan, tasks, 0, "true");
+    plan_sweep(&plan, empty, 0, ":");
+    plan_sweep(&each_plan, each, 0, "true");
     world_open(&world, bench, "broker");
     world_crowd(&world, 1, SLOTS);
     for (size_t i = 0; i < repeats; i++) {
-        alone[i] = rate(&world, &plan, tasks, false);
-        heard[i] = rate(&world, &plan, tasks, true);
+        alone[i] = rate(&world, &plan, empty, false);
+        heard[i] = rate(&world, &plan, empty, true);
+        each_alone[i] = rate(&world, &each_plan, each, false);
+        each_heard[i] = rate(&world, &each_plan, each, true);
         replayed[i] = replay(&world, &limit[i]);
     }
     world_close(&world);
     bench_tell(bench, "alone", median(alone, repeats), 0);
     bench_tell(bench, "heard", median(heard, repeats), median(alone, repeats));
+    bench_tell(bench, "each", median(each_alone, repeats), 0);
+    bench_tell(bench, "each-heard", median(each_heard, repeats),
+               median(each_alone, repeats));
     bench_tell_medians(bench, "replay", replayed, limit, repeats);
 }
 

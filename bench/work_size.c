@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { SIZES = 4, SLOTS = 16000 };
+enum { SIZES = 4 };
 
 static const struct metric metrics[] = {
     { "growth", "times", AT_MOST, 1.2 },
@@ -28,11 +28,11 @@ static double us_a_task(const struct bench *bench, size_t waiting, size_t tasks)
     uint64_t run;
     double took;
 
-    plan_sweep(&plan, tasks, 0, "true");
-    plan_sweep(&other, waiting, 1, "true");
+    plan_sweep(&plan, tasks, 0, ":");
+    plan_sweep(&other, waiting, 1, ":");
     world_open(&world, bench, "broker");
     world_submit(&world, &other);
-    world_crowd(&world, 1, SLOTS);
+    world_crowd(&world, 1, 1);
     took = world_run(&world, &plan, &run);
     world_check_run(&world, run, 1);
     world_close(&world);
@@ -93,7 +93,7 @@ static void tell_memory(const struct bench *bench)
 static void run(const struct bench *bench)
 {
     static const size_t waiting[SIZES] = { 10000, 100000, 1000000, 10000000 };
-    size_t repeats = bench_repeats(bench, 3), tasks = bench_size(bench, 100000, 2000);
+    size_t repeats = bench_repeats(bench, 3), tasks = bench_size(bench, 1000000, 20000);
     size_t sizes = bench_size(bench, SIZES, 2);
     double cost[SIZES][REPEATS_MAX], growth[REPEATS_MAX];
 

@@ -1,6 +1,8 @@
 /* world.c - see world.h. */
 #include "bench/world.h"
 
+#include "bench/light_node.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,24 +153,25 @@ pid_t world_node(struct world *world, unsigned slots)
                "noded.log", NULL);
 }
 
-static pid_t crowd(struct world *world, unsigned nodes, unsigned slots, const char *how,
-                   int *said)
+static pid_t crowd(struct world *world, unsigned nodes, unsigned slots,
+                   unsigned empty_max, const char *how, int *said)
 {
-    char node_text[16], slot_text[16];
+    char node_text[16], slot_text[16], empty_text[16];
 
     snprintf(node_text, sizeof node_text, "%u", nodes);
     snprintf(slot_text, sizeof slot_text, "%u", slots);
+    snprintf(empty_text, sizeof empty_text, "%u", empty_max);
     return add(world,
                (const char *const[]){ CROWD_PROGRAM, world->endpoint, node_text,
-                                      slot_text, how, NULL },
+                                      slot_text, empty_text, how, NULL },
                "crowd.log", said);
 }
 
 static pid_t crowd_joined(struct world *world, unsigned nodes, unsigned slots,
-                          const char *how)
+                          unsigned empty_max, const char *how)
 {
     int said;
-    pid_t pid = crowd(world, nodes, slots, how, &said);
+    pid_t pid = crowd(world, nodes, slots, empty_max, how, &said);
 
     process_await_line(said, NULL, 0);
     close(said);
@@ -177,17 +180,22 @@ static pid_t crowd_joined(struct world *world, unsigned nodes, unsigned slots,
 
 pid_t world_crowd_begin(struct world *world, unsigned nodes, unsigned slots, int *said)
 {
-    return crowd(world, nodes, slots, "at-once", said);
+    return crowd(world, nodes, slots, LIGHT_EMPTY_MAX, "at-once", said);
 }
 
 pid_t world_crowd(struct world *world, unsigned nodes, unsigned slots)
 {
-    return crowd_joined(world, nodes, slots, "at-once");
+    return crowd_joined(world, nodes, slots, LIGHT_EMPTY_MAX, "at-once");
+}
+
+pid_t world_crowd_sharing(struct world *world, unsigned nodes, unsigned empty_max)
+{
+    return crowd_joined(world, nodes, 1, empty_max, "at-once");
 }
 
 pid_t world_sleepers(struct world *world, unsigned nodes, unsigned slots)
 {
-    return crowd_joined(world, nodes, slots, "sleeps");
+    return crowd_joined(world, nodes, slots, 0, "sleeps");
 }
 
 uint64_t world_submit(struct world *world, const struct buf *plan)

@@ -36,8 +36,11 @@ void world_close(struct world *world);
 
 /* noded with so many slots. It is there when the first task reaches it. */
 pid_t world_node(struct world *world, unsigned slots);
-/* nodes light nodes in one process (crowd.h) of so many slots each; they have joined. */
+/* nodes light nodes in one process (crowd.h) of so many slots each; they have joined. Of
+ * tasks without a command each takes as many at once as noded. */
 pid_t world_crowd(struct world *world, unsigned nodes, unsigned slots);
+/* The same, each with one slot and so many tasks without a command at once. */
+pid_t world_crowd_sharing(struct world *world, unsigned nodes, unsigned empty_max);
 /* The same, without waiting; said: a line when all have joined, one when the first task
  * has come. Close it. */
 pid_t world_crowd_begin(struct world *world, unsigned nodes, unsigned slots, int *said);
