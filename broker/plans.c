@@ -182,6 +182,23 @@ static enum rc demand_of(struct broker *broker, const struct plan_stage *stage,
                : RC_OK;
 }
 
+/* Of what was hashed before and the text, NULL being an empty one. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return (hash << 7 | hash >> 57) ^ bytes_hash(text, text ? strlen(text) : 0);
+}
+
+/* A stage of the same name that does the same is expected to take as long again. */
+static uint32_t pace_of(const struct plan *plan, const struct plan_stage *stage)
+{
+    uint64_t hash = hash_text(0, plan->project);
+
+    hash = hash_text(hash_text(hash, stage->name), stage->step);
+    for (size_t i = 0; i < stage->command_count; i++)
+        hash = hash_text(hash, stage->commands[i]);
+    return 1 + (uint32_t)(hash >> 32) % (CORE_PACES - 1);
+}
+
 const char *stage_name(struct broker *broker, uint64_t run, uint32_t stage)
 {
     struct run_plan *plan = plan_of(broker, run);
@@ -204,7 +221,8 @@ enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena
                                         .on_error = stage->on_error,
                                         .on_child_error = stage->on_child_error,
                                         .queued_max = stage->queued_max,
-                                        .priority = priority_of(plan) };
+                                        .priority = priority_of(plan),
+                                        .pace = pace_of(plan, stage) };
         if (demand_of(broker, stage, &made[i].demand) != RC_OK)
             return RC_NO_MEMORY;
         for (size_t a = 0; a < stage->action_count; a++)

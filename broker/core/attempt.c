@@ -304,6 +304,8 @@ void attempt_finished(struct core *core, const struct core_input *input,
     ended->cause = input->cause;
     ended->will_retry = will_retry;
     time_count(core, stage, attempt);
+    if (input->status == RESULT_COMPLETE)
+        pace_note(core, stage);
     attempt_remove(core, attempt);
     if (stage->row.state == STAGE_QUEUED)
         stage_set(core, stage, STAGE_STARTED, changes);

@@ -65,8 +65,10 @@ struct core *core_create(const struct core_options *options)
 {
     struct core *core = calloc(1, sizeof *core);
 
-    if (!core)
+    if (!core || !(core->paces = calloc(CORE_PACES, sizeof *core->paces))) {
+        core_destroy(core);
         return NULL;
+    }
     core->options = *options;
     core->run_next = core->token_next = 1;
     core->attempt_free = UINT32_MAX;
@@ -93,6 +95,7 @@ void core_destroy(struct core *core)
     free(core->changed);
     free(core->changed_runs);
     free(core->sleepers);
+    free(core->paces);
     lines_fini(core);
     table_clear(&core->run_slots);
     table_clear(&core->attempt_slots);

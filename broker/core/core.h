@@ -25,9 +25,10 @@ enum {
                               early */
     CORE_EARLY_US = 20000, /* of work for each CPU is handed out early, */
     CORE_EARLY_TASK_US = 250000, /* or one task that takes no longer than this */
-    CORE_CPU_DEFAULT = 1000,     /* thousandths: a task that says nothing gets one CPU */
-    CORE_GPUS_MAX = 64,          /* of one node */
-    CORE_LABELS_MAX = 64,        /* of one node */
+    CORE_PACES = 1 << 16,
+    CORE_CPU_DEFAULT = 1000, /* thousandths: a task that says nothing gets one CPU */
+    CORE_GPUS_MAX = 64,      /* of one node */
+    CORE_LABELS_MAX = 64,    /* of one node */
     CORE_PATIENCE_US =
         5000000,         /* then a request that others pass gets a node held for it */
     CORE_TRIES_MAX = 3,  /* attempts of a task whose stage says on-error: retry */
@@ -98,6 +99,9 @@ struct stage_shape { /* what the plan fixes */
     uint64_t queued_max; /* 0: no limit */
     struct demand demand;
     int32_t priority; /* higher goes first, everywhere */
+    /* Below CORE_PACES, the same for stages that take about as long, in other runs too;
+     * 0: nothing is known. */
+    uint32_t pace;
 };
 
 struct stage_row {

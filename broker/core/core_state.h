@@ -29,15 +29,19 @@ struct stage {
     int64_t mean_us;        /* how long its tasks ran of late */
     struct core_near *near; /* nodes that have bytes of its inputs; NULL if none */
     uint32_t near_count;
-    struct stage *lane_next, *lane_prev;
+    /* In the heap of its lane; lane_prev of a first child is the parent. */
+    struct stage *lane_next, *lane_prev, *lane_child;
+    uint32_t rank; /* of its run the highest is served first */
+    uint32_t turn; /* of its lane, at which it came in line */
 };
 
 struct lane { /* ready stages of one run that ask for the same */
     struct queue *queue;
     struct run *run;
-    struct stage *first, *last; /* the next to be served first */
-    struct lane *next, *prev;   /* in the queue, while it has stages */
-    struct lane *sibling;       /* of the same run */
+    struct stage *first;      /* the next to be served: the root of a heap */
+    uint32_t turn;            /* the last that was given, counting on from 0 again */
+    struct lane *next, *prev; /* in the queue, while it has stages */
+    struct lane *sibling;     /* of the same run */
 };
 
 struct queue { /* all that is ready and asks for the same, at one priority */
@@ -117,6 +121,7 @@ struct core {
     struct queue *queue_first, *queue_last; /* those with ready stages */
     uint32_t lane_count;                    /* in all of them */
     uint64_t turn, round;
+    uint32_t *paces;         /* CORE_PACES of PACE_UNIT_US; 0: not known */
     struct stage **sleepers; /* a heap by the time of the first retry */
     uint32_t sleeper_count, sleeper_capacity;
     int64_t woken_us;       /* retries up to here are due */
@@ -204,10 +209,16 @@ void sleep_update(struct core *core, struct stage *stage); /* ready_update calls
 void sleepers_wake(struct core *core);
 int64_t sleepers_deadline_us(const struct core *core);
 
+/* rank.c */
+NODISCARD bool stages_rank(const struct core *core,
+                           struct run *run); /* false: no memory */
+void pace_note(struct core *core, const struct stage *stage);
+
 /* line.c */
 void ready_update(struct core *core, struct stage *stage);
-void line_rotate(
-    struct stage *stage); /* to the end of its lane, the lane to the end of its queue */
+/* Behind those of its rank in its lane, the lane to the end of its queue. */
+void line_rotate(struct stage *stage);
+bool line_goes_before(const struct stage *one, const struct stage *other);
 void lines_fini(struct core *core);
 void lanes_leave(struct core *core, struct run *run); /* before its end */
 void lanes_fini(struct run *run);

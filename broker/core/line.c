@@ -1,8 +1,11 @@
 /* line.c - who could hand out a task now, in the order of their turns.
  *
  * Queues group what asks for the same at one priority; in a queue each run has a lane, so
- * that a run with many ready stages gets no more turns than one with few; in a lane
- * stages take turns.
+ * that a run with many ready stages gets no more turns than one with few; in a lane the
+ * stage of the highest rank is served, and those of one rank take turns.
+ *
+ * A lane is a pairing heap: to come in line costs the same however many are in it, and
+ * the next to be served is at hand.
  *
  * Invariant: a stage is in a lane exactly when stage_available is above 0; a lane is in
  * its queue exactly when it has stages; a queue is listed exactly when it has lanes. */
@@ -164,13 +167,88 @@ static void lane_leave(struct core *core, struct lane *lane)
     }
 }
 
+bool line_goes_before(const struct stage *one, const struct stage *other)
+{
+    return one->rank != other->rank ? one->rank > other->rank
+                                    : (int32_t)(one->turn - other->turn) < 0;
+}
+
+/* One heap of two, each NULL or a root. */
+static struct stage *meld(struct stage *one, struct stage *other)
+{
+    if (!one || !other)
+        return one ? one : other;
+    if (line_goes_before(other, one)) {
+        struct stage *first = other;
+
+        other = one;
+        one = first;
+    }
+    other->lane_prev = one;
+    other->lane_next = one->lane_child;
+    if (one->lane_child)
+        one->lane_child->lane_prev = other;
+    one->lane_child = other;
+    return one;
+}
+
+/* One heap of those that begin with the siblings: two and two, then all of these. */
+static struct stage *meld_all(struct stage *siblings)
+{
+    struct stage *pairs = NULL, *all = NULL;
+
+    while (siblings) {
+        struct stage *one = siblings, *other = one->lane_next, *pair;
+
+        siblings = other ? other->lane_next : NULL;
+        one->lane_next = one->lane_prev = NULL;
+        if (other)
+            other->lane_next = other->lane_prev = NULL;
+        pair = meld(one, other);
+        pair->lane_next = pairs;
+        pairs = pair;
+    }
+    while (pairs) {
+        struct stage *pair = pairs;
+
+        pairs = pair->lane_next;
+        pair->lane_next = NULL;
+        all = meld(all, pair);
+    }
+    return all;
+}
+
+static void heap_add(struct lane *lane, struct stage *stage)
+{
+    stage->turn = ++lane->turn;
+    lane->first = meld(lane->first, stage);
+}
+
+static void heap_remove(struct lane *lane, struct stage *stage)
+{
+    struct stage *behind = meld_all(stage->lane_child);
+
+    if (lane->first == stage) {
+        lane->first = behind;
+    } else {
+        if (stage->lane_prev->lane_child == stage)
+            stage->lane_prev->lane_child = stage->lane_next;
+        else
+            stage->lane_prev->lane_next = stage->lane_next;
+        if (stage->lane_next)
+            stage->lane_next->lane_prev = stage->lane_prev;
+        lane->first = meld(lane->first, behind);
+    }
+    stage->lane_next = stage->lane_prev = stage->lane_child = NULL;
+}
+
 static void stage_enter(struct core *core, struct stage *stage)
 {
     struct lane *lane = lane_for(core, stage);
 
     if (!lane->first)
         lane_enter(core, lane);
-    LIST_APPEND(lane, stage, lane_next, lane_prev, first, last);
+    heap_add(lane, stage);
     stage->lane = lane;
 }
 
@@ -178,7 +256,7 @@ static void stage_leave(struct core *core, struct stage *stage)
 {
     struct lane *lane = stage->lane;
 
-    LIST_REMOVE(lane, stage, lane_next, lane_prev, first, last);
+    heap_remove(lane, stage);
     stage->lane = NULL;
     if (!lane->first)
         lane_leave(core, lane);
@@ -201,8 +279,8 @@ void line_rotate(struct stage *stage)
 
     if (!lane)
         return;
-    LIST_REMOVE(lane, stage, lane_next, lane_prev, first, last);
-    LIST_APPEND(lane, stage, lane_next, lane_prev, first, last);
+    heap_remove(lane, stage);
+    heap_add(lane, stage);
     LIST_REMOVE(lane->queue, lane, next, prev, first, last);
     LIST_APPEND(lane->queue, lane, next, prev, first, last);
 }

@@ -287,18 +287,35 @@ static void check_stage(const struct core *core, const struct stage *stage)
         must(row->retries[i].index < row->next);
 }
 
+/* The stage of the heap after this one, parents before children; NULL: it was the last.
+ */
+static const struct stage *heap_next(const struct stage *at)
+{
+    if (at->lane_child)
+        return at->lane_child;
+    while (at && !at->lane_next) {
+        while (at->lane_prev && at->lane_prev->lane_child != at)
+            at = at->lane_prev;
+        at = at->lane_prev;
+    }
+    return at ? at->lane_next : NULL;
+}
+
 static uint64_t check_lane(const struct lane *lane)
 {
-    const struct stage *last = NULL;
     uint64_t count = 0;
 
-    must(lane->first != NULL);
-    for (const struct stage *at = lane->first; at; at = at->lane_next) {
-        must(at->lane == lane && at->lane_prev == last && at->run == lane->run);
-        last = at;
+    must(lane->first != NULL && !lane->first->lane_prev && !lane->first->lane_next);
+    for (const struct stage *at = lane->first; at; at = heap_next(at)) {
+        must(at->lane == lane && at->run == lane->run);
+        for (const struct stage *child = at->lane_child; child;
+             child = child->lane_next) {
+            must(line_goes_before(at, child));
+            must((child == at->lane_child ? at : child->lane_prev) == child->lane_prev);
+            must(child->lane_prev == at || child->lane_prev->lane_next == child);
+        }
         count++;
     }
-    must(lane->last == last);
     return count;
 }
 

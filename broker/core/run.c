@@ -77,7 +77,7 @@ struct run *run_build(const struct core *core, const struct stage_shape *shapes,
         run->stages[i].shape = shapes[i];
     }
     link_targets(run, edges, edge_count);
-    return steal(&run);
+    return stages_rank(core, run) ? steal(&run) : NULL;
 }
 
 void run_add(struct core *core, struct run *run)

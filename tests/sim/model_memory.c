@@ -10,7 +10,8 @@ enum { /* bytes, as the page says */
        ATTEMPT_BYTES = 100,
        NODE_BYTES = 700,
        RETRY_BYTES = 24,
-       ROOM = 2,           /* tables double, and never shrink */
+       ROOM = 2, /* tables double, and never shrink */
+       PACE_BYTES = 4,
        FIRST_ROOM = 16384, /* tables begin with 16 or 64 places */
 };
 
@@ -51,7 +52,7 @@ void model_memory(struct sim *sim)
     size_t used = core_bytes(sim), may;
 
     count(sim, most);
-    may = FIRST_ROOM
+    may = FIRST_ROOM + CORE_PACES * PACE_BYTES
           + ROOM
                 * (most->runs * RUN_BYTES + most->stages * STAGE_BYTES
                    + most->attempts * ATTEMPT_BYTES + most->retries * RETRY_BYTES
