@@ -54,6 +54,8 @@ static void apply_stage(struct broker *broker, const struct change *change)
 {
     const struct stage_row *row = core_stage(broker->core, change->run, change->stage);
 
+    if (layer_takes_stage(broker, change))
+        return;
     announce(broker, &(struct announcement){
                          .kind = "stage",
                          .run = change->run,
@@ -147,6 +149,8 @@ static void apply_assign(struct broker *broker, const struct change *change)
                   .number = change->number,
                   .gpus = change->gpus,
                   .is_empty = is_empty && broker->peers[change->node].takes_empty });
+    if (layer_takes_assigned(broker, change))
+        return;
     announce(broker, &(struct announcement){
                          .kind = "attempt",
                          .run = change->run,
@@ -432,4 +436,5 @@ void apply_changes(struct broker *broker)
 
         apply_change(broker, &change);
     }
+    layer_flush(broker);
 }

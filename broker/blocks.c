@@ -91,6 +91,8 @@ static void end_together(struct broker *broker, const struct change *change,
                                 (struct bytes){ (const char *)bytes.data, bytes.size },
                                 &err),
                 &err);
+    if (layer_takes_ended(broker, change))
+        return;
     announce(broker, &(struct announcement){
                          .kind = "task",
                          .run = change->run,

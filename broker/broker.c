@@ -197,6 +197,8 @@ void broker_destroy(struct broker *broker)
     plans_fini(broker);
     peers_fini(broker);
     labels_fini(&broker->labels);
+    layer_fini(&broker->layer);
+    listeners_fini(&broker->listeners);
     space_destroy(broker->space);
     reuse_destroy(broker->reuse);
     outbox_fini(&broker->outbox);

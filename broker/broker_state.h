@@ -11,7 +11,9 @@
 #include "broker/core/core.h"
 #include "broker/core/table.h"
 #include "broker/labels.h"
+#include "broker/layer.h"
 #include "broker/link/link.h"
+#include "broker/listeners.h"
 #include "broker/outbox.h"
 #include "broker/reuse.h"
 #include "broker/space/space.h"
@@ -98,6 +100,8 @@ struct broker {
     const struct task_block *block; /* of the input in hand */
     struct submission *submitting;
     struct labels labels;
+    struct layer layer;
+    struct listeners listeners; /* to events */
     struct reuse *reuse;
     struct space *space;
     struct peer *peers;
@@ -223,6 +227,8 @@ request_handler query_lineage, query_made;
 
 /* announce.c */
 void announce(struct broker *broker, const struct announcement *announcement);
+struct event_group;
+void announce_group(struct broker *broker, const struct event_group *group);
 
 /* near.c: sets near of the input, in scratch. */
 void near_find(struct broker *broker, const struct plan_stage *stage,

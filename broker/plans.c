@@ -211,13 +211,16 @@ enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena
 {
     struct stage_shape *made = arena_array(arena, plan->stage_count, sizeof *made);
     struct core_edge *linked = arena_array(arena, plan->edge_count, sizeof *linked);
+    bool *plain = arena_array(arena, plan->stage_count, sizeof *plain);
 
-    if (!made || !linked)
+    if (!made || !linked || !plain)
         return RC_NO_MEMORY;
+    plan_plain_stages(plan, plain);
     for (size_t i = 0; i < plan->stage_count; i++) {
         const struct plan_stage *stage = &plan->stages[i];
 
         made[i] = (struct stage_shape){ .is_task = stage->kind == STAGE_TASK,
+                                        .is_plain = plain[i],
                                         .on_error = stage->on_error,
                                         .on_child_error = stage->on_child_error,
                                         .queued_max = stage->queued_max,

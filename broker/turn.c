@@ -63,6 +63,7 @@ static enum rc turn_undo(struct broker *broker, struct err *err)
     fprintf(stderr, "brokerd: nothing of this turn was stored: %s\n", failure.text);
     store_abort(broker->store);
     mail_forget(broker);
+    layer_forget(&broker->layer);
     outbox_fail(&broker->outbox, &failure);
     outbox_send(&broker->outbox, broker->requests, broker->events);
     if (failure.rc != RC_FULL && failure.rc != RC_NO_MEMORY) {
@@ -110,6 +111,8 @@ static void greet(struct broker *broker, const struct link_message *message)
     struct buf empty = { 0 };
     const struct link_frame *frame = &message->frames[0];
 
+    if (message->count == 1)
+        listeners_note(&broker->listeners, frame->data, frame->size);
     if (message->count != 1 || frame->size <= sizeof hello || frame->size > sizeof topic
         || memcmp(frame->data, hello, sizeof hello - 1) != 0)
         return;

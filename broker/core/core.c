@@ -216,6 +216,13 @@ bool core_stage_is_empty(const struct core *core, uint64_t number, uint32_t stag
     return run && stage < run->row.stages && run->stages[stage].shape.demand.is_empty;
 }
 
+bool core_stage_is_plain(const struct core *core, uint64_t number, uint32_t stage)
+{
+    const struct run *run = core_find_run(core, number);
+
+    return run && stage < run->row.stages && run->stages[stage].shape.is_plain;
+}
+
 bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *row)
 {
     const struct attempt *attempt = attempt_find(core, token);

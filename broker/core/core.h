@@ -93,6 +93,8 @@ struct offer {                     /* what a node has */
 
 struct stage_shape { /* what the plan fixes */
     bool is_task;
+    bool is_plain; /* an empty task that only its own words tell of: nothing is to be
+                      resolved or evaluated */
     enum on_error on_error;
     enum on_child_error on_child_error;
     unsigned actions;    /* WHEN_ bits that have actions */
@@ -281,6 +283,7 @@ int64_t core_deadline_us(const struct core *core);
 const struct run_row *core_run(const struct core *core, uint64_t run);
 const struct stage_row *core_stage(const struct core *core, uint64_t run, uint32_t stage);
 bool core_stage_is_empty(const struct core *core, uint64_t run, uint32_t stage);
+bool core_stage_is_plain(const struct core *core, uint64_t run, uint32_t stage);
 /* Each label that a stage of an active run asks for or a node serves, often repeated. */
 void core_labels(const struct core *core, void (*visit)(void *, uint32_t label),
                  void *context);

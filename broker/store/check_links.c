@@ -235,15 +235,18 @@ const char *rule_event(struct check *check, const struct row *row)
     struct event_walk walk;
     struct event_head head;
     struct bytes body;
+    bool is_good;
 
     if (check->last > 0 && row->keys[0] != check->last + 1)
         return "events before this one are missing";
-    if (!event_page_open(&walk, row->keys[0], row->data.mv_data, row->data.mv_size))
-        return "the events do not decode";
-    while (event_page_next(&walk, &body))
-        if (!event_decode(body.data, body.size, &head) || head.number != walk.next - 1)
-            return "the event does not decode";
-    if (!reader_ok(&walk.reader))
+    is_good =
+        event_page_open(&walk, row->keys[0], row->data.mv_data, row->data.mv_size);
+    while (is_good && event_page_next(&walk, &body))
+        is_good =
+            event_decode(body.data, body.size, &head) && head.number == walk.next - 1;
+    is_good = is_good && reader_ok(&walk.reader);
+    event_page_close(&walk);
+    if (!is_good)
         return "the events do not decode";
     check->event_last = walk.next - 1;
     if (check->event_last >= check->counters.event_next)

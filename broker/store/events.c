@@ -10,20 +10,23 @@ static enum rc seek_event(struct view *view, uint64_t number, MDB_val *found,
                           MDB_val *data, struct err *err)
 {
     struct key key = key_run(number);
-    struct event_walk walk;
-    struct bytes body;
+    bool is_in = false;
     enum rc rc = view_seek(view, TABLE_EVENTS, key.bytes, key.size, found, data, err);
 
     if ((rc == RC_OK && key_number(found->mv_data, found->mv_size) == number)
         || (rc != RC_OK && rc != RC_NOT_FOUND))
         return rc;
     rc = view_next(view, rc == RC_OK ? MDB_PREV : MDB_LAST, found, data, err);
-    if (rc == RC_OK
-        && event_page_open(&walk, key_number(found->mv_data, found->mv_size),
-                           data->mv_data, data->mv_size))
-        while (walk.next <= number && event_page_next(&walk, &body))
-            ;
-    if (rc == RC_OK && walk.next > number)
+    if (rc == RC_OK) {
+        struct event_walk walk;
+
+        if (event_page_open(&walk, key_number(found->mv_data, found->mv_size),
+                            data->mv_data, data->mv_size))
+            event_page_skip(&walk, number);
+        is_in = walk.next == number && walk.left > 0 && reader_ok(&walk.reader);
+        event_page_close(&walk);
+    }
+    if (is_in)
         return RC_OK;
     *found = (MDB_val){ key.size, key.bytes };
     return rc == RC_OK || rc == RC_NOT_FOUND
@@ -57,12 +60,14 @@ enum rc store_events(struct store *store, uint64_t since,
         if (!event_page_open(&walk, first, data.mv_data, data.mv_size))
             rc = err_set(err, RC_CORRUPT, "store: events from %lu on do not decode",
                          (unsigned long)first);
+        else
+            event_page_skip(&walk, since + 1);
         while (rc == RC_OK && goes_on && event_page_next(&walk, &body))
-            if (walk.next - 1 > since)
-                goes_on = visit(context, walk.next - 1, body.data, body.size);
+            goes_on = visit(context, walk.next - 1, body.data, body.size);
         if (rc == RC_OK && !reader_ok(&walk.reader))
             rc = err_set(err, RC_CORRUPT, "store: event %lu does not decode",
                          (unsigned long)walk.next - 1);
+        event_page_close(&walk);
         if (rc == RC_OK && goes_on)
             rc = view_next(&view, MDB_NEXT, &found, &data, err);
     }

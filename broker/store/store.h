@@ -207,6 +207,10 @@ NODISCARD enum rc store_artifact(struct store *store, const char *digest,
 
 NODISCARD enum rc store_event_put(struct store *store, uint64_t number, const void *bytes,
                                   size_t size, struct err *err);
+/* The events of a group, numbered from number on. */
+struct event_group;
+NODISCARD enum rc store_event_group_put(struct store *store, uint64_t number,
+                                        const struct event_group *group, struct err *err);
 /* Visits events with number > since, ascending, until visit returns false. */
 NODISCARD enum rc store_events(struct store *store, uint64_t since,
                                bool (*visit)(void *context, uint64_t number,

@@ -9,14 +9,19 @@ static int64_t last_time(uint64_t first, const MDB_val *data, uint64_t *count)
     struct event_walk walk;
     struct event_head head = { .time_us = INT64_MAX };
     struct bytes body;
+    bool is_good = event_page_open(&walk, first, data->mv_data, data->mv_size);
 
-    if (!event_page_open(&walk, first, data->mv_data, data->mv_size))
-        return INT64_MAX;
-    while (event_page_next(&walk, &body))
-        if (!event_decode(body.data, body.size, &head))
-            return INT64_MAX;
-    *count = walk.next - first;
-    return reader_ok(&walk.reader) ? head.time_us : INT64_MAX;
+    if (is_good && walk.kind == EVENT_RECORD_GROUP) {
+        *count = walk.left;
+        return walk.group.time_us;
+    }
+    while (is_good && event_page_next(&walk, &body))
+        is_good = event_decode(body.data, body.size, &head);
+    is_good = is_good && reader_ok(&walk.reader);
+    if (is_good)
+        *count = walk.next - first;
+    event_page_close(&walk);
+    return is_good ? head.time_us : INT64_MAX;
 }
 
 struct oldest { /* record */

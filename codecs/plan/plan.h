@@ -195,6 +195,11 @@ enum {
  * there are no inputs to fetch. */
 bool plan_stage_is_empty(const struct plan_stage *stage);
 
+/* Says of each stage whether it is plain: one task, nothing to run, and nothing that an
+ * edge, an action or a secret could add to its own words. Its resolved form is the stage
+ * as it stands in the plan. */
+void plan_plain_stages(const struct plan *plan, bool *plain);
+
 /* Number of tasks that the stage has now: 1 without a sweep, else by its columns; an
  * empty column of a product gives 0. Above PLAN_TASKS_MAX: PLAN_TASKS_MAX + 1. */
 uint64_t plan_stage_task_count(const struct plan_stage *stage);

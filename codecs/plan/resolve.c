@@ -5,6 +5,7 @@
 
 #include "codecs/command/command.h"
 #include "codecs/plan/resolver.h"
+#include "codecs/plan/secret.h"
 #include "codecs/plan/task.h"
 
 static const char *end_name(enum edge_end end)
@@ -296,6 +297,31 @@ static enum rc stage_settled(struct resolver *resolver)
         return err_set(resolver->err, RC_INVALID, "stage '%.80s': over %d executions",
                        stage->name, PLAN_TASKS_MAX);
     return RC_OK;
+}
+
+static bool is_plain(const struct plan_stage *stage)
+{
+    if (stage->kind != STAGE_EXECUTION || !plan_stage_is_empty(stage)
+        || stage->sweep != SWEEP_NONE || stage->column_count > 0
+        || stage->action_count > 0 || stage->gpus > 0 || plan_stage_is_masked(stage)
+        || plan_stage_has_secrets(stage))
+        return false;
+    for (size_t i = 0; i < stage->parameter_count; i++)
+        if (!stage_parameter_is_settled(stage, i))
+            return false;
+    for (size_t i = 0; i < stage->variable_count; i++)
+        if (!stage->variables[i].optional && !stage->variables[i].value)
+            return false;
+    return true;
+}
+
+void plan_plain_stages(const struct plan *plan, bool *plain)
+{
+    for (size_t i = 0; i < plan->stage_count; i++)
+        plain[i] = is_plain(&plan->stages[i]);
+    for (size_t i = 0; i < plan->edge_count; i++)
+        if (plan->edges[i].target_type != EDGE_DEPENDENCY)
+            plain[plan->edges[i].target] = false;
 }
 
 /* The first edge into the stage or a later one: edges are sorted by target. */
