@@ -61,10 +61,10 @@ void announce_group(struct broker *broker, const struct event_group *group)
     struct announcement what;
     struct err err;
 
-    batch_check(broker,
-                store_event_group_put(broker->store, broker->counters.event_next, group,
-                                      &err),
-                &err);
+    batch_check(
+        broker,
+        store_event_group_put(broker->store, broker->counters.event_next, group, &err),
+        &err);
     event_group_begin(&walk, group);
     while (heard && event_group_next(&walk, &what)) {
         event_make(broker, &what);

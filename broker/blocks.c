@@ -115,7 +115,8 @@ void block_ended(struct broker *broker, const struct change *change)
     struct task_block part = *block;
 
     if (change->count < block->count)
-        part = block_part(block, change->token - block->token, change->count, &times);
+        part = block_part(&broker->block_walk, change->token - block->token,
+                          change->count, &times);
     if (is_span(broker, change))
         end_together(broker, change, &part);
     else
@@ -133,6 +134,7 @@ void on_blocks(struct broker *broker, uint32_t node, const struct link_frame *bo
         return;
     for (size_t i = 0; i < count; i++) {
         broker->block = &blocks[i];
+        block_walk_begin(&broker->block_walk, &blocks[i]);
         broker_step(broker, &(struct core_input){ .kind = INPUT_BLOCK,
                                                   .node = node,
                                                   .token = blocks[i].token,

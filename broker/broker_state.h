@@ -98,6 +98,7 @@ struct broker {
     struct bytes result_bytes;
     int64_t started_us;             /* of the input in hand */
     const struct task_block *block; /* of the input in hand */
+    struct block_walk block_walk;   /* of that block */
     struct submission *submitting;
     struct labels labels;
     struct layer layer;

@@ -3,7 +3,8 @@
  * gathered, and written for all.
  *
  * Only plain stages (plan_plain_stages): one task without a command, at its first
- * attempt. Gathered is what one step brings; whatever else is announced comes behind it. */
+ * attempt. Gathered is what one step brings; whatever else is announced comes behind it.
+ */
 #pragma once
 
 #include "broker/core/core.h"

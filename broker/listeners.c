@@ -57,7 +57,8 @@ void listeners_note(struct listeners *listeners, const void *frame, size_t size)
 {
     const char *bytes = frame;
 
-    if (size == 0 || (bytes[0] != 0 && bytes[0] != 1) || memchr(bytes + 1, '\0', size - 1))
+    if (size == 0 || (bytes[0] != 0 && bytes[0] != 1)
+        || memchr(bytes + 1, '\0', size - 1))
         return; /* no topic of ours holds a zero */
     if (bytes[0] == 1)
         add(listeners, bytes + 1, size - 1);

@@ -68,10 +68,22 @@ void mail_taken(struct broker *broker, uint32_t node, uint64_t token)
         mail_lacks(broker, node);
 }
 
+/* Of tasks without a command the node looks at the tokens only. */
+static bool follows(const struct assignment *item, const struct assignment *last)
+{
+    return item->is_empty && last->is_empty && item->run == last->run
+           && item->number == last->number && item->token == last->token + last->count
+           && item->count <= NODE_SLOTS_MAX - last->count;
+}
+
 void mail_task(struct broker *broker, uint32_t node, const struct assignment *item)
 {
     struct node_mail *mail = mail_of(broker, node);
 
+    if (mail->task_count > 0 && follows(item, &mail->tasks[mail->task_count - 1])) {
+        mail->tasks[mail->task_count - 1].count += item->count;
+        return;
+    }
     if (mail->task_count == mail->task_capacity) {
         size_t capacity = mail->task_capacity ? mail->task_capacity * 2 : 16;
         struct assignment *tasks = reallocarray(mail->tasks, capacity, sizeof *tasks);

@@ -239,8 +239,7 @@ const char *rule_event(struct check *check, const struct row *row)
 
     if (check->last > 0 && row->keys[0] != check->last + 1)
         return "events before this one are missing";
-    is_good =
-        event_page_open(&walk, row->keys[0], row->data.mv_data, row->data.mv_size);
+    is_good = event_page_open(&walk, row->keys[0], row->data.mv_data, row->data.mv_size);
     while (is_good && event_page_next(&walk, &body))
         is_good =
             event_decode(body.data, body.size, &head) && head.number == walk.next - 1;

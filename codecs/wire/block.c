@@ -94,20 +94,21 @@ void block_times(const struct task_block *block, uint64_t i, int64_t *started_us
         block_next(&walk, started_us, ended_us);
 }
 
-struct task_block block_part(const struct task_block *block, uint64_t first,
-                             uint64_t count, struct buf *times)
+struct task_block block_part(struct block_walk *walk, uint64_t first, uint64_t count,
+                             struct buf *times)
 {
+    const struct task_block *block = walk->block;
     struct task_block part = { .token = block->token + first, .count = count };
-    struct block_walk walk;
     int64_t started, ended, last = 0;
 
     must(count > 0 && first < block->count && count <= block->count - first);
-    block_walk_begin(&walk, block);
-    while (walk.next < first + count) {
-        block_next(&walk, &started, &ended);
-        if (walk.next <= first)
+    if (walk->next > first)
+        block_walk_begin(walk, block);
+    while (walk->next < first + count) {
+        block_next(walk, &started, &ended);
+        if (walk->next <= first)
             continue;
-        if (walk.next == first + 1)
+        if (walk->next == first + 1)
             part.started_us = last = started;
         block_add(times, &last, started, ended);
     }

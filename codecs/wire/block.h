@@ -40,9 +40,10 @@ void block_next(struct block_walk *walk, int64_t *started_us, int64_t *ended_us)
 void block_times(const struct task_block *block, uint64_t i, int64_t *started_us,
                  int64_t *ended_us);
 
-/* The block of count tasks from place first on; its times are appended to times. */
-struct task_block block_part(const struct task_block *block, uint64_t first,
-                             uint64_t count, struct buf *times);
+/* The block of count tasks of the walk's from place first on; its times are appended to
+ * times. Parts that are taken in order cost one walk together. */
+struct task_block block_part(struct block_walk *walk, uint64_t first, uint64_t count,
+                             struct buf *times);
 
 /* [token, count, started_us, times]; its hash is in the version of the tasks. */
 void block_encode(struct buf *buf, const struct task_block *block);

@@ -43,7 +43,8 @@ bool event_group_decode(const void *bytes, size_t size, struct event_group *grou
     struct reader reader;
 
     reader_init(&reader, bytes, size);
-    if (reader_list(&reader) != GROUP_FIELDS || reader_uint(&reader) != EVENT_GROUP_FORMAT)
+    if (reader_list(&reader) != GROUP_FIELDS
+        || reader_uint(&reader) != EVENT_GROUP_FORMAT)
         return false;
     read.kind =
         (enum event_group_kind)reader_uint_max(&reader, EVENT_GROUP_KIND_COUNT - 1);

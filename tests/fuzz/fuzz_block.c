@@ -21,7 +21,7 @@ static void look_at(const struct task_block *block)
     }
 
     struct task_block part =
-        block_part(block, block->count / 2, block->count - block->count / 2, &times);
+        block_part(&walk, block->count / 2, block->count - block->count / 2, &times);
 
     must(block_is_whole(&part));
     block_times(&part, part.count - 1, &started, &ended);

@@ -82,11 +82,13 @@ void block_ended(struct sim *sim, const struct change *change)
     scoped_buf times = { 0 };
     struct task_block part = *block;
     uint64_t from = change->token - block->token;
+    struct block_walk walk;
 
     if (sim->mutation == MUTATION_BLOCK_PART_MISREAD)
         from = 0;
+    block_walk_begin(&walk, block);
     if (change->count < block->count)
-        part = block_part(block, from, change->count, &times);
+        part = block_part(&walk, from, change->count, &times);
     if (change->number == 1
         && (spans_have(sim, change) || sim->mutation == MUTATION_BEGUN_IN_BLOCK))
         end_together(sim, change, &part);

@@ -1,6 +1,6 @@
 /* test_store.c - what is put comes back, in order; also what is not there. */
 #include "broker/store_fixture.h"
-#include "codecs/wire/event.h"
+#include "codecs/wire/event_group.h"
 
 static const struct run_head head_of_one = {
     .id = "0123abcd-0000-4000-8000-000000000001",
@@ -544,6 +544,69 @@ static void test_events_of_a_batch_lie_in_pages_and_are_trimmed_with_them(void *
     expect_ok(store_commit(self->store, &err), &err);
 }
 
+static bool sees_stage(void *context, uint64_t number, const void *bytes, size_t size)
+{
+    uint64_t *last = context;
+    struct event_head head;
+
+    assert_true(event_decode(bytes, size, &head));
+    assert_int_equal(number, *last + 1);
+    assert_int_equal(head.number, number);
+    if (number > 3 && number <= 9) {
+        char topic[40];
+
+        snprintf(topic, sizeof topic, "run/4/%s",
+                 (const char *const[]){ "task/a/0/complete", "stage/a/started",
+                                        "stage/a/complete", "task/b/0/complete",
+                                        "stage/b/started",
+                                        "stage/b/complete" }[number - 4]);
+        assert_true(bytes_are(head.topic, topic));
+        assert_int_equal(head.time_us, 2000);
+    }
+    *last = number;
+    return true;
+}
+
+static void put_started(struct fixture *self, uint64_t number, int64_t time_us)
+{
+    scoped_buf topic = { 0 }, body = { 0 };
+    struct err err;
+
+    event_encode(&(struct announcement){ .kind = "run", .run = 4, .state = "started" },
+                 number, time_us, &topic, &body);
+    expect_ok(store_event_put(self->store, number, body.data, body.size, &err), &err);
+}
+
+static void test_events_of_a_group_are_read_one_by_one(void **state)
+{
+    struct fixture *self = *state;
+    struct event_group group = { .kind = EVENTS_ENDED,
+                                 .time_us = 2000,
+                                 .run = 4,
+                                 .token = 5,
+                                 .count = 2,
+                                 .texts = { "n\0a\0b", 6 } };
+    uint64_t last;
+    size_t removed;
+    struct err err;
+
+    for (uint64_t number = 1; number <= 3; number++)
+        put_started(self, number, 1000);
+    expect_ok(store_event_group_put(self->store, 4, &group, &err), &err);
+    put_started(self, 10, 3000);
+    for (uint64_t since = 0; since < 10; since++) {
+        last = since;
+        expect_ok(store_events(self->store, since, sees_stage, &last, &err), &err);
+        assert_int_equal(last, 10);
+    }
+    expect_ok(store_events_trim(self->store, 1500, 200, &removed, &err), &err);
+    assert_int_equal(removed, 3);
+    expect_ok(store_events_trim(self->store, 2500, 200, &removed, &err), &err);
+    assert_int_equal(removed, 6);
+    assert_int_equal(store_events_first(self->store), 10);
+    expect_ok(store_commit(self->store, &err), &err);
+}
+
 static void test_a_page_that_is_cut_is_told_as_corrupt(void **state)
 {
     struct fixture *self = *state;
@@ -577,6 +640,7 @@ int main(void)
         STORE_TEST(test_nodes_and_artifacts_come_back),
         STORE_TEST(test_events_are_replayed_from_where_a_reader_stopped),
         STORE_TEST(test_events_of_a_batch_lie_in_pages_and_are_trimmed_with_them),
+        STORE_TEST(test_events_of_a_group_are_read_one_by_one),
         STORE_TEST(test_a_page_that_is_cut_is_told_as_corrupt),
     };
 

@@ -219,11 +219,13 @@ static void test_a_part_has_the_times_of_its_tasks(void **state)
     } parts[] = { { 0, 1 }, { 0, TASKS }, { 1, 2 }, { TASKS / 2, 10 }, { TASKS - 1, 1 } };
     scoped_buf times = { 0 };
     struct task_block block = sample(&times);
+    struct block_walk walk;
 
     (void)state;
+    block_walk_begin(&walk, &block);
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         scoped_buf own = { 0 };
-        struct task_block part = block_part(&block, parts[i].first, parts[i].count, &own);
+        struct task_block part = block_part(&walk, parts[i].first, parts[i].count, &own);
 
         assert_true(block_is_whole(&part));
         assert_int_equal(part.token, block.token + parts[i].first);
