@@ -488,6 +488,11 @@ static enum rc say_run(struct answer *answer, struct err *err)
                run_state_name(row.state));
     if (row.reason == REASON_CANCELLED) {
         buf_text(&answer->text, ": cancelled");
+    } else if (row.reason == REASON_ACTION) { /* the stage itself may be complete */
+        buf_printf(&answer->text, ": an action of stage %s ended the run",
+                   name_of(answer, row.reason_stage));
+        buf_printf(&answer->help, "sluice explain %lu/%s", (unsigned long)answer->run,
+                   name_of(answer, row.reason_stage));
     } else if (row.state != RUN_COMPLETE && row.reason_stage < row.stages) {
         buf_text(&answer->text, ": ");
         answer->stage = row.reason_stage;

@@ -12,6 +12,7 @@ enum {
     STAGE_BYTES_MAX = 8 << 20,
     SIDE_ARENA_MAX = 256 << 20,
     TEXT_SHOWN_MAX = 2000,
+    SHARED_SHOWN = 40, /* of what two texts begin with, where they are cut */
     NAMES_SAID = 5,
 };
 
@@ -235,20 +236,45 @@ static void field_text(struct buf *body, const char *key, const char *text)
     pack_text(body, text ? text : "");
 }
 
-/* Cut at the end of a character. */
-static void pack_shown(struct buf *body, const char *text)
+static size_t character_start(const char *text, size_t at)
 {
-    size_t size = text ? strlen(text) : 0;
+    while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
+        at--;
+    return at;
+}
+
+/* How much of two texts is left out at their beginning: all but the end of what they
+ * share, where one of them would be cut. */
+static size_t skip_of(const struct key_difference *difference)
+{
+    const char *before = difference->before, *after = difference->after;
+    size_t same = 0;
+
+    if (!before || !after
+        || (strlen(before) <= TEXT_SHOWN_MAX && strlen(after) <= TEXT_SHOWN_MAX))
+        return 0;
+    while (before[same] && before[same] == after[same])
+        same++;
+    return same > SHARED_SHOWN ? character_start(before, same - SHARED_SHOWN) : 0;
+}
+
+static void pack_shown(struct buf *body, const char *text, size_t skip)
+{
+    static const char mark[] = "\u2026";
+    char shown[TEXT_SHOWN_MAX + 1];
+    size_t size, head = skip > 0 ? sizeof mark - 1 : 0;
 
     if (!text) {
         pack_null(body);
         return;
     }
-    if (size > TEXT_SHOWN_MAX)
-        for (size = TEXT_SHOWN_MAX;
-             size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80;)
-            size--;
-    pack_string(body, text, size);
+    text += skip;
+    size = strlen(text);
+    if (size > TEXT_SHOWN_MAX - head)
+        size = character_start(text, TEXT_SHOWN_MAX - head);
+    memcpy(shown, mark, head);
+    memcpy(shown + head, text, size);
+    pack_string(body, shown, head + size);
 }
 
 void key_story_write(const struct key_story *story, struct buf *body)
@@ -258,10 +284,12 @@ void key_story_write(const struct key_story *story, struct buf *body)
     pack_text(body, "differences");
     pack_list(body, story->count);
     for (size_t i = 0; i < story->count; i++) {
+        size_t skip = skip_of(&story->differences[i]);
+
         pack_list(body, 3);
         pack_text(body, story->differences[i].name);
-        pack_shown(body, story->differences[i].before);
-        pack_shown(body, story->differences[i].after);
+        pack_shown(body, story->differences[i].before, skip);
+        pack_shown(body, story->differences[i].after, skip);
     }
     pack_text(body, "differ");
     pack_uint(body, story->total);

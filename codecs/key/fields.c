@@ -19,6 +19,8 @@
 #include "codecs/plan/secret.h"
 #include "codecs/plan/task.h"
 
+enum { NAMES_SHOWN_MAX = 1000 }; /* bytes of names in the text of an input, about */
+
 struct listing {
     struct arena *arena;
     struct key_field *fields;
@@ -204,17 +206,21 @@ static void add_input(struct listing *listing, const struct plan_input *input)
 {
     static const char *const keeps[] = { "", ", directories kept by suffix",
                                          ", directories kept" };
-    scoped_buf value = { 0 };
-    const char *text = arena_printf(listing->arena, "%zu files%s%s", input->source_count,
-                                    keeps[input->keep_directories],
-                                    input->on_demand ? ", on demand" : "");
+    scoped_buf value = { 0 }, text = { 0 };
 
     buf_init(&value, (size_t)1 << 30);
+    buf_printf(&text, "%zu %s%s%s", input->source_count,
+               input->source_count == 1 ? "file" : "files",
+               keeps[input->keep_directories], input->on_demand ? ", on demand" : "");
+    for (size_t i = 0; i < input->source_count && text.size < NAMES_SHOWN_MAX; i++)
+        buf_printf(&text, "%s%s", i == 0 ? ": " : ", ",
+                   source_name(input, &input->sources[i]));
     pack_uint(&value, input->keep_directories);
     pack_bool(&value, input->on_demand);
     for (size_t i = 0; i < input->source_count; i++)
         pack_text(&value, source_name(input, &input->sources[i]));
-    add_packed(listing, joined_name(listing, "input", input->name, NULL), text, &value);
+    add_packed(listing, joined_name(listing, "input", input->name, NULL),
+               arena_text(listing->arena, buf_string(&text)), &value);
     for (size_t i = 0; i < input->source_count && !listing->failed; i++)
         add_file(listing, input, &input->sources[i]);
 }

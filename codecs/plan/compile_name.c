@@ -55,7 +55,7 @@ static enum rc name_unknown(struct compiler *compiler, const char *noun,
     const char *lead = "there are: ";
 
     if (count == 0)
-        return err_set(compiler->err, RC_INVALID, "there is no %s '%.80s': there is none",
+        return err_set(compiler->err, RC_INVALID, "there is no %s '%.80s', nor any other",
                        noun, given);
     if (count <= LISTED_MAX) {
         names_list(&buf, given, names, count, false, SIZE_MAX);

@@ -4,6 +4,7 @@
 
 cpus=$(getconf _NPROCESSORS_ONLN)
 mkfifo "$scratch/go"
+echo data >other
 cat >valohai.yaml <<END
 - step:
     name: hold
@@ -36,6 +37,26 @@ cat >valohai.yaml <<END
         step: fail
         actions: [{when: node-starting, then: require-approval}]
     edges: []
+- step:
+    name: measure
+    image: debian:12
+    command: echo '{"loss":' {parameter-value:loss} '}'
+    parameters: [{name: loss, type: float, default: 0.9}]
+- step:
+    name: list
+    image: debian:12
+    command: 'true'
+    inputs: [{name: files}]
+    parameters: [{name: words}]
+- pipeline:
+    name: watch
+    nodes:
+      - name: first
+        type: execution
+        step: measure
+        actions: [{when: node-complete, if: parameter.loss > 0.5, then: error-pipeline}]
+      - {name: second, type: execution, step: measure}
+    edges: [[first.dependency.*, second.dependency.*]]
 END
 
 it "says what a stage waits for"
@@ -92,6 +113,23 @@ has "sluice approve 5 gate"
 sluice_exits 0 reject last gate
 sluice_exits 0 explain 5
 has "run 5 is stopped"
+
+it "names the stage whose action ended the run, also where that is complete"
+sluice_exits 1 run watch
+sluice_exits 0 explain last
+has "run 6 is error: an action of stage first ended the run"
+has "what would help: sluice explain 6/first"
+same error "$(value why explain last)"
+
+it "shows where two long values differ"
+sluice_exits 0 run --step list -p words=1 -i files=valohai.yaml
+words=$(seq -s ' ' 1000)
+sluice_exits 0 run --step list -p words="$words 1" -i files=valohai.yaml
+sluice_exits 0 run --step list -p words="$words 2" -i files=valohai.yaml -i files=other
+sluice_exits 0 explain last/list
+has "997 998 999 1000 1\\" -> …91 992 993 994 995"
+has "input:files              1 file: valohai.yaml -> 2 files: valohai.yaml, other"
+has "input:files/other        (none) -> sha256:$(sha256sum <other | cut -c 1-12)…"
 
 it "refuses what is not there"
 sluice_exits 2 explain 99

@@ -2,6 +2,7 @@
 #include "client/cli/compare/code_diff.h"
 #include "client/cli/compare/task_facts.h"
 #include "client/cli/text/human.h"
+#include "client/cli/text/two_values.h"
 #include "client/cli/load.h"
 #include "client/cli/versions/record.h"
 #include "client/cli/text/term.h"
@@ -106,32 +107,27 @@ static void write_changes(struct json *json, const struct fact_changes *changes)
     json_close(json, ']');
 }
 
-static void print_value(const struct fact *fact)
-{
-    scoped_buf line = { 0 };
-
-    text_fit(&line, fact ? fact->shown : "(none)", VALUE_COLUMNS);
-    fputs(buf_string(&line), stdout);
-}
-
-static void print_changes(const struct fact_changes *changes)
+/* Of several pairs time and resources are left out: they always differ. */
+static void print_changes(const struct fact_changes *changes, bool with_use)
 {
     for (size_t i = 0; i < changes->count; i++) {
         const struct fact_change *change = &changes->items[i];
         const struct fact *any = change->before ? change->before : change->after;
         const struct fact_change *last = i ? change - 1 : NULL;
-        scoped_buf name = { 0 };
+        scoped_buf name = { 0 }, values = { 0 };
         size_t width;
         double by;
 
+        if (any->section == FACT_USE && !with_use)
+            continue;
         if (!last || (last->before ? last->before : last->after)->section != any->section)
             printf("%s\n", fact_section_name(any->section));
         width = text_fit(&name, any->name, VALUE_COLUMNS);
         printf("  %s%*s ", buf_string(&name),
                width < NAME_COLUMNS ? (int)(NAME_COLUMNS - width) : 0, "");
-        print_value(change->before);
-        fputs(" -> ", stdout);
-        print_value(change->after);
+        two_values_text(&values, change->before ? change->before->shown : NULL,
+                        change->after ? change->after->shown : NULL, VALUE_COLUMNS);
+        fputs(buf_string(&values), stdout);
         if (change_of(change, &by))
             printf(" (%+.6g)", by);
         putchar('\n');
@@ -155,7 +151,7 @@ static void tell_task(struct diff *self, const struct sluice_stage *const stages
     } else if (changes->counts || self->one_pair) {
         if (!self->one_pair)
             printf("%s, %s:\n", names[0], names[1]);
-        print_changes(changes);
+        print_changes(changes, self->one_pair);
     }
 }
 

@@ -2,6 +2,7 @@
  * result it uses, or what made it run. */
 #include "client/cli/text/json_out.h"
 #include "client/cli/text/human.h"
+#include "client/cli/text/two_values.h"
 #include "client/cli/reference.h"
 #include "client/cli/compare/tree_changes.h"
 #include "client/cli/verbs/verbs.h"
@@ -85,21 +86,6 @@ static void json_explanation(struct json *json, const struct target *target,
     json_reuse(json, explanation, code);
 }
 
-/* One side of a difference, on one line and not too long. */
-static void print_value(const char *text)
-{
-    scoped_buf line = { 0 }, shown = { 0 };
-
-    for (const char *at = text; at && *at; at++)
-        if (*at != '\n')
-            buf_byte(&line, (unsigned char)*at);
-        else if (at[1])
-            buf_text(&line, " \u23ce ");
-    if (text)
-        text_fit(&shown, buf_string(&line), VALUE_COLUMNS);
-    fputs(text ? buf_string(&shown) : "(none)", stdout);
-}
-
 static void print_files(const struct sluice_explanation *explanation,
                         const struct code_changes *code)
 {
@@ -128,16 +114,14 @@ static void print_differences(const struct sluice_explanation *explanation,
 {
     for (size_t i = 0; i < explanation->difference_count; i++) {
         const struct sluice_difference *difference = &explanation->differences[i];
+        scoped_buf values = { 0 };
 
         if (strcmp(difference->name, "code") == 0) {
             print_files(explanation, code);
             continue;
         }
-        printf("  %-*s ", NAME_COLUMNS, difference->name);
-        print_value(difference->before);
-        fputs(" -> ", stdout);
-        print_value(difference->after);
-        putchar('\n');
+        two_values_text(&values, difference->before, difference->after, VALUE_COLUMNS);
+        printf("  %-*s %s\n", NAME_COLUMNS, difference->name, buf_string(&values));
     }
     if (explanation->differ > explanation->difference_count)
         printf("  ... and %" PRIu64 " more fields\n",

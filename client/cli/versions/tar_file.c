@@ -134,6 +134,8 @@ enum rc tar_reader_create(const char *path, struct tar_reader **reader, struct e
     }
     if (!made || !made->archive || !made->digester)
         return err_set(err, RC_NO_MEMORY, "no memory to read the file");
+    if (access(path, R_OK) != 0)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot read the file");
     if (archive_read_support_format_tar(made->archive) != ARCHIVE_OK
         || archive_read_open_filename(made->archive, path, BLOCK) != ARCHIVE_OK)
         return err_set(err, RC_INVALID, "this is no exported run: %s",
