@@ -127,7 +127,7 @@ words=$(seq -s ' ' 1000)
 sluice_exits 0 run --step list -p words="$words 1" -i files=valohai.yaml
 sluice_exits 0 run --step list -p words="$words 2" -i files=valohai.yaml -i files=other
 sluice_exits 0 explain last/list
-has "997 998 999 1000 1\\" -> …91 992 993 994 995"
+has '997 998 999 1000 1" -> …91 992 993 994 995'
 has "input:files              1 file: valohai.yaml -> 2 files: valohai.yaml, other"
 has "input:files/other        (none) -> sha256:$(sha256sum <other | cut -c 1-12)…"
 
