@@ -1,11 +1,37 @@
 /* attempt.c - the tries of tasks on nodes: begun, ended, lost. */
 #include "broker/core/core_state.h"
 
-struct attempt *attempt_find(const struct core *core, uint64_t token)
+/* That of the token, or of a batch with it. */
+static struct attempt *entry_of(const struct core *core, uint64_t token)
 {
     uint32_t slot;
 
-    return table_find(&core->attempt_slots, token, &slot) ? &core->attempts[slot] : NULL;
+    return table_find(&core->attempt_slots, token, &slot) ? &core->attempts[slot]
+                                                          : batch_find(core, token);
+}
+
+bool attempt_row_find(const struct core *core, uint64_t token, struct attempt_row *row)
+{
+    const struct attempt *entry = entry_of(core, token);
+
+    if (!entry)
+        return false;
+    *row = entry->row;
+    row->index += token - entry->row.token;
+    row->token = token;
+    return true;
+}
+
+struct attempt *attempt_find(struct core *core, uint64_t token)
+{
+    struct attempt *entry = entry_of(core, token);
+    uint32_t slot;
+
+    if (!entry || entry->count == 1)
+        return entry;
+    batch_part(core, entry);
+    must(table_find(&core->attempt_slots, token, &slot));
+    return &core->attempts[slot];
 }
 
 static uint32_t slot_take(struct core *core)
@@ -54,45 +80,65 @@ static void ring_leave(struct core *core, struct stage *stage, uint32_t slot)
         stage->live_first = attempt->next == slot ? 0 : attempt->next + 1;
 }
 
-struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
-                            struct run *run)
+void attempt_enter(struct core *core, const struct attempt_row *row, struct run *run,
+                   uint64_t count)
 {
     uint32_t slot = slot_take(core);
 
-    must(row->token != 0);
+    must(row->token != 0 && count > 0);
     must(row->stage < run->row.stages);
-    core->attempts[slot] = (struct attempt){ .row = *row, .owner = run };
+    core->attempts[slot] = (struct attempt){ .row = *row, .owner = run, .count = count };
     ring_join(core, &run->stages[row->stage], slot);
-    table_put(&core->attempt_slots, row->token, slot);
-    core->attempt_count++;
-    run->live++;
-    run->stages[row->stage].row.running++;
-
-    struct node *node = node_at(core, row->node);
-
-    node->busy++;
-    node_take(node, &run->stages[row->stage].shape.demand, row->gpus);
-    return &core->attempts[slot];
+    if (count == 1)
+        table_put(&core->attempt_slots, row->token, slot);
+    else
+        batch_note(core, slot);
 }
 
-static void attempt_remove(struct core *core, struct attempt *attempt)
+void attempts_add(struct core *core, const struct attempt_row *row, struct run *run,
+                  uint64_t count)
 {
-    struct stage *stage = &attempt->owner->stages[attempt->row.stage];
-    struct node *node = node_at(core, attempt->row.node);
+    struct node *node = node_at(core, row->node);
+
+    attempt_enter(core, row, run, count);
+    core->attempt_count += (uint32_t)count;
+    run->live += (uint32_t)count;
+    run->stages[row->stage].row.running += count;
+    node->busy += (uint32_t)count;
+    node_take(node, &run->stages[row->stage].shape.demand, row->gpus, count);
+}
+
+static void entry_leave(struct core *core, struct stage *stage, struct attempt *attempt)
+{
     uint32_t slot = (uint32_t)(attempt - core->attempts);
 
-    must(stage->row.running > 0);
-    must(node->busy > 0);
-    stage->row.running--;
-    node->busy--;
-    node_give(node, &stage->shape.demand, attempt->row.gpus);
-    attempt->owner->live--;
-    core->attempt_count--;
-    table_remove(&core->attempt_slots, attempt->row.token);
+    if (attempt->count == 1)
+        table_remove(&core->attempt_slots, attempt->row.token);
+    else
+        batch_forget(core, attempt->row.token);
     ring_leave(core, stage, slot);
     *attempt = (struct attempt){ .next = core->attempt_free };
     core->attempt_free = slot;
+}
+
+/* The first ones of the entry, or all of it. */
+static void attempts_remove(struct core *core, struct attempt *attempt, uint64_t count)
+{
+    struct stage *stage = &attempt->owner->stages[attempt->row.stage];
+    struct node *node = node_at(core, attempt->row.node);
+
+    must(stage->row.running >= count && node->busy >= count);
+    must(count > 0 && count <= attempt->count);
+    stage->row.running -= count;
+    node->busy -= (uint32_t)count;
+    node_give(node, &stage->shape.demand, attempt->row.gpus, count);
+    attempt->owner->live -= (uint32_t)count;
+    core->attempt_count -= (uint32_t)count;
     stage_touch(core, stage);
+    if (count == attempt->count)
+        entry_leave(core, stage, attempt);
+    else
+        batch_trim(core, attempt, count);
 }
 
 uint64_t stage_available(const struct core *core, const struct stage *stage)
@@ -184,10 +230,18 @@ static bool is_next(const struct attempt *attempt, const struct attempt_row *fir
            && attempt->row.number == first->number;
 }
 
-/* The attempts from this one on that end together, at most max. Gives how many. */
-static uint64_t block_end(struct core *core, struct attempt *attempt, uint64_t max,
+/* The attempts from this token on that end together, at most max; 0: the first is none of
+ * the node's. Only what begins in the middle of a batch parts it. */
+static uint64_t block_end(struct core *core, uint32_t node, uint64_t token, uint64_t max,
                           struct changes *changes)
 {
+    struct attempt *attempt = entry_of(core, token);
+
+    if (!attempt || attempt->row.node != node)
+        return 0;
+    if (attempt->row.token != token)
+        attempt = attempt_find(core, token);
+
     struct attempt_row row = attempt->row;
     struct run *run = attempt->owner;
     struct stage *stage = &run->stages[row.stage];
@@ -195,9 +249,11 @@ static uint64_t block_end(struct core *core, struct attempt *attempt, uint64_t m
     uint64_t count = 0;
 
     do {
-        attempt_remove(core, attempt);
-        count++;
-        attempt = count < max ? attempt_find(core, row.token + count) : NULL;
+        uint64_t part = max - count < attempt->count ? max - count : attempt->count;
+
+        attempts_remove(core, attempt, part);
+        count += part;
+        attempt = count < max ? entry_of(core, token + count) : NULL;
     } while (is_next(attempt, &row, run, count));
     ended->count = count;
     if (stage->row.state == STAGE_QUEUED)
@@ -213,15 +269,14 @@ void attempts_block(struct core *core, const struct core_input *input,
                     struct changes *changes)
 {
     struct change *taken = change_add(changes, CHANGE_TAKEN);
-    uint64_t count = 1;
 
     taken->node = input->node;
     taken->token = input->token;
-    for (uint64_t i = 0; i < input->tasks; i += count) {
-        struct attempt *attempt = attempt_find(core, input->token + i);
-        bool is_late = !attempt || attempt->row.node != input->node;
+    for (uint64_t i = 0; i < input->tasks;) {
+        uint64_t count =
+            block_end(core, input->node, input->token + i, input->tasks - i, changes);
 
-        count = is_late ? 1 : block_end(core, attempt, input->tasks - i, changes);
+        i += count > 0 ? count : 1; /* which is late */
     }
 }
 
@@ -250,7 +305,7 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
     }
     bool will_retry = lost->will_retry;
 
-    attempt_remove(core, attempt);
+    attempts_remove(core, attempt, 1);
     if (!will_retry && goes_on) {
         stage->row.reason = stage->row.reason ? stage->row.reason : REASON_POISON;
         stage->row.reason_stage = stage->index;
@@ -306,7 +361,7 @@ void attempt_finished(struct core *core, const struct core_input *input,
     time_count(core, stage, attempt);
     if (input->status == RESULT_COMPLETE)
         pace_note(core, stage);
-    attempt_remove(core, attempt);
+    attempts_remove(core, attempt, 1);
     if (stage->row.state == STAGE_QUEUED)
         stage_set(core, stage, STAGE_STARTED, changes);
     if (will_retry)
@@ -331,15 +386,21 @@ void attempts_stop(struct core *core, const struct stage *stage, struct changes 
 {
     uint32_t slot = stage->live_first - 1;
 
-    for (uint64_t left = stage->row.running; left > 0; left--) {
+    for (uint64_t left = stage->row.running; left > 0;) {
         struct attempt *attempt = &core->attempts[slot];
 
         must(attempt->owner == stage->run && attempt->row.stage == stage->index);
         core->stop_steps++;
+        left -= attempt->count;
         slot = attempt->next;
         if (attempt->row.is_stopping)
             continue;
         attempt->row.is_stopping = true;
-        change_of(changes, CHANGE_STOP, &attempt->row);
+        for (uint64_t i = 0; i < attempt->count; i++) {
+            struct change *change = change_of(changes, CHANGE_STOP, &attempt->row);
+
+            change->token += i;
+            change->index += i;
+        }
     }
 }

@@ -91,6 +91,7 @@ void core_destroy(struct core *core)
         run_destroy(core->runs[i]);
     free(core->runs);
     free(core->attempts);
+    free(core->batches);
     free(core->nodes);
     free(core->changed);
     free(core->changed_runs);
@@ -225,11 +226,7 @@ bool core_stage_is_plain(const struct core *core, uint64_t number, uint32_t stag
 
 bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *row)
 {
-    const struct attempt *attempt = attempt_find(core, token);
-
-    if (attempt)
-        *row = attempt->row;
-    return attempt != NULL;
+    return attempt_row_find(core, token, row);
 }
 
 void core_labels(const struct core *core, void (*visit)(void *, uint32_t label),
@@ -267,7 +264,13 @@ uint32_t core_active(const struct core *core)
 void core_attempts(const struct core *core,
                    void (*visit)(void *, const struct attempt_row *), void *context)
 {
-    for (uint32_t i = 0; i < core->attempt_capacity; i++)
-        if (core->attempts[i].row.token != 0)
-            visit(context, &core->attempts[i].row);
+    for (uint32_t i = 0; i < core->attempt_capacity; i++) {
+        struct attempt_row row = core->attempts[i].row;
+
+        for (uint64_t n = 0; row.token != 0 && n < core->attempts[i].count; n++) {
+            visit(context, &row);
+            row.index++;
+            row.token++;
+        }
+    }
 }

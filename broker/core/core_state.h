@@ -74,11 +74,19 @@ struct run {
 struct attempt {
     struct attempt_row row;
     struct run *owner;
+    uint64_t count; /* in a batch, of which row is the first; else 1 */
     /* Slots. While row.token is 0 next is the next free one; else both are in the ring of
      * the stage's live attempts, oldest first. */
     uint32_t next, prev;
     uint32_t join_mark; /* the last join that named it */
     int64_t since_us;   /* when it was said to have started; 0: not since we know it */
+};
+
+enum { BATCH_NONE = UINT32_MAX };
+
+struct batch { /* an entry of attempts of which count is above 1 */
+    uint64_t token;
+    uint32_t slot; /* BATCH_NONE: it is none any more */
 };
 
 struct node {
@@ -108,8 +116,10 @@ struct core {
     uint64_t stage_count;   /* of all runs */
     struct attempt *attempts;
     uint32_t attempt_capacity, attempt_count, attempt_free;
-    struct table attempt_slots; /* token -> slot */
-    uint64_t stop_steps;        /* attempts that attempts_stop has looked at */
+    struct table attempt_slots; /* token -> slot, but of batches */
+    struct batch *batches;      /* in the order of tokens */
+    uint32_t batch_count, batch_capacity, batches_over;
+    uint64_t stop_steps; /* attempts that attempts_stop has looked at */
     struct node *nodes;
     uint32_t node_capacity;
     uint32_t join_mark;
@@ -191,10 +201,28 @@ void attempts_block(struct core *core, const struct core_input *input,
                     struct changes *changes);
 void attempt_lost(struct core *core, struct attempt *attempt, struct changes *changes);
 void attempts_stop(struct core *core, const struct stage *stage, struct changes *changes);
-struct attempt *attempt_find(const struct core *core, uint64_t token);
-struct attempt *attempt_add(struct core *core, const struct attempt_row *row,
-                            struct run *run);
+/* As an entry of its own. */
+struct attempt *attempt_find(struct core *core, uint64_t token);
+bool attempt_row_find(const struct core *core, uint64_t token, struct attempt_row *row);
+/* Count attempts in a row, of which row is the first; more than one at once only on a
+ * node where they are free of charge, and with new tokens. */
+void attempts_add(struct core *core, const struct attempt_row *row, struct run *run,
+                  uint64_t count);
+/* An entry for what is counted already. */
+void attempt_enter(struct core *core, const struct attempt_row *row, struct run *run,
+                   uint64_t count);
 void assign(struct core *core, struct changes *changes);
+
+/* batch.c */
+struct attempt *batch_find(const struct core *core, uint64_t token);
+void batch_note(struct core *core, uint32_t slot);
+void batch_forget(struct core *core, uint64_t token);
+/* The first count of it, and not all, are gone. */
+void batch_trim(struct core *core, struct attempt *attempt, uint64_t count);
+/* Each gets an entry of its own. */
+void batch_part(struct core *core, struct attempt *attempt);
+void batches_part(struct core *core, uint32_t node);
+void batches_check(const struct core *core);
 
 struct change *change_of(struct changes *changes, enum change_kind kind,
                          const struct attempt_row *row);
@@ -226,8 +254,12 @@ void lanes_fini(struct run *run);
 /* place.c */
 bool demand_fits_node(const struct demand *demand,
                       const struct node *node); /* an empty one */
-void node_take(struct node *node, const struct demand *demand, uint64_t gpus);
-void node_give(struct node *node, const struct demand *demand, uint64_t gpus);
+/* Count tasks of the demand; with devices, one. */
+void node_take(struct node *node, const struct demand *demand, uint64_t gpus,
+               uint64_t count);
+void node_give(struct node *node, const struct demand *demand, uint64_t gpus,
+               uint64_t count);
+bool is_free_of_charge(const struct demand *demand, const struct node *node);
 void node_offer(struct core *core, uint32_t number, const struct offer *offer);
 void near_take(struct stage *stage, const struct core_input *input);
 void queue_release(struct queue *queue); /* gives the node back that is held for it */

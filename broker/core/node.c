@@ -80,6 +80,8 @@ void node_join(struct core *core, const struct core_input *input, struct changes
 {
     struct node *node = node_at(core, input->node);
 
+    batches_part(core, input->node); /* it names them one by one, or does not */
+
     bool has_changed = node->offer.cpu_milli != input->offer.cpu_milli
                        || node->offer.memory_mb != input->offer.memory_mb
                        || node->offer.gpus != input->offer.gpus;
@@ -116,6 +118,7 @@ void node_leave(struct core *core, uint32_t number, struct changes *changes)
 {
     if (number >= core->node_capacity || !core->nodes[number].is_known)
         return;
+    batches_part(core, number);
     core->join_mark++;
     core->nodes[number].is_expected = false;
     core->nodes_changed++;

@@ -22,7 +22,7 @@ static uint32_t cpu_of(const struct demand *demand)
 }
 
 /* Whether the node takes such a task without giving it a part of what it has. */
-static bool is_free_of_charge(const struct demand *demand, const struct node *node)
+bool is_free_of_charge(const struct demand *demand, const struct node *node)
 {
     return demand->is_empty && node->offer.empty_max > 0;
 }
@@ -109,26 +109,29 @@ static uint64_t early_room(const struct stage *stage, const struct node *node)
     return (uint64_t)free / cpu_of(demand);
 }
 
-void node_take(struct node *node, const struct demand *demand, uint64_t gpus)
+void node_take(struct node *node, const struct demand *demand, uint64_t gpus,
+               uint64_t count)
 {
     must((gpus & ~node->gpus_free) == 0 || !node->has_offered);
+    must(gpus == 0 || count == 1);
     if (is_free_of_charge(demand, node)) {
-        node->empty_free--;
+        node->empty_free -= (int64_t)count;
         return;
     }
-    node->cpu_free -= cpu_of(demand);
-    node->memory_free -= demand->memory_mb;
+    node->cpu_free -= (int64_t)(cpu_of(demand) * count);
+    node->memory_free -= (int64_t)(demand->memory_mb * count);
     node->gpus_free &= ~gpus;
 }
 
-void node_give(struct node *node, const struct demand *demand, uint64_t gpus)
+void node_give(struct node *node, const struct demand *demand, uint64_t gpus,
+               uint64_t count)
 {
     if (is_free_of_charge(demand, node)) {
-        node->empty_free++;
+        node->empty_free += (int64_t)count;
         return;
     }
-    node->cpu_free += cpu_of(demand);
-    node->memory_free += demand->memory_mb;
+    node->cpu_free += (int64_t)(cpu_of(demand) * count);
+    node->memory_free += (int64_t)(demand->memory_mb * count);
     node->gpus_free |= gpus & node->offer.gpus;
 }
 
@@ -156,7 +159,7 @@ void node_offer(struct core *core, uint32_t number, const struct offer *offer)
 
         if (attempt->row.token != 0 && attempt->row.node == number)
             node_take(node, &attempt->owner->stages[attempt->row.stage].shape.demand,
-                      attempt->row.gpus & node->gpus_free);
+                      attempt->row.gpus & node->gpus_free, attempt->count);
     }
     if (node->held_for && !demand_fits_node(&node->held_for->demand, node))
         queue_release(node->held_for);
@@ -416,6 +419,17 @@ static struct attempt_row next_attempt(struct core *core, struct stage *stage,
     return next;
 }
 
+/* By one row each: something may happen to each by itself. */
+static void add_each(struct core *core, struct attempt_row next, struct run *run,
+                     uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        attempts_add(core, &next, run, 1);
+        next.index++;
+        next.token++;
+    }
+}
+
 /* Hands out up to count tasks: fresh ones without devices as one range, others one by
  * one. */
 static void hand_out(struct core *core, struct stage *stage, uint32_t node,
@@ -443,12 +457,11 @@ static void hand_out(struct core *core, struct stage *stage, uint32_t node,
 
     change->count = count;
     change->gpus = next.gpus;
-    for (uint64_t i = 0; i < count; i++) {
-        attempt_add(core, &next, stage->run);
-        next.index++;
-        next.token++;
-    }
-    core->token_next = next.token;
+    if (!is_retry && is_free_of_charge(&stage->shape.demand, node_at(core, node)))
+        attempts_add(core, &next, stage->run, count);
+    else
+        add_each(core, next, stage->run, count);
+    core->token_next += count;
     stage_touch(core, stage);
     must(row->next <= row->tasks);
 }

@@ -121,10 +121,10 @@ enum rc core_restore_run(struct core *core, const struct run_row *row,
 enum rc core_restore_attempt(struct core *core, const struct attempt_row *row)
 {
     struct run *run = core_find_run(core, row->run);
-    struct attempt_row live = *row;
+    struct attempt_row live;
 
     if (!run || row->stage >= run->row.stages || row->token == 0
-        || row->token >= core->token_next || attempt_find(core, row->token)
+        || row->token >= core->token_next || attempt_row_find(core, row->token, &live)
         || row->node >= CORE_NODES_MAX)
         return RC_CORRUPT;
 
@@ -133,8 +133,9 @@ enum rc core_restore_attempt(struct core *core, const struct attempt_row *row)
     if (row->index >= stage->next || stage->pending != PENDING_NONE
         || stage_state_is_final(stage->state))
         return RC_CORRUPT;
+    live = *row;
     live.is_stopping = stage->state == STAGE_STOPPING;
-    attempt_add(core, &live, run);
+    attempts_add(core, &live, run, 1);
     return RC_OK;
 }
 
@@ -240,13 +241,15 @@ static void check_ring(const struct core *core, const struct stage *stage)
     uint32_t slot = stage->live_first - 1;
 
     must((stage->live_first > 0) == (stage->row.running > 0));
-    for (uint64_t left = stage->row.running; left > 0; left--) {
+    for (uint64_t left = stage->row.running; left > 0;) {
         const struct attempt *attempt = &core->attempts[slot];
 
         must(attempt->row.token != 0);
         must(attempt->owner == stage->run && attempt->row.stage == stage->index);
         must(core->attempts[attempt->next].prev == slot);
-        must((attempt->next == stage->live_first - 1) == (left == 1));
+        must(attempt->count > 0 && attempt->count <= left);
+        left -= attempt->count;
+        must((attempt->next == stage->live_first - 1) == (left == 0));
         slot = attempt->next;
     }
 }
@@ -368,9 +371,10 @@ static void check_resources(const struct core *core, uint32_t number)
             &attempt->owner->stages[attempt->row.stage].shape.demand;
 
         if (demand->is_empty && node->offer.empty_max > 0) {
-            empty++;
+            empty += (int64_t)attempt->count;
             continue;
         }
+        must(attempt->count == 1);
         cpu += demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
         memory += demand->memory_mb;
         must((gpus & attempt->row.gpus) == 0);
@@ -385,17 +389,19 @@ static void check_resources(const struct core *core, uint32_t number)
 static void check_attempts(const struct core *core)
 {
     uint32_t seen = 0, busy = 0;
+    struct attempt_row row;
 
     for (uint32_t i = 0; i < core->attempt_capacity; i++) {
         const struct attempt *attempt = &core->attempts[i];
 
         if (attempt->row.token == 0)
             continue;
-        seen++;
-        must(attempt_find(core, attempt->row.token) == attempt);
-        must(attempt->row.token < core->token_next);
+        seen += (uint32_t)attempt->count;
+        must(attempt_row_find(core, attempt->row.token + attempt->count - 1, &row)
+             && row.index == attempt->row.index + attempt->count - 1);
+        must(row.token < core->token_next);
         must(core_find_run(core, attempt->row.run) == attempt->owner);
-        must(attempt->row.index < attempt->owner->stages[attempt->row.stage].row.next);
+        must(row.index < attempt->owner->stages[attempt->row.stage].row.next);
         must(attempt->row.is_stopping
              == (attempt->owner->stages[attempt->row.stage].row.state == STAGE_STOPPING));
     }
@@ -432,6 +438,7 @@ void core_check(const struct core *core)
             must(run_state_is_final(run->row.state));
     }
     check_attempts(core);
+    batches_check(core);
     check_ready(core);
     nodes_check(core);
 }

@@ -210,6 +210,91 @@ static void test_they_go_beside_a_task_that_has_the_whole_node(void **state)
                   "stage 1/0 complete; run 1 complete");
 }
 
+static void test_one_of_a_batch_may_have_an_end_of_its_own(void **state)
+{
+    struct world *world = *state;
+    struct attempt_row row;
+
+    one_sweep(world, nothing, 6, 6);
+    expect(world, "assign 1/0 0+6 t1 n1 #1");
+    assert_true(core_attempt(world->core, 4, &row));
+    assert_int_equal(row.token, 4);
+    assert_int_equal(row.index, 3);
+    assert_false(core_attempt(world->core, 7, &row));
+    block(world, 1, 1, 2);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +2; stage 1/0 started");
+    assert_false(core_attempt(world->core, 2, &row));
+    started(world, 1, 4);
+    expect(world, "begun 1/0/3 t4");
+    completed(world, 1, 4);
+    expect(world, "taken n1 t4; ended 1/0/3 t4 complete");
+    block(world, 1, 3, 4);
+    expect(world, "taken n1 t3; block 1/0/2 t3 +1; block 1/0/4 t5 +2; "
+                  "stage 1/0 complete; run 1 complete");
+}
+
+static void test_the_last_of_a_batch_is_an_attempt_like_others(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 4, 4);
+    expect(world, "assign 1/0 0+4 t1 n1 #1");
+    block(world, 1, 1, 3);
+    expect(world, "taken n1 t1; block 1/0/0 t1 +3; stage 1/0 started");
+    completed(world, 1, 4);
+    expect(world, "taken n1 t4; ended 1/0/3 t4 complete; stage 1/0 complete; "
+                  "run 1 complete");
+}
+
+static void test_each_of_a_batch_is_stopped_or_lost(void **state)
+{
+    struct world *world = *state;
+    const uint64_t named[] = { 2 };
+
+    one_sweep(world, nothing, 3, 3);
+    expect(world, "assign 1/0 0+3 t1 n1 #1");
+    cancel(world, 1);
+    expect(world, "run 1 stopping cancelled; stage 1/0 stopping cancelled; "
+                  "stop n1 t1; stop n1 t2; stop n1 t3");
+    join(world, 1, 4, named, 1);
+    expect(world, "node 1 online; stop n1 t2; lost 1/0/0 t1 stopped; "
+                  "lost 1/0/2 t3 stopped");
+    leave(world, 1);
+    expect(world, "node 1 away; lost 1/0/1 t2 stopped; stage 1/0 stopped cancelled; "
+                  "run 1 stopped cancelled");
+}
+
+static void block_unread(struct world *world, uint64_t token, uint64_t tasks)
+{
+    for (uint32_t node = 1; node <= 2; node++) { /* whoever has them */
+        block(world, node, token, tasks);
+        world->changes.count = 0;
+    }
+    tick(world);
+    world->changes.count = 0;
+}
+
+/* Many batches on two nodes, which end in another order than that of their tokens. */
+static void test_batches_are_found_whatever_has_ended(void **state)
+{
+    struct world *world = *state;
+
+    one_sweep(world, nothing, 400, 20);
+    world->changes.count = 0;
+    join_empty(world, 2, 1, 7);
+    world->changes.count = 0;
+    tick(world);
+    world->changes.count = 0;
+    for (uint64_t token = 1; token < 500; token += 3) {
+        block_unread(world, token + 9, 2);
+        block_unread(world, token, 5);
+        block_unread(world, token + 2, 1);
+        block_unread(world, token + 1, 1);
+        block_unread(world, token > 60 ? token - 60 : 1, 60);
+    }
+    assert_int_equal(core_run(world->core, 1)->state, RUN_COMPLETE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -224,6 +309,10 @@ int main(void)
         TEST(test_no_more_than_queued_max_are_handed_out),
         TEST(test_a_node_that_drains_gets_none),
         TEST(test_an_older_node_runs_them_on_its_cpus),
+        TEST(test_one_of_a_batch_may_have_an_end_of_its_own),
+        TEST(test_the_last_of_a_batch_is_an_attempt_like_others),
+        TEST(test_each_of_a_batch_is_stopped_or_lost),
+        TEST(test_batches_are_found_whatever_has_ended),
         TEST(test_they_go_beside_a_task_that_has_the_whole_node),
     };
 
