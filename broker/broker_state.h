@@ -55,6 +55,7 @@ struct peer {                     /* a node, by its number */
     uint32_t protocol;      /* agreed with it by its last join */
     bool has_joined;        /* since this broker started */
     bool takes_empty;       /* tasks without a command, as such */
+    bool removes;           /* it can be told to remove files */
     struct table classes;   /* class keys that were sent since it joined */
     struct node_mail mail;
     bool has_mail;
@@ -166,6 +167,8 @@ void note_add(struct broker *broker, uint64_t run, uint32_t stage, const char *n
               const char *text);
 void node_message(struct broker *broker, const char *identity,
                   const struct message_header *header, const struct link_frame *body);
+/* Whether what the node says belongs to a session. */
+bool peer_is_open(const struct broker *broker, uint32_t number);
 
 /* peers.c */
 struct peer *peer_by_name(struct broker *broker, const char *name, uint32_t *number);

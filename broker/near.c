@@ -96,10 +96,12 @@ void near_made(struct broker *broker, uint32_t node, const struct plan_source *o
 
     if (node >= broker->peer_count)
         return;
-    if (output->node)
+    if (output->node) {
         places_expect(places, broker->peers[node].name, output->digest);
-    else if (output->size >= NEAR_FILE_MIN)
+        space_kept(broker, node, output->digest);
+    } else if (output->size >= NEAR_FILE_MIN) {
         places_add(places, broker->peers[node].name, output->digest);
+    }
 }
 
 bool near_has(struct broker *broker, const char *digest)
@@ -111,7 +113,9 @@ bool near_has(struct broker *broker, const char *digest)
 
     while (count-- > 0)
         if (peer_by_name(broker, found[count].node, &number)
-            && core_node(broker->core, number, &view) && view.state == NODE_ONLINE)
+            && core_node(broker->core, number, &view) && view.state == NODE_ONLINE) {
+            space_use(broker, digest);
             return true;
+        }
     return false;
 }

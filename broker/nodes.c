@@ -66,8 +66,7 @@ static void rejoin(struct broker *broker, const char *identity, uint32_t protoco
     reply(broker, identity, protocol, session, MESSAGE_REJOIN, &empty);
 }
 
-/* Whether what the node says belongs to a session. */
-static bool is_open(const struct broker *broker, uint32_t number)
+bool peer_is_open(const struct broker *broker, uint32_t number)
 {
     struct node_view view;
 
@@ -90,6 +89,7 @@ static void session_open(struct broker *broker, uint32_t number,
 
     peer->has_joined = true;
     peer->takes_empty = hello->empty_max > 0;
+    peer->removes = hello->removes;
     session_begin(&peer->session, hello->session);
     snprintf(peer->version, sizeof peer->version, "%s", hello->version);
     table_clear(&peer->classes);
@@ -161,7 +161,7 @@ static void on_join(struct broker *broker, const char *identity,
         broker->counters.node_next = broker->peer_count;
         broker->counters_changed = true;
     }
-    switch (session_judge(&peer->session, is_open(broker, number), hello.session)) {
+    switch (session_judge(&peer->session, peer_is_open(broker, number), hello.session)) {
     case JOIN_REFUSE:
         rejoin(broker, peer->name, header->protocol, peer->session.number);
         return;
@@ -181,6 +181,7 @@ static void on_join(struct broker *broker, const char *identity,
                                               .offer = offer,
                                               .tokens = hello.tokens,
                                               .token_count = hello.token_count });
+    space_node_joined(broker, number);
 }
 
 static void on_started(struct broker *broker, uint32_t node,
@@ -398,7 +399,7 @@ void node_message(struct broker *broker, const char *identity,
         on_join(broker, identity, header, body);
         return;
     }
-    if (!peer || !is_open(broker, number)) {
+    if (!peer || !peer_is_open(broker, number)) {
         rejoin(broker, identity, header->protocol, peer ? peer->session.number : 0);
         return;
     }
@@ -418,4 +419,6 @@ void node_message(struct broker *broker, const char *identity,
         on_results(broker, number, body);
     else if (type == MESSAGE_BLOCKS)
         on_blocks(broker, number, body);
+    else if (type == MESSAGE_REMOVED)
+        space_node_removed(broker, number, body->data, body->size);
 }

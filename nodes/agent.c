@@ -390,6 +390,7 @@ static void agent_destroy(struct agent *agent)
     agent_core_destroy(agent->core);
     agent_effects_fini(&agent->effects);
     hands_fini(agent);
+    removals_fini(agent);
     empty_fini(agent);
     classes_fini(agent);
     facts_destroy(agent->staging.facts);

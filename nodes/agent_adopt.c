@@ -15,6 +15,15 @@
 
 enum { RESULT_BYTES_MAX = 64 << 20 };
 
+/* What stayed here is needed until the broker knows of it. */
+static void pin_outputs(struct agent *agent, uint64_t token,
+                        const struct task_result *result)
+{
+    for (size_t i = 0; i < result->output_count; i++)
+        if (result->outputs[i].node)
+            cache_pin(agent->cache, token, result->outputs[i].digest);
+}
+
 /* Reads <attempt>/result into the hand's job; false if there is none. */
 static bool read_result(struct agent *agent, struct hand *hand)
 {
@@ -40,8 +49,10 @@ static bool read_result(struct agent *agent, struct hand *hand)
     }
     if (result_decode(hand->arena, hand->job.encoded.data, hand->job.encoded.size,
                       &result, &err)
-        == RC_OK)
+        == RC_OK) {
+        pin_outputs(agent, hand->token, result);
         return true;
+    }
     buf_fini(&hand->job.encoded);
     return false;
 }

@@ -60,6 +60,7 @@ void broker_join(struct agent *agent)
                                      .takes_any_label = agent->settings.takes_any_label,
                                      .early = EARLY_MAX,
                                      .empty_max = EMPTY_MAX,
+                                     .removes = true,
                                      .session = agent->session.number,
                                      .tokens = tokens,
                                      .token_count = count });
@@ -218,6 +219,8 @@ static void handle(struct agent *agent, const struct message_header *header,
         on_tokens(agent, body, arena, AGENT_IN_DROP);
     else if (type == MESSAGE_TAKEN)
         on_tokens(agent, body, arena, AGENT_IN_TAKEN);
+    else if (type == MESSAGE_REMOVE)
+        removal_begin(agent, body, arena);
     else if (type == MESSAGE_WELCOME && is_ours(agent, header))
         on_welcome(agent, body, arena);
     else if (type == MESSAGE_ERROR)

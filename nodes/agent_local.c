@@ -183,6 +183,10 @@ void jobs_drain(struct agent *agent)
             kept_settled(agent);
             continue;
         }
+        if (job->kind == JOB_FORGET) {
+            removal_ended(agent, job->removal);
+            continue;
+        }
         hand = hand_find(agent, job->token);
         must(hand && &hand->job == job);
         hand->has_job = false;

@@ -4,9 +4,9 @@
  * agent.c: the loop. agent_broker.c: messages from and to the broker. agent_local.c: the
  * supervisor's channel, finished jobs, the follower. agent_effects.c: carries out what
  * the core wants. agent_adopt.c: takes over what an earlier agent left. agent_drain.c:
- * the orderly end. agent_kept.c: outputs that stay here. agent_session.c: sessions with
- * the broker. agent_empty.c: tasks without a command. classes.c: what tasks have in
- * common. */
+ * the orderly end. agent_kept.c: outputs that stay here. agent_remove.c: files that
+ * nobody needs. agent_session.c: sessions with the broker. agent_empty.c: tasks without a
+ * command. classes.c: what tasks have in common. */
 #pragma once
 
 #include "broker/artifacts/bulk.h"
@@ -90,6 +90,8 @@ struct agent {
     struct job settling;            /* asks what is kept here and the broker has by now */
     bool is_settling, has_given_up; /* to copy what is kept */
     int64_t next_settle_us;
+    struct removal *removals; /* that workers have */
+    size_t removal_count;
     char no_namespace[CHANNEL_TEXT_MAX];
     uint64_t told_run; /* the last run that was told how its commands run */
     int64_t now_us, heard_us, next_beat_us, next_join_us;
@@ -115,6 +117,12 @@ void kept_settled(struct agent *agent);
 /* Whether a drain has to wait for what is kept here. */
 bool kept_is_due(const struct agent *agent);
 void kept_tell(const struct agent *agent); /* in the log, before the node ends */
+
+/* agent_remove.c */
+void removal_begin(struct agent *agent, const struct link_frame *body,
+                   struct arena *arena);
+void removal_ended(struct agent *agent, struct removal *removal);
+void removals_fini(struct agent *agent);
 
 /* agent_drain.c */
 void drain_begin(struct agent *agent);

@@ -191,6 +191,16 @@ static void do_collect(struct workers *workers, const struct store_port *port,
     result_encode(&job->encoded, &job->result);
 }
 
+static void do_forget(struct cache *cache, struct removal *removal)
+{
+    for (size_t i = 0; i < removal->count; i++) {
+        const char *digest = removal->files[i].digest;
+
+        removal->files[i].was_there = objects_has(cache_objects(cache), digest, NULL);
+        removal->files[i].is_left = !cache_forget(cache, digest, i < removal->kept);
+    }
+}
+
 static void do_job(struct port_context *context, const struct store_port *port,
                    struct job *job)
 {
@@ -207,6 +217,9 @@ static void do_job(struct port_context *context, const struct store_port *port,
     case JOB_SETTLE:
         job->rc = kept_settle(staging->cache, context->client, job->copies,
                               &job->cancelled, &job->err);
+        break;
+    case JOB_FORGET:
+        do_forget(staging->cache, job->removal);
         break;
     case JOB_REMOVE:
         if (attempt_remove(staging, job->token, &job->err) != RC_OK)

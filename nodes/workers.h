@@ -7,7 +7,9 @@
 
 #include "nodes/staging/staging.h"
 
-enum job_kind { JOB_PREPARE, JOB_COLLECT, JOB_SETTLE, JOB_REMOVE };
+enum job_kind { JOB_PREPARE, JOB_COLLECT, JOB_SETTLE, JOB_FORGET, JOB_REMOVE };
+
+struct removal;
 
 struct job { /* owned by who submits it; the worker owns it until it is taken back */
     enum job_kind kind;
@@ -16,13 +18,24 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
     const struct plan_stage *stage;
     atomic_bool cancelled; /* PREPARE gives up; may be set by the submitter at any time */
     struct task_result
-        result;         /* COLLECT: filled by the submitter, completed by the worker */
-    bool copies;        /* SETTLE: what the broker lacks is put there */
-    struct buf encoded; /* COLLECT: the result's bytes */
+        result;  /* COLLECT: filled by the submitter, completed by the worker */
+    bool copies; /* SETTLE: what the broker lacks is put there */
+    struct removal *removal; /* FORGET */
+    struct buf encoded;      /* COLLECT: the result's bytes */
     enum rc rc;
     struct err err;
     int64_t due_us;   /* REMOVE, private: not before */
     struct job *next; /* private */
+};
+
+struct removal { /* of files of the cache that nobody needs */
+    struct job job;
+    size_t kept, count;   /* the first kept ones are kept objects */
+    struct removal *next; /* of who submits it */
+    struct {
+        char digest[DIGEST_TEXT_SIZE];
+        bool was_there, is_left; /* is_left: something here needs it */
+    } files[];
 };
 
 struct workers;

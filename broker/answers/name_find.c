@@ -27,8 +27,8 @@ static enum rc find_id(struct broker *broker, const uint8_t id[UUID_BYTES],
 
     if (rc == RC_OK)
         rc = store_datum(broker->store, number, arena, &found->datum, err);
-    if (rc == RC_OK) /* who names it may be about to use it */
-        objects_use(broker->objects, found->datum.digest, NULL);
+    if (rc == RC_OK && !objects_use(broker->objects, found->datum.digest, NULL))
+        space_use(broker, found->datum.digest); /* who names it may be about to use it */
     uuid_write(id, text);
     return rc == RC_NOT_FOUND
                ? err_set(err, rc, "datum://%s: there is no such datum", text)

@@ -15,8 +15,12 @@ static bool is_anywhere(struct broker *broker, const char *digest)
 {
     struct node_place found[PLACE_NODES_MAX];
 
-    return objects_use(broker->objects, digest, NULL)
-           || places_find(bulk_server_places(broker->bulk), digest, found) > 0;
+    if (objects_use(broker->objects, digest, NULL))
+        return true;
+    if (places_find(bulk_server_places(broker->bulk), digest, found) == 0)
+        return false;
+    space_use(broker, digest);
+    return true;
 }
 
 /* RC_NOT_FOUND: it was removed, and is nowhere. What was never there is not known. */

@@ -90,6 +90,7 @@ void space_destroy(struct space *self)
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     pthread_mutex_destroy(&self->removing);
+    space_table_fini(&self->used);
     free(self->tagged);
     free(self);
 }
@@ -107,13 +108,16 @@ void space_write(struct broker *broker)
         self->grant = GRANT_LATER;
         pthread_cond_broadcast(&self->changed);
     }
-    for (size_t i = 0; self->grant == GRANT_ASKED && i < self->batch_count; i++)
-        batch_check(broker,
-                    store_removed_put(broker->store, self->batch[i].digest,
-                                      broker->now_us, self->batch[i].why, &err),
-                    &err);
-    if (self->grant == GRANT_ASKED)
+    if (self->grant == GRANT_ASKED) {
+        space_nodes_write(broker);
+        for (size_t i = 0; i < self->batch_count; i++)
+            if (!self->batch[i].is_left)
+                batch_check(broker,
+                            store_removed_put(broker->store, self->batch[i].digest,
+                                              broker->now_us, self->batch[i].why, &err),
+                            &err);
         self->grant = GRANT_WRITTEN;
+    }
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -128,6 +132,8 @@ void space_committed(struct broker *broker, bool is_stored)
         self->grant = is_stored ? GRANT_GIVEN : GRANT_REFUSED;
         pthread_cond_broadcast(&self->changed);
     }
+    if (self->phase != PHASE_WORK)
+        space_table_fini(&self->used);
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -186,6 +192,8 @@ static void begin_with(struct space *self, const struct space_order *order,
     self->is_gc = order->is_gc;
     self->is_real = order->is_gc && order->is_real;
     self->since_ns = (clock_us() - (int64_t)grace_s * 1000000) * 1000;
+    self->made_ns =
+        (clock_us() - (int64_t)(order->grace_s % (1u << 31)) * 1000000) * 1000;
     self->began_us = policy->now_us = now_us;
     policy->has_age = order->older_than_s > 0;
     policy->older_than_us = (int64_t)(order->older_than_s % (1u << 31)) * 1000000;

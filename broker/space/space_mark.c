@@ -29,6 +29,9 @@ void space_mark_fini(struct space_mark *mark)
 {
     space_table_fini(&mark->table);
     free(mark->runs);
+    free(mark->nodes);
+    free(mark->places);
+    free(mark->noted);
 }
 
 static void hold(const struct run_mark *self, const char *digest, enum space_kind kind)
@@ -120,6 +123,8 @@ static enum rc hold_result(void *context, const void *bytes, size_t size, struct
         return err_set(err, RC_NO_MEMORY, "no memory for a result");
     if (result_decode(arena, bytes, size, &result, err) != RC_OK)
         return err->rc == RC_NO_MEMORY ? err->rc : RC_OK;
+    if (!space_mark_note(self->mark, result))
+        return err_set(err, RC_NO_MEMORY, "no memory for what nodes keep");
     for (size_t i = 0; i < result->output_count; i++)
         hold(self, result->outputs[i].digest, SPACE_OUTPUT);
     for (size_t i = 0; i < result->input_count; i++)
@@ -128,6 +133,16 @@ static enum rc hold_result(void *context, const void *bytes, size_t size, struct
         hold(self, result->streams[i].digest, SPACE_LOG);
     hold(self, result->environment, SPACE_OTHER);
     return RC_OK;
+}
+
+static void hold_output(const void *context, const char *digest)
+{
+    hold(context, digest, SPACE_OUTPUT);
+}
+
+static enum rc hold_noted(const struct run_mark *self, struct err *err)
+{
+    return space_mark_noted(self->mark, hold_output, self, err);
 }
 
 /* What a stage uses of other runs' results. */
@@ -147,6 +162,8 @@ static enum rc hold_reused(const struct run_mark *self, uint32_t stage,
                               ranges[i].origin.index + k, 0, &bytes, err);
             if (rc == RC_OK)
                 rc = hold_result((void *)(uintptr_t)self, bytes.data, bytes.size, err);
+            if (rc == RC_OK)
+                rc = hold_noted(self, err);
             rc = rc == RC_NOT_FOUND ? RC_OK : rc;
         }
     return rc;
@@ -200,9 +217,12 @@ static enum rc hold_run(const struct run_mark *self, uint32_t stages, struct err
 
     if (rc == RC_OK)
         rc = hold_stages(self, stages, err);
-    while (rc == RC_OK && !walk.is_done)
+    while (rc == RC_OK && !walk.is_done) {
         rc = store_results_walk(self->mark->store, self->number, &walk, hold_result,
                                 (void *)(uintptr_t)self, err);
+        if (rc == RC_OK)
+            rc = hold_noted(self, err);
+    }
     return rc;
 }
 
@@ -470,6 +490,8 @@ enum rc space_mark_all(struct space_mark *mark, struct err *err)
 
     if (rc == RC_NO_MEMORY)
         return err_set(err, rc, "no memory to count the objects");
+    if (rc == RC_OK)
+        rc = space_mark_nodes(mark, err);
     if (rc == RC_OK)
         rc = take_runs(mark, err);
     if (rc == RC_OK)

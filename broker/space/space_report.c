@@ -74,8 +74,10 @@ static void report_kinds(const struct space *self, struct buf *report)
     for (size_t i = 0; i < self->mark.table.capacity; i++) {
         const struct space_object *object = &self->mark.table.slots[i];
 
-        counts[object->kind] += object->is_there;
-        bytes[object->kind] += object->is_there ? object->size : 0;
+        if (!object->is_there || object->is_remote)
+            continue;
+        counts[object->kind]++;
+        bytes[object->kind] += object->size;
     }
     pack_text(report, "kinds");
     pack_list(report, SPACE_KIND_COUNT + 3);
@@ -122,17 +124,37 @@ static void report_titles(const struct space *self, struct buf *report)
     }
 }
 
+static void report_nodes(const struct space *self, struct buf *report)
+{
+    size_t count = 0, listed = 0;
+
+    for (size_t i = 0; i < self->mark.node_count; i++)
+        count += self->mark.nodes[i].objects > 0;
+    count = count < SPACE_LISTED_MAX ? count : SPACE_LISTED_MAX;
+    pack_text(report, "nodes");
+    pack_list(report, count);
+    for (size_t i = 0; listed < count; i++) {
+        const struct space_node *node = &self->mark.nodes[i];
+
+        if (node->objects == 0)
+            continue;
+        report_kind(report, node->name, node->objects, node->bytes);
+        listed++;
+    }
+}
+
 void space_report(struct space *self)
 {
     struct buf *report = &self->report;
 
     count_rest(self);
-    pack_map(report, 9);
+    pack_map(report, 10);
     pack_text(report, "real");
     pack_bool(report, self->is_real);
     report_kinds(self, report);
     report_runs(self, report);
     report_titles(self, report);
+    report_nodes(self, report);
     pack_text(report, "count");
     pack_uint(report, self->removed);
     pack_text(report, "bytes");

@@ -2,7 +2,8 @@
  * this folder only.
  *
  * space.c: what the broker's loop has to do with it. space_work.c: the thread.
- * space_report.c: what the thread tells. space_settings.c: removing by settings. */
+ * space_report.c: what the thread tells. space_settings.c: removing by settings.
+ * space_nodes.c: what nodes are told to remove, on the loop. */
 #pragma once
 
 #include "broker/space/space.h"
@@ -15,7 +16,7 @@
 enum {
     SPACE_BATCH = 500,        /* files that are removed after one commit */
     SPACE_LISTED_MAX = 10000, /* of what is removed, and of runs, in a report */
-    SPACE_WHY_SIZE = 120,
+    SPACE_WHY_SIZE = 200,
     SPACE_REPORT_MAX = 32 << 20,
 };
 
@@ -32,6 +33,7 @@ enum grant {
 struct going { /* a file about to be removed */
     char digest[DIGEST_TEXT_SIZE], why[SPACE_WHY_SIZE];
     uint64_t size;
+    bool is_left; /* only nodes have it, and it was used since the walk began */
 };
 
 struct space {
@@ -53,6 +55,7 @@ struct space {
     uint64_t job;
     bool is_gc, is_real;
     int64_t since_ns; /* files that were used since then stay */
+    int64_t made_ns;  /* and what nodes keep that was made since then */
     struct space_mark mark;
     uint64_t *runs;
     struct going batch[SPACE_BATCH];
@@ -66,9 +69,15 @@ struct space {
     int64_t began_us, tried_us; /* the last job; the last try by settings */
     uint64_t own_job;           /* the last by settings, if it is not told yet; else 0 */
     bool is_fetched;            /* the last job's report */
+    struct space_table used;    /* files of nodes that were named in this turn, or since
+                                   the walk began */
 };
 enum phase space_phase(struct space *self); /* any thread */
 bool space_is_ending(void *context);        /* context: the struct space */
+
+/* space_nodes.c, before the commit: what goes is noted for the nodes that keep it, and
+ * they are told. A file that is used meanwhile is left, if only nodes have it. */
+void space_nodes_write(struct broker *broker);
 
 /* space_work.c */
 void *space_work(void *context); /* the thread's function; context: the struct space */

@@ -23,8 +23,10 @@ struct space_object {
     uint32_t holder; /* place of the run that refers to it, plus 1; SPACE_MANY */
     uint32_t seen;   /* the run that was counted last, plus 1 */
     uint64_t titles; /* bit i: a run of title i refers to it */
+    uint32_t place;  /* the first of the nodes that may keep it, plus 1; 0: none */
     uint8_t kind;
     bool is_kept, is_there, is_gone;
+    bool is_remote; /* only nodes have it */
 };
 
 struct space_table {

@@ -60,9 +60,11 @@ static enum rc remove_one(struct space *self, const struct going *going, bool *i
 
     pthread_mutex_lock(&self->removing);
     pthread_mutex_lock(&self->lock);
-    *is_late = self->tagged_count > 0;
+    *is_late = self->tagged_count > 0 && !object->is_remote;
     pthread_mutex_unlock(&self->lock);
-    if (!*is_late && self->is_real)
+    if (self->is_real && object->is_remote)
+        was_removed = !going->is_left; /* the nodes were told with that commit */
+    else if (!*is_late && self->is_real)
         rc = objects_remove_unused(self->objects, going->digest, self->since_ns,
                                    &was_removed, err);
     pthread_mutex_unlock(&self->removing);
@@ -108,16 +110,21 @@ static enum rc remove_batch(struct space *self, struct err *err)
 
 static void why(const struct space *self, const struct space_object *object, char *text)
 {
-    if (object->holder == 0) {
-        snprintf(text, SPACE_WHY_SIZE, "no run and no name refers to it");
-    } else if (object->holder == SPACE_MANY) {
-        snprintf(text, SPACE_WHY_SIZE, "all runs that refer to it may go");
-    } else {
-        const struct space_run *run = &self->mark.runs[object->holder - 1];
+    const struct space_mark *mark = &self->mark;
+    size_t at = 0;
 
-        snprintf(text, SPACE_WHY_SIZE, "only run %" PRIu64 " refers to it, which may go",
-                 run->run);
-    }
+    if (object->is_remote)
+        at = (size_t)snprintf(text, SPACE_WHY_SIZE, "node %s keeps it: ",
+                              mark->nodes[mark->places[object->place - 1].node].name);
+    text += at;
+    if (object->holder == 0)
+        snprintf(text, SPACE_WHY_SIZE - at, "no run and no name refers to it");
+    else if (object->holder == SPACE_MANY)
+        snprintf(text, SPACE_WHY_SIZE - at, "all runs that refer to it may go");
+    else
+        snprintf(text, SPACE_WHY_SIZE - at,
+                 "only run %" PRIu64 " refers to it, which may go",
+                 mark->runs[object->holder - 1].run);
 }
 
 /* Removes what may go; only_lists: lists of files alone. */
@@ -131,7 +138,7 @@ static enum rc sweep(struct space *self, bool only_lists, struct err *err)
 
         if (!object->is_there || object->is_gone || object->is_kept)
             continue;
-        if (object->kept_ns >= self->since_ns) {
+        if (object->kept_ns >= (object->is_remote ? self->made_ns : self->since_ns)) {
             self->young += !only_lists;
             self->young_bytes += only_lists ? 0 : object->size;
             continue;
@@ -141,6 +148,7 @@ static enum rc sweep(struct space *self, bool only_lists, struct err *err)
             continue;
         why(self, object, going->why);
         going->size = object->size;
+        going->is_left = false;
         if (++self->batch_count == SPACE_BATCH)
             rc = remove_batch(self, err);
         if (space_is_ending(self))

@@ -40,6 +40,7 @@ static const struct shape shapes[TABLE_COUNT] = {
     [TABLE_MAKERS] = { "", NULL, rule_lineage },
     [TABLE_USERS] = { "", NULL, rule_lineage },
     [TABLE_REMOVED] = { "", "it", rule_removed },
+    [TABLE_REMOVALS] = { "", NULL, rule_removal },
     [TABLE_DATUMS] = { "8", "bttuttutuit*", rule_datum },
     [TABLE_DATUM_IDS] = { "", NULL, rule_datum_id },
     [TABLE_DATUM_RUNS] = { "88", NULL, rule_datum_run },

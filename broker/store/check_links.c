@@ -328,6 +328,16 @@ const char *rule_removed(struct check *check, const struct row *row)
     return row->key.mv_size == DIGEST_SIZE ? NULL : "the key has another size";
 }
 
+const char *rule_removal(struct check *check, const struct row *row)
+{
+    struct key key = { .size = 8 };
+
+    if (row->key.mv_size != key.size + DIGEST_SIZE)
+        return "the key has another size";
+    memcpy(key.bytes, row->key.mv_data, key.size);
+    return has_key(check, TABLE_NODES, key) ? NULL : "the node is not there";
+}
+
 const char *rule_datum(struct check *check, const struct row *row)
 {
     MDB_val number;

@@ -51,6 +51,81 @@ enum rc store_removed(struct store *store, const char *digest, struct arena *are
     return rc;
 }
 
+enum rc store_removed_undo(struct store *store, const char *digest, struct err *err)
+{
+    uint8_t key[DIGEST_SIZE];
+
+    digest_raw(digest, key);
+    return db_remove(store, TABLE_REMOVED, key, sizeof key, err);
+}
+
+/* ---- What nodes are to remove ---- */
+
+static struct key removal_key(uint32_t node, const char *digest)
+{
+    struct key key = key_run(node);
+
+    _Static_assert(sizeof key.bytes >= 8 + DIGEST_SIZE, "a node and a digest");
+    if (digest) {
+        digest_raw(digest, key.bytes + key.size);
+        key.size += DIGEST_SIZE;
+    }
+    return key;
+}
+
+enum rc store_removal_put(struct store *store, uint32_t node, const char *digest,
+                          struct err *err)
+{
+    struct key key = removal_key(node, digest);
+
+    return db_put(store, TABLE_REMOVALS, key.bytes, key.size, "", 0, err);
+}
+
+enum rc store_removal_end(struct store *store, uint32_t node, const char *digest,
+                          struct err *err)
+{
+    struct key key = removal_key(node, digest);
+
+    return db_remove(store, TABLE_REMOVALS, key.bytes, key.size, err);
+}
+
+enum rc store_removals(struct store *store, uint32_t node, const char *after, size_t max,
+                       struct arena *arena, const char ***digests, size_t *count,
+                       struct err *err)
+{
+    struct key prefix = key_run(node), from = removal_key(node, after);
+    const char **items = arena_array(arena, max, sizeof *items);
+    MDB_val found, data;
+    struct view view;
+    size_t got = 0;
+    enum rc rc = items ? view_begin(store, &view, err)
+                       : err_set(err, RC_NO_MEMORY, "no memory for what a node removes");
+
+    if (rc != RC_OK)
+        return rc;
+    rc = view_seek(&view, TABLE_REMOVALS, from.bytes, from.size, &found, &data, err);
+    for (; rc == RC_OK && got < max && found.mv_size == prefix.size + DIGEST_SIZE
+           && memcmp(found.mv_data, prefix.bytes, prefix.size) == 0;
+         rc = view_next(&view, MDB_NEXT, &found, &data, err)) {
+        char text[DIGEST_TEXT_SIZE];
+
+        digest_text((const uint8_t *)found.mv_data + prefix.size, text);
+        if (after && strcmp(text, after) == 0)
+            continue;
+        items[got] = arena_text(arena, text);
+        if (!items[got++])
+            rc = err_set(err, RC_NO_MEMORY, "no memory for what a node removes");
+        if (rc != RC_OK)
+            break;
+    }
+    view_end(&view);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    *digests = items;
+    *count = got;
+    return RC_OK;
+}
+
 /* ---- Walks ---- */
 
 typedef enum rc row_visit(void *context, const MDB_val *found, const MDB_val *data,

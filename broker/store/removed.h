@@ -12,6 +12,22 @@ NODISCARD enum rc store_removed(struct store *store, const char *digest,
                                 struct arena *arena, int64_t *removed_us,
                                 const char **why, struct err *err);
 
+/* It is there again: as if it had never been removed. RC_OK also if it was not. */
+NODISCARD enum rc store_removed_undo(struct store *store, const char *digest,
+                                     struct err *err);
+
+/* The node is to remove a file that it keeps, and has not said yet that it did. */
+NODISCARD enum rc store_removal_put(struct store *store, uint32_t node,
+                                    const char *digest, struct err *err);
+/* RC_OK also if there is none. */
+NODISCARD enum rc store_removal_end(struct store *store, uint32_t node,
+                                    const char *digest, struct err *err);
+/* Of one node, those behind the digest after (NULL: from the first), at most max, from
+ * arena. */
+NODISCARD enum rc store_removals(struct store *store, uint32_t node, const char *after,
+                                 size_t max, struct arena *arena, const char ***digests,
+                                 size_t *count, struct err *err);
+
 /* Where a walk is: begin with zeros. */
 struct store_walk {
     unsigned char key[511];

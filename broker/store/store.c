@@ -42,6 +42,7 @@ static const char *const names[TABLE_COUNT] = {
     [TABLE_MAKERS] = "makers",
     [TABLE_USERS] = "users",
     [TABLE_REMOVED] = "removed",
+    [TABLE_REMOVALS] = "removals",
     [TABLE_SECRETS] = "secrets",
     [TABLE_DATUMS] = "datums",
     [TABLE_DATUM_IDS] = "datum_ids",

@@ -34,6 +34,7 @@ enum table_id {
     TABLE_MAKERS,     /* digest, run, stage, index -> nothing */
     TABLE_USERS,      /* digest, run, stage -> nothing */
     TABLE_REMOVED,    /* digest -> record */
+    TABLE_REMOVALS,   /* node, digest -> nothing */
     /* names.h; keys that are texts end with a zero byte, see names_key.h */
     TABLE_DATUMS,        /* number -> record */
     TABLE_DATUM_IDS,     /* 16 bytes -> number */
@@ -57,8 +58,8 @@ struct store_map {
 NODISCARD enum rc store_open_sized(const char *directory, const struct store_map *map,
                                    struct store **store, struct err *err);
 
-struct key { /* big-endian numbers, so that LMDB's order is theirs */
-    unsigned char bytes[32];
+struct key {                 /* big-endian numbers, so that LMDB's order is theirs */
+    unsigned char bytes[40]; /* the longest: a number and a digest */
     size_t size;
 };
 struct key key_run(uint64_t run);

@@ -230,7 +230,8 @@ static const struct help helps[] = {
       "  --older-than TIME      files of runs that ended so long ago may go: 30d\n"
       "  --keep-last N          but not of the last N runs of a pipeline\n"
       "  --runs LIST            only of these: 3,5-9\n"
-      "  --grace TIME           what was stored or asked for since stays (default: 1d)\n"
+      "  --grace TIME           what was stored or asked for since stays (default: 1d);\n"
+      "                         0: as short as is safe\n"
       "  -y, --yes              do it\n" },
     { "cancel", "sluice cancel RUN", "end a run", "" },
     { "approve", "sluice approve RUN STAGE", "let a waiting stage go on", "" },

@@ -351,6 +351,10 @@ struct sluice_space_title {           /* all runs of a pipeline or step of a pro
     const char *title;                /* "others" for all beyond the first 63 */
     uint64_t runs, files, bytes, own; /* own: what no run of another one refers to */
 };
+struct sluice_space_node { /* what a node keeps and the broker's store lacks */
+    const char *node;
+    uint64_t files, bytes;
+};
 struct sluice_space_file {
     const char *digest, *why;
     uint64_t size;
@@ -360,7 +364,8 @@ struct sluice_space {
     struct sluice_space_run *runs; /* the newest first, at most 10,000 */
     struct sluice_space_title *titles;
     struct sluice_space_file *files; /* removed, or to be removed; at most 10,000 */
-    size_t kind_count, run_count, title_count, file_count;
+    struct sluice_space_node *nodes;
+    size_t kind_count, run_count, title_count, file_count, node_count;
     uint64_t count, bytes;       /* of all that is removed */
     uint64_t young, young_bytes; /* not needed, but stored or asked for lately */
 };

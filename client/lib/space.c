@@ -51,6 +51,21 @@ static void read_kinds(struct reader *reader, struct arena *arena,
     }
 }
 
+static void read_nodes(struct reader *reader, struct arena *arena,
+                       struct sluice_space *space)
+{
+    space->node_count = reader_list(reader);
+    space->nodes = arena_array(arena, space->node_count, sizeof *space->nodes);
+    if (!space->nodes)
+        reader_fail(reader);
+    for (size_t i = 0; i < space->node_count && reader_ok(reader); i++) {
+        reader_list(reader);
+        space->nodes[i].node = reader_text(reader, arena, LOOK_TEXT_MAX);
+        space->nodes[i].files = reader_uint(reader);
+        space->nodes[i].bytes = reader_uint(reader);
+    }
+}
+
 static void read_runs(struct reader *reader, struct arena *arena,
                       struct sluice_space *space)
 {
@@ -131,6 +146,8 @@ static enum rc read_report(const struct reply *reply, struct arena *arena,
             read_runs(&reader, arena, space);
         else if (bytes_are(key, "titles"))
             read_titles(&reader, arena, space);
+        else if (bytes_are(key, "nodes"))
+            read_nodes(&reader, arena, space);
         else if (bytes_are(key, "files"))
             read_files(&reader, arena, space);
         else

@@ -60,6 +60,7 @@ enum message_type {
     MESSAGE_STARTED,
     MESSAGE_RESULTS,
     MESSAGE_BLOCKS,
+    MESSAGE_REMOVED,
     /* broker to node */
     MESSAGE_WELCOME,
     MESSAGE_CLASS,
@@ -67,6 +68,7 @@ enum message_type {
     MESSAGE_STOP,
     MESSAGE_DROP,
     MESSAGE_TAKEN,
+    MESSAGE_REMOVE,
     MESSAGE_REJOIN,
     MESSAGE_QUIT,
     MESSAGE_TYPE_COUNT
@@ -140,6 +142,7 @@ struct node_hello {
     uint32_t early;     /* short tasks for each CPU that it takes before there is room */
     uint32_t empty_max; /* tasks without a command that it takes at once, besides those
                            that its CPUs run; 0: it runs them like others */
+    bool removes;       /* it understands MESSAGE_REMOVE */
     uint64_t
         session; /* grows with every join that means a new beginning; repeats keep it */
     uint64_t *tokens; /* attempts the node has: running, or ended and not yet taken */
@@ -206,6 +209,20 @@ void results_encode(struct buf *buf, const struct result_item *items, size_t cou
 NODISCARD enum rc results_decode(const void *bytes, size_t size, struct arena *arena,
                                  struct result_item **items, size_t *count,
                                  struct err *err);
+
+enum { NODE_FILES_MAX = 10000 };
+struct digest_list {
+    const char **items;
+    size_t count; /* at most NODE_FILES_MAX */
+};
+/* REMOVE, files that nobody needs: first what the node keeps (kept), second what it may
+ * have in its cache (cached). REMOVED, what became of the first: those that are not there
+ * any more (gone), and those that something on the node needs (left). */
+void files_encode(struct buf *buf, enum message_type type,
+                  const struct digest_list *first, const struct digest_list *second);
+NODISCARD enum rc files_decode(const void *bytes, size_t size, enum message_type type,
+                               struct arena *arena, struct digest_list *first,
+                               struct digest_list *second, struct err *err);
 
 struct note { /* what the node has to say to the person about a run, once a run */
     uint64_t run;

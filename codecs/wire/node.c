@@ -1,6 +1,8 @@
 /* node.c - the bodies between node and broker. Lists of lists where many come at once. */
 #include "codecs/wire/message.h"
 
+#include "codecs/digest/digest.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -71,7 +73,8 @@ void node_hello_encode(struct buf *buf, const struct node_hello *hello)
 {
     bool has_range = hello->speaks.highest > 0;
 
-    pack_map(buf, 9u + has_range + (hello->early > 0) + (hello->empty_max > 0));
+    pack_map(buf, 9u + has_range + (hello->early > 0) + (hello->empty_max > 0)
+                      + hello->removes);
     if (hello->early > 0) {
         pack_text(buf, "early");
         pack_uint(buf, hello->early);
@@ -99,6 +102,10 @@ void node_hello_encode(struct buf *buf, const struct node_hello *hello)
     if (hello->empty_max > 0) {
         pack_text(buf, "empty");
         pack_uint(buf, hello->empty_max);
+    }
+    if (hello->removes) {
+        pack_text(buf, "removes");
+        pack_bool(buf, true);
     }
     pack_text(buf, "tokens");
     pack_tokens(buf, hello->tokens, hello->token_count);
@@ -129,6 +136,8 @@ static void hello_field(struct reader *reader, struct arena *arena, struct bytes
         hello->takes_any_label = reader_bool(reader);
     else if (bytes_are(key, "empty"))
         hello->empty_max = (uint32_t)reader_uint_max(reader, NODE_SLOTS_MAX);
+    else if (bytes_are(key, "removes"))
+        hello->removes = reader_bool(reader);
     else if (bytes_are(key, "tokens"))
         hello->tokens = read_tokens(reader, arena, &hello->token_count);
     else
@@ -513,5 +522,71 @@ enum rc note_decode(const void *bytes, size_t size, struct arena *arena,
     if (!reader_at_end(&reader))
         return undecodable(err, "note", &reader);
     *note = read;
+    return RC_OK;
+}
+
+/* ---- Files that a node is to remove ---- */
+
+static const char *const file_fields[2][2] = { { "kept", "cached" }, { "gone", "left" } };
+
+static void pack_digests(struct buf *buf, const char *name,
+                         const struct digest_list *list)
+{
+    pack_text(buf, name);
+    pack_list(buf, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        pack_text(buf, list->items[i]);
+}
+
+void files_encode(struct buf *buf, enum message_type type,
+                  const struct digest_list *first, const struct digest_list *second)
+{
+    const char *const *names = file_fields[type == MESSAGE_REMOVED];
+
+    pack_map(buf, 2);
+    pack_digests(buf, names[0], first);
+    pack_digests(buf, names[1], second);
+}
+
+static void read_digests(struct reader *reader, struct arena *arena,
+                         struct digest_list *list)
+{
+    size_t count = reader_list(reader);
+    const char **items =
+        count <= NODE_FILES_MAX ? arena_array(arena, count, sizeof *items) : NULL;
+
+    if (!items)
+        reader_fail(reader);
+    for (size_t i = 0; i < count && reader_ok(reader); i++) {
+        items[i] = reader_text(reader, arena, DIGEST_TEXT_SIZE);
+        if (reader_ok(reader) && !digest_is_valid(items[i], strlen(items[i])))
+            reader_fail(reader);
+    }
+    *list = (struct digest_list){ items, reader_ok(reader) ? count : 0 };
+}
+
+enum rc files_decode(const void *bytes, size_t size, enum message_type type,
+                     struct arena *arena, struct digest_list *first,
+                     struct digest_list *second, struct err *err)
+{
+    const char *const *names = file_fields[type == MESSAGE_REMOVED];
+    struct digest_list lists[2] = { { NULL, 0 }, { NULL, 0 } };
+    struct reader reader;
+
+    reader_init(&reader, bytes, size);
+    for (size_t n = reader_map(&reader); n > 0 && reader_ok(&reader); n--) {
+        struct bytes key = reader_string(&reader);
+
+        if (bytes_are(key, names[0]))
+            read_digests(&reader, arena, &lists[0]);
+        else if (bytes_are(key, names[1]))
+            read_digests(&reader, arena, &lists[1]);
+        else
+            reader_skip(&reader);
+    }
+    if (!reader_at_end(&reader))
+        return undecodable(err, message_type_name(type), &reader);
+    *first = lists[0];
+    *second = lists[1];
     return RC_OK;
 }

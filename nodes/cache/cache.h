@@ -98,6 +98,9 @@ NODISCARD enum rc cache_keep(struct cache *cache, uint64_t holder, int fd,
                              const char *digest, uint64_t size, struct err *err);
 /* Somebody else has it now. */
 void cache_unkeep(struct cache *cache, const char *digest);
+/* Nobody needs it any more: it is removed, unless somebody here holds it, or it is kept
+ * and is_kept, that it may be so, is false. true: it is not there. */
+NODISCARD bool cache_forget(struct cache *cache, const char *digest, bool is_kept);
 size_t cache_kept_count(struct cache *cache);
 /* A list of all, which the caller frees; NULL if there is none, or no memory. */
 size_t cache_kept(struct cache *cache, char (**digests)[DIGEST_TEXT_SIZE]);

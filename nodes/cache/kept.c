@@ -188,6 +188,32 @@ void cache_unkeep(struct cache *cache, const char *digest)
     pthread_mutex_unlock(&cache->lock);
 }
 
+bool cache_forget(struct cache *cache, const char *digest, bool is_kept)
+{
+    struct cache_entry *entry;
+    struct err ignored;
+    bool is_free;
+
+    pthread_mutex_lock(&cache->lock);
+    entry = cache_entry_get(cache->entries, digest);
+    is_free =
+        entry && !entry->is_busy && entry->pins == 0 && (is_kept || !entry->is_kept);
+    if (is_free)
+        cache_entry_set_busy(cache->entries, entry, true);
+    pthread_mutex_unlock(&cache->lock);
+    if (!is_free)
+        return false;
+    cache_unkeep(cache, digest);
+
+    bool was_there = objects_has(cache->objects, digest, NULL);
+    bool is_gone = objects_remove(cache->objects, digest, &ignored) == RC_OK;
+
+    if (was_there && is_gone)
+        cache_listener_tell(cache, digest, false);
+    cache_entry_give(cache, entry, !is_gone, 0);
+    return is_gone;
+}
+
 size_t cache_kept_count(struct cache *cache)
 {
     pthread_mutex_lock(&cache->lock);

@@ -268,7 +268,7 @@ static int download_all(struct cli *cli, const struct outputs *outputs,
         const struct output *output = &outputs->items[i];
 
         end = download_file(download, output->path, output->source->digest);
-        if (end != EXIT_GO_ON && output->source->node)
+        if (end != EXIT_GO_ON && end != EXIT_FAILED && output->source->node)
             fprintf(
                 stderr,
                 "%s stayed on node %s when its task had ended: start that node again, "

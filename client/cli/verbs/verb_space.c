@@ -68,6 +68,15 @@ static void json_space(struct json *json, const struct sluice_space *space)
         json_close(json, '}');
     }
     json_close(json, ']');
+    json_open(json, "nodes", '[');
+    for (size_t i = 0; i < space->node_count; i++) {
+        json_open(json, NULL, '{');
+        json_text(json, "node", space->nodes[i].node);
+        json_uint(json, "files", space->nodes[i].files);
+        json_uint(json, "bytes", space->nodes[i].bytes);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
     json_open(json, "titles", '[');
     for (size_t i = 0; i < space->title_count; i++) {
         json_open(json, NULL, '{');
@@ -111,6 +120,24 @@ static void print_titles(const struct sluice_space *space, const struct term *te
     table_print(&table, term, stdout);
 }
 
+/* Nothing where no outputs stay on nodes. */
+static void print_nodes(const struct sluice_space *space, const struct term *term)
+{
+    static const char *const names[] = { "KEPT ON NODE", "FILES", "SIZE", NULL };
+    scoped_table table = { .column_count = 3, .right = { false, true, true } };
+
+    if (space->node_count == 0)
+        return;
+    table_heading(&table, names);
+    for (size_t i = 0; i < space->node_count; i++) {
+        table_cell(&table, STYLE_PLAIN, "%s", space->nodes[i].node);
+        table_cell(&table, STYLE_PLAIN, "%" PRIu64, space->nodes[i].files);
+        table_cell(&table, STYLE_PLAIN, "%s", human_size(space->nodes[i].bytes).text);
+    }
+    table_print(&table, term, stdout);
+    puts("");
+}
+
 static void print_usage(const struct sluice_space *space)
 {
     static const char *const kinds[] = { "KIND", "FILES", "SIZE", NULL };
@@ -133,6 +160,7 @@ static void print_usage(const struct sluice_space *space)
     table_cell(&table, STYLE_STRONG, "%s", human_size(bytes).text);
     table_print(&table, &term, stdout);
     puts("");
+    print_nodes(space, &term);
     print_titles(space, &term);
     puts("");
     table_heading(&other, runs);
@@ -243,7 +271,9 @@ int verb_gc(int argc, char **argv)
         end = read_runs(&cli, run_text, &runs);
     if (end == EXIT_GO_ON)
         end = read_duration(&cli, "--older-than", older_than, &query.older_than_s);
-    if (end == EXIT_GO_ON)
+    if (grace && strcmp(grace, "0") == 0)
+        query.grace_s = 0;
+    else if (end == EXIT_GO_ON)
         end = read_duration(&cli, "--grace", grace, &query.grace_s);
     if (end == EXIT_GO_ON && keep_last > UINT32_MAX)
         end = cli_fail(&cli, EXIT_WRONG, "--keep-last takes a smaller number");

@@ -312,6 +312,49 @@ static void test_settings_wait_for_a_report_that_was_not_fetched_yet(void **stat
     assert_true(is_there(self, 3));
 }
 
+/* Whether node 0 is to remove run 1's file, and how many files in all. */
+static size_t removals(struct world *self, const char *after)
+{
+    scoped(arena) arena = arena_create(1 << 20);
+    const char **digests;
+    size_t count;
+    struct err err;
+
+    expect_ok(
+        store_removals(self->broker->store, 0, after, 10, arena, &digests, &count, &err),
+        &err);
+    return count;
+}
+
+static void test_a_node_that_removed_or_needs_a_file_ends_the_order(void **state)
+{
+    struct world *self = *state;
+    const char *gone = self->digests[1], *left = self->digests[2], *why;
+    struct broker *broker = self->broker;
+    scoped_buf answer = { 0 };
+    int64_t at;
+    struct err err;
+
+    for (unsigned i = 1; i <= RUNS; i++) {
+        expect_ok(store_removal_put(broker->store, i / RUNS, self->digests[i], &err),
+                  &err);
+        expect_ok(store_removed_put(broker->store, self->digests[i], 1, "so", &err),
+                  &err);
+    }
+    assert_int_equal(removals(self, NULL), 2);
+    assert_int_equal(removals(self, strcmp(gone, left) < 0 ? gone : left), 1);
+    files_encode(&answer, MESSAGE_REMOVED, &(struct digest_list){ &gone, 1 },
+                 &(struct digest_list){ &left, 1 });
+    space_node_removed(broker, 0, answer.data, answer.size);
+    assert_int_equal(broker->batch.rc, RC_OK);
+    assert_int_equal(removals(self, NULL), 0);
+    expect_ok(store_removed(broker->store, gone, broker->scratch, &at, &why, &err), &err);
+    assert_int_equal(store_removed(broker->store, left, broker->scratch, &at, &why, &err),
+                     RC_NOT_FOUND);
+    space_node_removed(broker, 0, "wrong", 5);
+    assert_int_equal(broker->batch.rc, RC_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -325,6 +368,7 @@ int main(void)
         TEST(test_settings_remove_when_it_is_time_and_not_before),
         TEST(test_settings_remember_the_last_time_after_a_restart),
         TEST(test_settings_wait_for_a_report_that_was_not_fetched_yet),
+        TEST(test_a_node_that_removed_or_needs_a_file_ends_the_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,22 @@ static enum rc decode_tokens(struct arena *arena, const struct buf *body)
     return tokens_decode(body->data, body->size, arena, &items, &count, NULL);
 }
 
+static enum rc decode_remove(struct arena *arena, const struct buf *body)
+{
+    struct digest_list kept, cached;
+
+    return files_decode(body->data, body->size, MESSAGE_REMOVE, arena, &kept, &cached,
+                        NULL);
+}
+
+static enum rc decode_removed(struct arena *arena, const struct buf *body)
+{
+    struct digest_list gone, left;
+
+    return files_decode(body->data, body->size, MESSAGE_REMOVED, arena, &gone, &left,
+                        NULL);
+}
+
 static enum rc decode_assign(struct arena *arena, const struct buf *body)
 {
     struct assignment *items;
@@ -369,7 +385,7 @@ static void test_errors_have_the_fields_and_codes_of_the_document(void **state)
 static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
 {
     scoped_buf join = { 0 }, note = { 0 }, started = { 0 }, results = { 0 }, want = { 0 };
-    scoped_buf beat = { 0 };
+    scoped_buf beat = { 0 }, removed = { 0 };
     char *section = section_of_message(state, MESSAGE_WANT);
 
     node_hello_encode(&join, &(struct node_hello){ .name = "n",
@@ -378,6 +394,7 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
                                                    .cpu_milli = 1000,
                                                    .early = 1,
                                                    .empty_max = 16384,
+                                                   .removes = true,
                                                    .tokens = (uint64_t *)tokens,
                                                    .token_count = 2 });
     assert_message(state, MESSAGE_JOIN, decode_join, &join);
@@ -390,6 +407,9 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
     assert_message(state, MESSAGE_STARTED, decode_started, &started);
     results_encode(&results, &(struct result_item){ 1, { "r", 1 } }, 1);
     assert_message(state, MESSAGE_RESULTS, decode_results, &results);
+    files_encode(&removed, MESSAGE_REMOVED, &(struct digest_list){ NULL, 0 },
+                 &(struct digest_list){ NULL, 0 });
+    assert_message(state, MESSAGE_REMOVED, decode_removed, &removed);
     class_encode(&want, &(struct class_message){ .run = 1, .stage = 1 });
     assert_rows_are_keys(section, &want, "want");
     free(section);
@@ -397,7 +417,7 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
 
 static void test_messages_to_nodes_have_the_fields_of_the_document(void **state)
 {
-    scoped_buf class = { 0 }, assign = { 0 }, list = { 0 };
+    scoped_buf class = { 0 }, assign = { 0 }, list = { 0 }, remove = { 0 };
 
     class_encode(&class,
                  &(struct class_message){ .run_id = "i", .resolved = { "r", 1 } });
@@ -408,6 +428,9 @@ static void test_messages_to_nodes_have_the_fields_of_the_document(void **state)
     assert_message(state, MESSAGE_STOP, decode_tokens, &list);
     assert_message(state, MESSAGE_DROP, decode_tokens, &list);
     assert_message(state, MESSAGE_TAKEN, decode_tokens, &list);
+    files_encode(&remove, MESSAGE_REMOVE, &(struct digest_list){ NULL, 0 },
+                 &(struct digest_list){ NULL, 0 });
+    assert_message(state, MESSAGE_REMOVE, decode_remove, &remove);
 }
 
 static bool is_cause(const char *name)

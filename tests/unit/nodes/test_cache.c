@@ -691,6 +691,31 @@ static void test_what_is_kept_stays_until_it_is_kept_no_more(void **state)
     assert_int_equal(cache_kept_count(desk->cache), 0);
 }
 
+static void test_what_nobody_needs_is_removed_unless_something_here_does(void **state)
+{
+    struct desk *desk = *state;
+    char path[96];
+    scoped_fd int fd = file_made(desk, "made", path);
+    struct err err;
+
+    assert_int_equal(cache_keep(desk->cache, ME, fd, desk->digest, LARGE, &err), RC_OK);
+    assert_false(cache_forget(desk->cache, desk->digest, true));
+    cache_release(desk->cache, ME);
+    assert_false(cache_forget(desk->cache, desk->digest, false));
+    assert_true(is_there(desk, desk->digest));
+    assert_int_equal(cache_kept_count(desk->cache), 1);
+    assert_true(cache_forget(desk->cache, desk->digest, true));
+    assert_false(is_there(desk, desk->digest));
+    assert_int_equal(cache_kept_count(desk->cache), 0);
+    assert_true(cache_forget(desk->cache, desk->digest, true));
+
+    assert_int_equal(fetch(desk, ME), RC_OK);
+    assert_false(cache_forget(desk->cache, desk->digest, false));
+    cache_release(desk->cache, ME);
+    assert_true(cache_forget(desk->cache, desk->digest, false));
+    assert_false(is_there(desk, desk->digest));
+}
+
 static void test_what_is_kept_is_linked_nowhere(void **state)
 {
     struct desk *desk = *state;
@@ -757,6 +782,7 @@ int main(void)
         TEST(test_such_a_file_that_changed_afterwards_is_seen),
         TEST(test_a_file_with_another_name_is_left_alone),
         TEST(test_what_is_kept_stays_until_it_is_kept_no_more),
+        TEST(test_what_nobody_needs_is_removed_unless_something_here_does),
         TEST(test_what_is_kept_is_linked_nowhere),
         TEST(test_what_there_is_no_room_for_is_not_kept),
     };
