@@ -1,78 +1,5 @@
 /* Small objects, many in a message, over real sockets. */
-#include "broker/artifacts/bulk.h"
-#include "broker/link/link.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <zmq.h>
-
-#include <cmocka.h>
-
-struct fixture {
-    void *zmq;
-    char folder[64], endpoint[ENDPOINT_MAX];
-    struct objects *there, *here; /* the server's, and a node's */
-    struct bulk_server *server;
-    struct bulk_client *client;
-};
-
-static void expect_ok(enum rc rc, const struct err *err)
-{
-    if (rc != RC_OK)
-        fail_msg("%s: %s", rc_name(rc), err->text);
-}
-
-static struct objects *objects_at(const struct fixture *self, const char *name)
-{
-    char path[128];
-    struct objects *objects;
-    struct err err;
-
-    snprintf(path, sizeof path, "%s/%s", self->folder, name);
-    expect_ok(objects_open(path, &objects, &err), &err);
-    return objects;
-}
-
-static int setup(void **state)
-{
-    struct fixture *self = calloc(1, sizeof *self);
-    struct err err;
-
-    must(self != NULL);
-    snprintf(self->folder, sizeof self->folder, "/tmp/sluice-pack-XXXXXX");
-    must(mkdtemp(self->folder) != NULL);
-    self->zmq = zmq_ctx_new();
-    self->there = objects_at(self, "there");
-    self->here = objects_at(self, "here");
-    expect_ok(link_ipc_endpoint(self->folder, "bulk", self->endpoint, &err), &err);
-    expect_ok(bulk_server_create(self->zmq, self->endpoint, self->there, NULL,
-                                 &self->server, &err),
-              &err);
-    expect_ok(bulk_client_create(self->zmq, self->endpoint, 20000, &self->client, &err),
-              &err);
-    *state = self;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *self = *state;
-    char command[128];
-
-    bulk_client_destroy(self->client);
-    bulk_server_destroy(self->server);
-    zmq_ctx_term(self->zmq);
-    objects_destroy(self->there);
-    objects_destroy(self->here);
-    snprintf(command, sizeof command, "rm -rf %s", self->folder);
-    must(system(command) == 0);
-    free(self);
-    return 0;
-}
+#include "broker/bulk_fixture.h"
 
 enum { SMALL_COUNT = 3000 };
 
@@ -180,7 +107,7 @@ static void test_a_batch_with_wrong_bytes_is_not_stored(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_small_objects_go_many_at_a_time),
         TEST(test_small_objects_that_are_absent_or_of_other_sizes_are_no_trouble),

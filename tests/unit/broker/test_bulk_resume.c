@@ -27,11 +27,13 @@ struct fixture {
     char folder[64], endpoint[ENDPOINT_MAX], digest[DIGEST_TEXT_SIZE];
     void *zmq;        /* of clients */
     void *raw_zmq;    /* of the client by hand */
+    void *raw;        /* its socket */
     void *server_zmq; /* of the server that runs */
     struct objects *objects;
     struct bulk_server *server;
-    unsigned char *bytes; /* SIZE */
-    int fd;               /* a file of them */
+    struct bulk_client *client; /* here, so that it ends when a test fails */
+    unsigned char *bytes;       /* SIZE */
+    int fd;                     /* a file of them */
 };
 
 static void expect_ok(enum rc rc, const struct err *err)
@@ -80,11 +82,42 @@ static int fixture_setup(void **state)
     return 0;
 }
 
+/* A client by hand, one at a time. */
+static void *raw_connect(struct fixture *self)
+{
+    struct err err;
+
+    self->raw_zmq = zmq_ctx_new();
+    expect_ok(
+        link_connect(self->raw_zmq, ZMQ_DEALER, self->endpoint, NULL, &self->raw, &err),
+        &err);
+    return self->raw;
+}
+
+/* When this returns the connection is closed. */
+static void raw_close(struct fixture *self)
+{
+    link_close(steal(&self->raw));
+    if (self->raw_zmq)
+        zmq_ctx_term(steal(&self->raw_zmq));
+}
+
+static struct bulk_client *client_connect(struct fixture *self)
+{
+    struct err err;
+
+    expect_ok(bulk_client_create(self->zmq, self->endpoint, WAIT_MS, &self->client, &err),
+              &err);
+    return self->client;
+}
+
 static int fixture_teardown(void **state)
 {
     struct fixture *self = *state;
     char command[128];
 
+    raw_close(self);
+    bulk_client_destroy(self->client);
     server_end(self);
     zmq_ctx_term(self->zmq);
     close(self->fd);
@@ -109,26 +142,6 @@ static size_t parts_count(const struct fixture *self)
         count += entry->d_name[0] != '.';
     closedir(folder);
     return count;
-}
-
-/* A client by hand, one at a time. */
-static void *raw_connect(struct fixture *self)
-{
-    void *socket = NULL;
-    struct err err;
-
-    self->raw_zmq = zmq_ctx_new();
-    expect_ok(
-        link_connect(self->raw_zmq, ZMQ_DEALER, self->endpoint, NULL, &socket, &err),
-        &err);
-    return socket;
-}
-
-/* When this returns the connection is closed. */
-static void raw_close(struct fixture *self, void *socket)
-{
-    link_close(socket);
-    zmq_ctx_term(self->raw_zmq);
 }
 
 static void raw_send(void *socket, const struct bulk_message *message)
@@ -215,15 +228,14 @@ static void watch_progress(void *context, uint64_t done, uint64_t total)
 
 static void put_whole(struct fixture *self, struct watch *watch)
 {
-    scoped(bulk_client) client = NULL;
+    struct bulk_client *client = client_connect(self);
     uint64_t size;
     struct err err;
 
     watch->fixture = self;
-    expect_ok(bulk_client_create(self->zmq, self->endpoint, WAIT_MS, &client, &err),
-              &err);
     expect_ok(bulk_put(client, self->fd, self->digest, SIZE, watch_progress, watch, &err),
               &err);
+    bulk_client_destroy(steal(&self->client));
     assert_int_equal(watch->last, SIZE);
     assert_true(objects_has(self->objects, self->digest, &size));
     assert_int_equal(size, SIZE);
@@ -252,7 +264,7 @@ static void test_another_client_goes_on_where_one_broke_off(void **state)
 
         assert_int_equal(raw_put(self, socket, 1, SIZE, true), 0);
         raw_pieces(socket, 1, self->bytes, 0, there[i]);
-        raw_close(self, socket);
+        raw_close(self);
         put_whole(self, &watch);
         assert_int_equal(watch.first, there[i] * PIECE);
         assert_int_equal(parts_count(self), 0);
@@ -265,17 +277,17 @@ static void test_wrong_bytes_of_another_cost_one_more_try(void **state)
     struct fixture *self = *state;
     struct watch watch = { 0 };
     void *socket = raw_connect(self);
-    scoped(bulk_client) client = NULL;
     struct err err;
 
     assert_int_equal(raw_put(self, socket, 1, SIZE, true), 0);
     self->bytes[5] ^= 1;
     raw_pieces(socket, 1, self->bytes, 0, 50);
     self->bytes[5] ^= 1;
-    raw_close(self, socket);
-    expect_ok(bulk_client_create(self->zmq, self->endpoint, WAIT_MS, &client, &err),
-              &err);
-    expect_ok(bulk_put(client, self->fd, self->digest, SIZE, NULL, NULL, &err), &err);
+    raw_close(self);
+    expect_ok(
+        bulk_put(client_connect(self), self->fd, self->digest, SIZE, NULL, NULL, &err),
+        &err);
+    bulk_client_destroy(steal(&self->client));
     expect_ok(objects_verify(self->objects, self->digest, &err), &err);
     assert_int_equal(parts_count(self), 0);
     put_whole(self, &watch);
@@ -287,7 +299,6 @@ static void test_a_part_that_is_whole_or_longer_than_the_object_does_no_harm(voi
     struct fixture *self = *state;
 
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        scoped(bulk_client) client = NULL;
         struct object_writer *writer;
         char digest[DIGEST_TEXT_SIZE];
         struct err err;
@@ -296,9 +307,10 @@ static void test_a_part_that_is_whole_or_longer_than_the_object_does_no_harm(voi
         expect_ok(object_writer_resume(self->objects, digest, -1, &writer, &err), &err);
         expect_ok(object_writer_add(writer, self->bytes, SIZE, &err), &err);
         object_writer_destroy(writer);
-        expect_ok(bulk_client_create(self->zmq, self->endpoint, WAIT_MS, &client, &err),
-                  &err);
-        expect_ok(bulk_put(client, self->fd, digest, sizes[i], NULL, NULL, &err), &err);
+        expect_ok(
+            bulk_put(client_connect(self), self->fd, digest, sizes[i], NULL, NULL, &err),
+            &err);
+        bulk_client_destroy(steal(&self->client));
         expect_ok(objects_verify(self->objects, digest, &err), &err);
         assert_int_equal(parts_count(self), 0);
     }
@@ -324,7 +336,7 @@ static void test_two_at_the_same_object_do_not_disturb_each_other(void **state)
     rest.data = (struct bytes){ (const char *)self->bytes + rest.offset, 7 };
     raw_send(socket, &rest);
     assert_int_equal(raw_receive(socket, &received), BULK_STORED);
-    raw_close(self, socket);
+    raw_close(self);
     assert_int_equal(parts_count(self), 0);
 }
 
@@ -341,14 +353,14 @@ static void test_who_does_not_ask_to_resume_begins_at_nothing(void **state)
 
     raw_put(self, socket, 1, SIZE, true);
     raw_pieces(socket, 1, self->bytes, 0, 5);
-    raw_close(self, socket);
+    raw_close(self);
     socket = raw_connect(self);
     assert_int_equal(raw_put(self, socket, 1, SIZE, false), 0);
     assert_int_equal(raw_put(self, socket, 1, SIZE, true), 5 * PIECE);
     raw_send(socket, &beyond); /* a gap ends the upload, and what it had is not kept */
     assert_int_equal(raw_receive(socket, &received), BULK_ERROR);
     assert_int_equal(raw_put(self, socket, 2, SIZE, true), 0);
-    raw_close(self, socket);
+    raw_close(self);
 }
 
 static void test_what_is_left_over_is_removed_by_age_and_by_number(void **state)
