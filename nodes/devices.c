@@ -1,12 +1,19 @@
 /* devices.c - see devices.h. Names and codes of nvml.h (NVML API reference,
- * "Initialization and Cleanup", "Device Queries") and of the amdkfd topology: a node with
- * compute units (simd_count above 0) is a GPU. */
+ * "Initialization and Cleanup", "Device Queries") and of the amdkfd topology (the
+ * kernel's kfd_topology.c): a node with compute units (simd_count above 0) is a GPU, heap
+ * types 1 and 2 are memory of its own, gfx_target_version is 10000 major + 100 minor +
+ * stepping. */
 #include "nodes/devices.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define LIBRARY    "libnvidia-ml.so.1"
+#define TOPOLOGY   "/sys/class/kfd/kfd/topology/nodes"
+#define AMD_DRIVER "/sys/module/amdgpu/version"
 
 enum { DEVICES_MAX = 64, PATH_MAX_BYTES = 4096, LINE_MAX_BYTES = 256 };
 
@@ -72,7 +79,8 @@ static void describe(const struct nvml *nvml, uint64_t offered,
     }
 }
 
-void devices_describe(const char *path, uint64_t offered, struct device_facts *facts)
+void devices_describe_library(const char *path, uint64_t offered,
+                              struct device_facts *facts)
 {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     struct nvml nvml;
@@ -98,23 +106,107 @@ void devices_describe(const char *path, uint64_t offered, struct device_facts *f
     dlclose(library);
 }
 
-static unsigned simd_count(const char *folder, const char *node)
+/* A number of a file of properties, "name number" a line. False: it has none. */
+static bool property_read(const char *path, const char *name, uint64_t *number)
 {
-    char path[PATH_MAX_BYTES], line[LINE_MAX_BYTES];
-    unsigned count = 0;
-
-    if (snprintf(path, sizeof path, "%s/%s/properties", folder, node) >= (int)sizeof path)
-        return 0;
-
+    char line[LINE_MAX_BYTES];
+    size_t size = strlen(name);
+    bool is_found = false;
     FILE *file = fopen(path, "re");
 
     if (!file)
-        return 0;
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "simd_count %u", &count) == 1)
-            break;
+        return false;
+    while (!is_found && fgets(line, sizeof line, file))
+        if (strncmp(line, name, size) == 0 && line[size] == ' ') {
+            *number = strtoull(line + size, NULL, 10);
+            is_found = true;
+        }
     fclose(file);
-    return count;
+    return is_found;
+}
+
+static bool is_gpu(const char *folder, const char *node)
+{
+    char path[PATH_MAX_BYTES];
+    uint64_t count = 0;
+
+    return snprintf(path, sizeof path, "%s/%s/properties", folder, node)
+               < (int)sizeof path
+           && property_read(path, "simd_count", &count) && count > 0;
+}
+
+static void first_line(const char *path, char text[FACTS_TEXT_MAX])
+{
+    FILE *file = fopen(path, "re");
+
+    if (!file || !fgets(text, FACTS_TEXT_MAX, file))
+        text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    if (file)
+        fclose(file);
+}
+
+/* The memory of its own, which may be in several banks. */
+static uint64_t memory_of(const char *node)
+{
+    enum { BANKS_MAX = 16, HEAP_PUBLIC = 1, HEAP_PRIVATE = 2 };
+    char path[PATH_MAX_BYTES];
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < BANKS_MAX; i++) {
+        uint64_t heap = 0, size = 0;
+
+        snprintf(path, sizeof path, "%.4000s/mem_banks/%u/properties", node, i);
+        if (property_read(path, "heap_type", &heap)
+            && (heap == HEAP_PUBLIC || heap == HEAP_PRIVATE)
+            && property_read(path, "size_in_bytes", &size))
+            all += size;
+    }
+    return all;
+}
+
+/* "aldebaran gfx90a": the name that the driver has for it, and what programs are built
+ * for. */
+static void model_of(const char *node, char model[FACTS_TEXT_MAX])
+{
+    char path[PATH_MAX_BYTES], name[FACTS_TEXT_MAX];
+    uint64_t target = 0;
+
+    snprintf(path, sizeof path, "%.4000s/name", node);
+    first_line(path, name);
+    snprintf(path, sizeof path, "%.4000s/properties", node);
+    if (!property_read(path, "gfx_target_version", &target) || target == 0)
+        snprintf(model, FACTS_TEXT_MAX, "%s", name);
+    else
+        snprintf(model, FACTS_TEXT_MAX, "%.64s%sgfx%u%x%x", name, name[0] ? " " : "",
+                 (unsigned)(target / 10000), (unsigned)(target / 100 % 100),
+                 (unsigned)(target % 100));
+}
+
+void devices_describe_topology(const char *folder, const char *driver, uint64_t offered,
+                               struct device_facts *facts)
+{
+    enum { NODES_MAX = 256 };
+    char node[PATH_MAX_BYTES], number[16];
+    unsigned index = 0;
+
+    *facts = (struct device_facts){ 0 };
+    for (unsigned i = 0; i < NODES_MAX && index < DEVICES_MAX; i++) {
+        snprintf(number, sizeof number, "%u", i);
+        if (!is_gpu(folder, number))
+            continue;
+        if (offered >> index & 1) {
+            unsigned at = facts->count++;
+
+            snprintf(node, sizeof node, "%.4000s/%s", folder, number);
+            facts->devices[at].index = index;
+            facts->devices[at].memory = memory_of(node);
+            model_of(node, facts->devices[at].model);
+        }
+        index++;
+    }
+    if (facts->count > 0)
+        first_line(driver, facts->driver);
 }
 
 uint64_t devices_of_topology(const char *folder)
@@ -125,14 +217,21 @@ uint64_t devices_of_topology(const char *folder)
     if (!nodes)
         return 0;
     for (const struct dirent *entry; (entry = readdir(nodes));)
-        count += entry->d_name[0] != '.' && simd_count(folder, entry->d_name) > 0;
+        count += entry->d_name[0] != '.' && is_gpu(folder, entry->d_name);
     closedir(nodes);
     return first_bits(count);
 }
 
 uint64_t devices_find(void)
 {
-    uint64_t found = devices_of_library("libnvidia-ml.so.1");
+    uint64_t found = devices_of_library(LIBRARY);
 
-    return found ? found : devices_of_topology("/sys/class/kfd/kfd/topology/nodes");
+    return found ? found : devices_of_topology(TOPOLOGY);
+}
+
+void devices_describe(uint64_t offered, struct device_facts *facts)
+{
+    devices_describe_library(LIBRARY, offered, facts);
+    if (facts->count == 0)
+        devices_describe_topology(TOPOLOGY, AMD_DRIVER, offered, facts);
 }

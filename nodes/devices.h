@@ -11,10 +11,16 @@
  * and may take a second. */
 uint64_t devices_find(void);
 
-/* The two ways, apart for tests: the path of the library, and the folder of the kernel's
- * topology ("/sys/class/kfd/kfd/topology/nodes"). */
+/* Model and memory of those devices among `offered`, and the driver; nothing of what is
+ * not there. At the start only, as devices_find. */
+void devices_describe(uint64_t offered, struct device_facts *facts);
+
+/* The two ways, apart for tests: the path of the library; the folder of the kernel's
+ * topology, and the file with the version of AMD's driver, which only a driver that was
+ * installed by itself has. */
 uint64_t devices_of_library(const char *path);
 uint64_t devices_of_topology(const char *folder);
-/* Model and memory of those devices among `offered`, and the driver, as the library at
- * path tells; nothing without it. At the start only, as devices_find. */
-void devices_describe(const char *path, uint64_t offered, struct device_facts *facts);
+void devices_describe_library(const char *path, uint64_t offered,
+                              struct device_facts *facts);
+void devices_describe_topology(const char *folder, const char *driver, uint64_t offered,
+                               struct device_facts *facts);

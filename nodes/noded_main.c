@@ -230,7 +230,7 @@ static int run_agent(struct start *start)
     };
 
     if (settings.gpus)
-        devices_describe("libnvidia-ml.so.1", settings.gpus, &devices);
+        devices_describe(settings.gpus, &devices);
 
     use(start->settings, &settings);
     if (start->private) {
