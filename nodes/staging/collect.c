@@ -8,6 +8,8 @@
 #include "nodes/staging/upload.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { RESULT_BYTES_MAX = 1 << 30 };
@@ -167,15 +169,18 @@ static enum rc outputs_judge(const struct collection *collection,
 /* What the command found, as far as it can be told now that it is over. */
 static enum rc environment_take(const struct staging *staging,
                                 const struct store_port *port,
-                                const struct plan_stage *stage, struct arena *arena,
-                                struct task_result *result, struct err *err)
+                                const struct plan_stage *stage, uint64_t token,
+                                struct arena *arena, struct task_result *result,
+                                struct err *err)
 {
-    char digest[DIGEST_TEXT_SIZE];
+    char digest[DIGEST_TEXT_SIZE], folder[PATH_MAX];
     enum rc rc;
 
     if (!staging->facts || result->started_us == 0)
         return RC_OK;
-    rc = facts_store(staging->facts, port, stage, digest, err);
+    snprintf(folder, sizeof folder, "%s/attempts/%llu/repository", staging->directory,
+             (unsigned long long)token);
+    rc = facts_store(staging->facts, port, stage, folder, digest, err);
     if (rc != RC_OK)
         return failure_is_passing(rc) ? rc : RC_OK;
     result->environment = arena_text(arena, digest);
@@ -228,7 +233,7 @@ enum rc attempt_collect(const struct staging *staging, const struct store_port *
     if (rc == RC_OK)
         rc = outputs_judge(&collection, &made, err);
     if (rc == RC_OK)
-        rc = environment_take(staging, port, stage, arena, &made, err);
+        rc = environment_take(staging, port, stage, token, arena, &made, err);
     if (rc == RC_OK)
         rc = streams_collect(staging, port, token, folder, arena, &made, err);
     if (rc == RC_OK)

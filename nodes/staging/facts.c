@@ -112,13 +112,18 @@ static const char *variable(const struct plan_stage *stage, const char *name)
     return getenv(name);
 }
 
-static void find_interpreter(const struct plan_stage *stage,
+static void find_interpreter(const struct plan_stage *stage, const char *folder,
                              struct interpreter *interpreter)
 {
     const char *path = variable(stage, "PATH");
+    const struct interpreter_search search = {
+        .path = path ? path : "/usr/local/bin:/usr/bin:/bin",
+        .python_path = variable(stage, "PYTHONPATH"),
+        .pyenv_version = variable(stage, "PYENV_VERSION"),
+        .folder = folder,
+    };
 
-    interpreter_find(path ? path : "/usr/local/bin:/usr/bin:/bin",
-                     variable(stage, "PYTHONPATH"), interpreter);
+    interpreter_find(&search, interpreter);
 }
 
 static struct value list_of(struct arena *arena, size_t count, struct value **items)
@@ -198,20 +203,6 @@ static enum rc write_json(const struct facts *facts,
     return RC_OK;
 }
 
-enum rc facts_write(const struct facts *facts, const struct plan_stage *stage,
-                    struct buf *json, struct err *err)
-{
-    struct interpreter *interpreter = calloc(1, sizeof *interpreter);
-    enum rc rc = RC_NO_MEMORY;
-
-    if (!interpreter)
-        return err_set(err, rc, "no memory for the environment");
-    find_interpreter(stage, interpreter);
-    rc = write_json(facts, interpreter, json, err);
-    free(interpreter);
-    return rc;
-}
-
 static enum rc put(const struct store_port *port, struct kept *kept, struct err *err)
 {
     scoped_fd int fd = memfd_create("environment", MFD_CLOEXEC);
@@ -283,15 +274,15 @@ void facts_doubt_store(struct facts *facts)
 }
 
 enum rc facts_store(struct facts *facts, const struct store_port *port,
-                    const struct plan_stage *stage, char digest[DIGEST_TEXT_SIZE],
-                    struct err *err)
+                    const struct plan_stage *stage, const char *folder,
+                    char digest[DIGEST_TEXT_SIZE], struct err *err)
 {
     struct interpreter *interpreter = calloc(1, sizeof *interpreter);
     enum rc rc;
 
     if (!interpreter)
         return err_set(err, RC_NO_MEMORY, "no memory for the environment");
-    find_interpreter(stage, interpreter);
+    find_interpreter(stage, folder, interpreter);
     pthread_mutex_lock(&facts->lock);
     rc = store_locked(facts, port, interpreter, digest, err);
     pthread_mutex_unlock(&facts->lock);

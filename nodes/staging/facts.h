@@ -27,10 +27,10 @@ struct facts *facts_create(const struct device_facts *devices);
 void facts_destroy(struct facts *facts);
 SCOPED(facts)
 
-/* The object that holds for a command of the stage now: its digest, after the store has
- * got its bytes. Failures are those of port->put. */
+/* The object that holds for a command of the stage now, in that folder: its digest, after
+ * the store has got its bytes. Failures are those of port->put. */
 NODISCARD enum rc facts_store(struct facts *facts, const struct store_port *port,
-                              const struct plan_stage *stage,
+                              const struct plan_stage *stage, const char *folder,
                               char digest[DIGEST_TEXT_SIZE], struct err *err);
 
 /* The broker is there anew, perhaps with another store, as after the restore of a backup:
@@ -40,7 +40,3 @@ void facts_doubt_store(struct facts *facts);
 /* The first IPv4 address of this machine that is not loopback, or 127.0.0.1, as it was at
  * most 10 s ago; facts NULL: as it is. */
 void facts_address(struct facts *facts, char text[FACTS_ADDRESS_SIZE]);
-
-/* For tests: the object's bytes. */
-NODISCARD enum rc facts_write(const struct facts *facts, const struct plan_stage *stage,
-                              struct buf *json, struct err *err);

@@ -1,5 +1,6 @@
 /* interpreter.c - see interpreter.h. Where Python keeps packages: the documentation of
- * its module `site`; names of their folders: PEP 376 and PEP 427; pyvenv.cfg: PEP 405. */
+ * its module `site`; names of their folders: PEP 376 and PEP 427; pyvenv.cfg: PEP 405;
+ * how pyenv chooses a version: its README, "Understanding Python version selection". */
 #include "nodes/staging/interpreter.h"
 
 #include <dirent.h>
@@ -11,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PACKAGES_MAX = 20000 };
+enum { PACKAGES_MAX = 20000, PYENV_NAME_MAX = 64 };
 
 PRINTF_LIKE(2, 3) static bool write_path(char *path, const char *format, ...)
 {
@@ -103,31 +104,68 @@ static bool read_config(const char *prefix, char version[32], bool *looks_outsid
     return true;
 }
 
-/* "3.11" of "/usr/bin/python3.11". */
+/* "3.11" of "/usr/bin/python3.11"; nothing of "/usr/bin/python3". */
 static void minor_of(const char *program, char minor[16])
 {
     const char *name = strrchr(program, '/');
 
     minor[0] = '\0';
-    if (name && sscanf(name, "/python%15[0-9.]", minor) != 1)
+    if (name && (sscanf(name, "/python%15[0-9.]", minor) != 1 || !strchr(minor, '.')))
         minor[0] = '\0';
 }
 
-void interpreter_find(const char *search, const char *python_path,
-                      struct interpreter *interpreter)
+/* The first word of a file, if it has one. */
+static bool read_word(const char *path, char word[PYENV_NAME_MAX])
 {
-    char real[PATH_MAX], prefix[INTERPRETER_PATH_MAX], minor[16];
-    bool looks_outside = false;
+    FILE *file = fopen(path, "re");
+    bool is_read = file && fscanf(file, "%63s", word) == 1;
 
-    interpreter->path[0] = interpreter->version[0] = '\0';
-    interpreter->folder_count = 0;
-    if (!find_program(search, "python3", interpreter->path)
-        && !find_program(search, "python", interpreter->path))
-        return;
-    if (!realpath(interpreter->path, real))
-        return;
-    minor_of(real, minor);
-    snprintf(interpreter->version, sizeof interpreter->version, "%s", minor);
+    if (file)
+        fclose(file);
+    return is_read;
+}
+
+/* The nearest .python-version, from the folder upward. */
+static bool read_pinned(const char *folder, char name[PYENV_NAME_MAX])
+{
+    char above[INTERPRETER_PATH_MAX], path[INTERPRETER_PATH_MAX];
+
+    if (!folder || folder[0] != '/' || !write_path(above, "%s", folder))
+        return false;
+    for (char *end; (end = strrchr(above, '/')); *end = '\0')
+        if (write_path(path, "%s/.python-version", above) && read_word(path, name))
+            return true;
+    return false;
+}
+
+/* Puts the program in the place of the shim that starts it. False: it is not there. */
+static bool pass_shim(const struct interpreter_search *search, char *program)
+{
+    static const char shims[] = "/shims";
+    char root[INTERPRETER_PATH_MAX], path[INTERPRETER_PATH_MAX], name[PYENV_NAME_MAX];
+    char *slash;
+
+    if (!write_path(root, "%s", program) || !(slash = strrchr(root, '/')))
+        return true;
+    *slash = '\0';
+    slash -= slash - root < (int)sizeof shims - 1 ? 0 : sizeof shims - 1;
+    if (strcmp(slash, shims) != 0)
+        return true;
+    *slash = '\0';
+    if (!write_path(path, "%s/version", root))
+        return false;
+    if (search->pyenv_version && search->pyenv_version[0])
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(search->pyenv_version, ":"),
+                 search->pyenv_version);
+    else if (!read_pinned(search->folder, name) && !read_word(path, name))
+        return false;
+    return strcmp(name, "system") != 0
+           && write_path(program, "%s/versions/%s/bin/python3", root, name)
+           && access(program, X_OK) == 0;
+}
+
+static void add_python_path(struct interpreter *interpreter, const char *python_path)
+{
     for (const char *at = python_path; at && *at; at += at[0] == ':') {
         char folder[INTERPRETER_PATH_MAX];
         size_t size = strcspn(at, ":");
@@ -136,7 +174,27 @@ void interpreter_find(const char *search, const char *python_path,
             add_folder(interpreter, folder);
         at += size;
     }
-    if (prefix_of(interpreter->path, prefix)
+}
+
+void interpreter_find(const struct interpreter_search *search,
+                      struct interpreter *interpreter)
+{
+    char program[INTERPRETER_PATH_MAX], real[PATH_MAX], prefix[INTERPRETER_PATH_MAX];
+    char minor[16];
+    bool looks_outside = false;
+
+    interpreter->path[0] = interpreter->version[0] = '\0';
+    interpreter->folder_count = 0;
+    if (!find_program(search->path, "python3", interpreter->path)
+        && !find_program(search->path, "python", interpreter->path))
+        return;
+    memcpy(program, interpreter->path, sizeof program);
+    if (!pass_shim(search, program) || !realpath(program, real))
+        return;
+    minor_of(real, minor);
+    snprintf(interpreter->version, sizeof interpreter->version, "%s", minor);
+    add_python_path(interpreter, search->python_path);
+    if (prefix_of(program, prefix)
         && read_config(prefix, interpreter->version, &looks_outside)) {
         add_prefix(interpreter, prefix, minor);
         if (!looks_outside)
@@ -144,6 +202,13 @@ void interpreter_find(const char *search, const char *python_path,
     }
     if (prefix_of(real, prefix))
         add_prefix(interpreter, prefix, minor);
+}
+
+static uint64_t stamp_of(uint64_t stamp, const char *text)
+{
+    for (; *text; text++)
+        stamp = (stamp ^ (unsigned char)*text) * 1099511628211u;
+    return stamp;
 }
 
 uint64_t interpreter_stamp(const struct interpreter *interpreter)
@@ -163,9 +228,8 @@ uint64_t interpreter_stamp(const struct interpreter *interpreter)
         for (size_t k = 0; k < COUNT_OF(parts); k++)
             stamp = (stamp ^ parts[k]) * 1099511628211u;
     }
-    for (const char *at = interpreter->path; *at; at++)
-        stamp = (stamp ^ (unsigned char)*at) * 1099511628211u;
-    return stamp;
+    stamp = stamp_of(stamp, interpreter->path);
+    return stamp_of(stamp, interpreter->version);
 }
 
 /* "numpy==1.26.0" of "numpy-1.26.0.dist-info" or "numpy-1.26.0-py3.11.egg-info"; NULL:

@@ -16,8 +16,15 @@ struct interpreter {
     unsigned folder_count;
 };
 
-/* search: as PATH; python_path: as PYTHONPATH, or NULL. */
-void interpreter_find(const char *search, const char *python_path,
+struct interpreter_search {    /* all but path may be NULL */
+    const char *path;          /* as PATH */
+    const char *python_path;   /* as PYTHONPATH */
+    const char *pyenv_version; /* as PYENV_VERSION */
+    const char *folder;        /* where the command begins */
+};
+/* Behind a shim of pyenv is the version that pyenv would choose; where that is not there,
+ * neither version nor packages are known. */
+void interpreter_find(const struct interpreter_search *search,
                       struct interpreter *interpreter);
 /* A number that changes when a package comes or goes. */
 uint64_t interpreter_stamp(const struct interpreter *interpreter);
