@@ -12,42 +12,28 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "nodes/supervisor/process.h"
-#include "nodes/supervisor/sandbox.h"
 #include "nodes/supervisor/spawn.h"
+#include "nodes/supervisor/views.h"
 
 enum {
     CHANNEL_FD = 3,
     LOCK_FD,
     SANDBOX_FD, /* and the one behind it */
     KEPT_FDS = SANDBOX_FD + 2,
-    BINDS_MAX = 8,
     LAUNCH_MEMORY_MAX = 64 << 20,
     BLOCK = 512
-};
-
-/* What the mount namespace that we are in shows. */
-struct view {
-    int mounts_fd; /* tells when anything was mounted; -1: we are in none */
-    size_t bind_count;
-    struct seen {
-        dev_t device;
-        ino_t inode;
-        bool readonly;
-        char target[64];
-    } binds[BINDS_MAX];
 };
 
 struct attempt_process {
     const struct keeper_setup *setup;
     uint64_t token;
     char directory[PATH_MAX];
-    struct view view;
+    struct views views;
     int signal_fd;
     pid_t main;
     int status; /* of main, once it has ended */
@@ -137,70 +123,14 @@ static bool children_reap(struct attempt_process *attempt)
     return attempt->main == 0;
 }
 
-static bool bind_look(const struct launch_bind *bind, struct seen *seen)
+static enum rc view_enter(struct attempt_process *attempt, const struct launch *launch,
+                          struct err *err)
 {
-    struct stat found;
+    struct sandbox *sandbox = attempt->setup->sandbox;
 
-    if (strlen(bind->target) >= sizeof seen->target || stat(bind->source, &found) != 0)
-        return false;
-    *seen = (struct seen){ .device = found.st_dev,
-                           .inode = found.st_ino,
-                           .readonly = bind->readonly };
-    snprintf(seen->target, sizeof seen->target, "%s", bind->target);
-    return true;
-}
-
-static bool is_same_bind(const struct seen *seen, const struct launch_bind *bind)
-{
-    struct seen now;
-
-    return bind_look(bind, &now) && now.device == seen->device && now.inode == seen->inode
-           && now.readonly == seen->readonly && strcmp(now.target, seen->target) == 0;
-}
-
-/* Whether we are where the launch wants to be, and all is as it was. */
-static bool view_holds(const struct view *view, const struct launch *launch)
-{
-    struct pollfd poll_fd = { .fd = view->mounts_fd, .events = POLLPRI };
-
-    if (view->mounts_fd < 0 || view->bind_count != launch->bind_count
-        || poll(&poll_fd, 1, 0) < 0 || (poll_fd.revents & (POLLPRI | POLLERR)))
-        return false;
-    for (size_t i = 0; i < launch->bind_count; i++)
-        if (!is_same_bind(&view->binds[i], &launch->binds[i]))
-            return false;
-    return true;
-}
-
-/* Without the first descriptor, or when there are too many binds, nothing is remembered,
- * and the next attempt gets a namespace of its own. */
-static void view_note(struct view *view, const struct launch *launch)
-{
-    bool is_whole = launch->bind_count <= BINDS_MAX;
-
-    for (size_t i = 0; is_whole && i < launch->bind_count; i++)
-        is_whole = bind_look(&launch->binds[i], &view->binds[i]);
-    view->bind_count = launch->bind_count;
-    if (is_whole)
-        view->mounts_fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
-}
-
-static enum rc view_make(struct attempt_process *attempt, const struct launch *launch,
-                         struct err *err)
-{
-    struct view *view = &attempt->view;
-
-    attempt->has_namespace = attempt->setup->sandbox && launch->bind_count > 0;
-    if (!attempt->has_namespace || view_holds(view, launch))
-        return RC_OK;
-    fd_scoped(&view->mounts_fd);
-    view->mounts_fd = -1;
-
-    enum rc rc = sandbox_enter(attempt->setup->sandbox, launch, err);
-
-    if (rc == RC_OK)
-        view_note(view, launch);
-    return rc;
+    attempt->has_namespace = sandbox && launch->bind_count > 0;
+    return attempt->has_namespace ? views_enter(&attempt->views, sandbox, launch, err)
+                                  : RC_OK;
 }
 
 static enum rc attempt_start(struct attempt_process *attempt, struct spawned *spawned,
@@ -215,7 +145,7 @@ static enum rc attempt_start(struct attempt_process *attempt, struct spawned *sp
     else
         err_set(err, rc, "no memory to start an attempt");
     if (rc == RC_OK)
-        rc = view_make(attempt, &launch, err);
+        rc = view_enter(attempt, &launch, err);
     if (rc != RC_OK)
         return rc;
 
@@ -331,7 +261,7 @@ static bool attempt_await(struct attempt_process *attempt)
 
 static _Noreturn void keeper_run(const struct keeper_setup *setup, int channel)
 {
-    struct attempt_process attempt = { .setup = setup, .view = { .mounts_fd = -1 } };
+    struct attempt_process attempt = { .setup = setup };
     sigset_t child;
 
     setsid();

@@ -12,9 +12,8 @@
  * It speaks channel messages. It takes START, and then until the end SIGNAL for that
  * token; gives STARTED or FAILED, then after STARTED one EXITED with the usage of all
  * processes. After EXITED nothing of the attempt is left, and it takes the next START;
- * after FAILED it ends. It stays in the mount namespace of an attempt for the next one,
- * when that has the same folders (its folder is used again) and nobody has mounted
- * anything since; else it enters a new one. */
+ * after FAILED it ends. It keeps the mount namespaces of some attempts (views.h) for
+ * later ones in the same folders. */
 #pragma once
 
 #include "nodes/supervisor/channel.h"
