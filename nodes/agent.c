@@ -113,6 +113,8 @@ static enum rc open_local(struct agent *agent, struct err *err)
     if (rc == RC_OK && !(agent->staging.shelf = shelf_create()))
         rc = err_set(err, RC_NO_MEMORY, "no memory for folders that are used again");
     if (rc == RC_OK)
+        rc = ended_open(agent->settings.directory, &agent->ended_log, err);
+    if (rc == RC_OK)
         rc = follower_create(&agent->staging, &events, &agent->follower, err);
     return rc;
 }
@@ -317,6 +319,7 @@ static void turn(struct agent *agent, bool is_told, bool is_connected)
     broker_timers(agent);
     kept_step(agent);
     shelf_clear(agent, SHELF_KEPT_US);
+    warm_drop(agent, SHELF_KEPT_US);
     drain_step(agent);
     broker_tell(agent);
 }
@@ -377,8 +380,10 @@ static void agent_destroy(struct agent *agent)
      */
     if (agent->context)
         zmq_ctx_shutdown(agent->context);
-    if (agent->workers)
+    if (agent->workers) {
         shelf_clear(agent, 0);
+        warm_drop(agent, 0);
+    }
     workers_destroy(agent->workers);
     follower_destroy(agent->follower);
     link_close(agent->monitor);
@@ -397,6 +402,8 @@ static void agent_destroy(struct agent *agent)
     shelf_destroy(agent->staging.shelf);
     cache_destroy(agent->cache);
     announcer_destroy(agent->announcer);
+    ended_close(agent->ended_log);
+    arena_destroy(agent->left_arena);
     free(agent->started);
     free(agent->reports);
     if (agent->signal_fd >= 0)

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RESULT_BYTES_MAX = 64 << 20 };
+enum { RESULT_BYTES_MAX = 64 << 20, LEFT_MEMORY_MAX = 256 << 20 };
 
 /* What stayed here is needed until the broker knows of it. */
 static void pin_outputs(struct agent *agent, uint64_t token,
@@ -112,7 +112,15 @@ enum rc adopt_all(struct agent *agent, struct err *err)
 {
     char path[4200];
     struct dirent *entry;
-    enum rc rc = RC_OK;
+    enum rc rc;
+
+    agent->left_arena = arena_create(LEFT_MEMORY_MAX);
+    if (!agent->left_arena)
+        return err_set(err, RC_NO_MEMORY, "no memory for the results that are here");
+    rc = ended_read(agent->ended_log, agent->left_arena, &agent->left, &agent->left_count,
+                    err);
+    if (rc != RC_OK)
+        return rc;
 
     snprintf(path, sizeof path, "%s/attempts", agent->settings.directory);
 
@@ -149,12 +157,51 @@ static void adopt_running(struct agent *agent, struct hand *hand, enum agent_sta
         attempt_say(&agent->staging, hand->token, "output is not followed: %s", err.text);
 }
 
+/* A result whose folder has gone to another attempt; false: there is none. */
+static bool adopt_left(struct agent *agent, uint64_t token)
+{
+    for (size_t i = 0; i < agent->left_count; i++) {
+        const struct ended_item *item = &agent->left[i];
+        struct hand *hand;
+
+        if (item->token != token)
+            continue;
+        hand = hand_add(agent, token);
+        hand->is_logged = true;
+        hand->log_file = item->file;
+        ended_keep(agent->ended_log, item->file);
+        buf_init(&hand->job.encoded, RESULT_BYTES_MAX);
+        buf_add(&hand->job.encoded, item->encoded.data, item->encoded.size);
+        must(buf_ok(&hand->job.encoded));
+        agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_ADOPT,
+                                                  .token = token,
+                                                  .run = item->run,
+                                                  .stage = item->stage,
+                                                  .index = item->index,
+                                                  .number = item->number,
+                                                  .state = AGENT_DONE });
+        return true;
+    }
+    return false;
+}
+
+void adopt_end(struct agent *agent)
+{
+    arena_destroy(agent->left_arena);
+    agent->left_arena = NULL;
+    agent->left = NULL;
+    agent->left_count = 0;
+    ended_begin(agent->ended_log);
+}
+
 /* What the supervisor knows, before CHANNEL_LISTED. */
 void adopt_told(struct agent *agent, const struct channel_message *message)
 {
     struct hand *hand = hand_find(agent, message->token);
     struct err err;
 
+    if (!hand && message->kind == CHANNEL_EXITED && adopt_left(agent, message->token))
+        return;
     if (!hand) {
         /* Its folder is gone: nobody can use what it made. */
         if (message->kind == CHANNEL_STARTED)

@@ -68,8 +68,7 @@ static void do_prepare(struct agent *agent, uint64_t token)
                               .token = token,
                               .identity = &hand->identity,
                               .stage = hand->stage };
-    hand->has_job = true;
-    workers_submit(agent->workers, &hand->job);
+    warm_begin(agent, hand);
 }
 
 static void say(struct agent *agent, const struct hand *hand, const char *text)
@@ -157,18 +156,38 @@ static void result_of_exit(struct hand *hand, const struct agent_effect *effect,
         result->cause = effect->cause;
 }
 
-static void do_collect(struct agent *agent, const struct agent_effect *effect)
+/* A task that was stopped while it waited for its class or for a folder has none: a bare
+ * result is enough. */
+static void collect_bare(struct agent *agent, struct hand *hand,
+                         const struct agent_effect *effect)
 {
-    struct hand *hand = hand_find(agent, effect->token);
+    result_encode(&hand->job.encoded,
+                  &(struct task_result){ .cause = effect->cause,
+                                         .exit_code = -1,
+                                         .ended_us = agent->now_us,
+                                         .message = why_stopped(effect->cause),
+                                         .metadata = { .kind = VALUE_MAP } });
+    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_COLLECTED,
+                                              .token = effect->token });
+}
+
+static void do_collect(struct agent *agent, struct hand *hand,
+                       const struct agent_effect *effect)
+{
     struct task_result result = { .cause = effect->cause,
                                   .exit_code = -1,
                                   .ended_us = agent->now_us,
                                   .metadata = { .kind = VALUE_MAP } };
     struct err err;
 
-    must(hand != NULL);
     if (hand->has_exited)
         result_of_exit(hand, effect, &result);
+    if (warm_collect(agent, hand, effect, &result)) {
+        agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_COLLECTED,
+                                                  .token = hand->token });
+        return;
+    }
+    warm_end(agent, hand);
     if (effect->has_cause && why_stopped(effect->cause)) {
         result.message = why_stopped(effect->cause);
         attempt_say(&agent->staging, hand->token, "%s", result.message);
@@ -188,22 +207,6 @@ static void do_collect(struct agent *agent, const struct agent_effect *effect)
     };
     hand->has_job = true;
     workers_submit(agent->workers, &hand->job);
-}
-
-/* A task that was stopped while it waited for its class has no folder: a bare result is
- * enough. */
-static void collect_unknown(struct agent *agent, const struct agent_effect *effect)
-{
-    struct hand *hand = hand_add(agent, effect->token);
-
-    result_encode(&hand->job.encoded,
-                  &(struct task_result){ .cause = effect->cause,
-                                         .exit_code = -1,
-                                         .ended_us = agent->now_us,
-                                         .message = why_stopped(effect->cause),
-                                         .metadata = { .kind = VALUE_MAP } });
-    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_COLLECTED,
-                                              .token = effect->token });
 }
 
 static void do_want(struct agent *agent, const struct agent_effect *effect)
@@ -232,9 +235,13 @@ static void do_remove(struct agent *agent, uint64_t token)
         return;
     if (hand->is_followed)
         follow_remove(agent->follower, token);
+    warm_end(agent, hand);
     cache_release(agent->cache, token);
-    if (!has_ended_well(hand)
-        || !shelf_put(&agent->staging, &hand->identity, hand->stage))
+    if (hand->is_logged)
+        ended_forget(agent->ended_log, hand->log_file);
+    else if (!hand->is_waiting
+             && (!has_ended_well(hand)
+                 || !shelf_put(&agent->staging, &hand->identity, hand->stage)))
         workers_remove(agent->workers, token);
     hand_remove(agent, hand);
 }
@@ -251,7 +258,7 @@ static void apply(struct agent *agent, const struct agent_effect *effect)
         do_prepare(agent, effect->token);
         break;
     case AGENT_DO_CANCEL:
-        if (hand)
+        if (hand && !warm_cancel(agent, hand))
             hand->job.cancelled = true;
         break;
     case AGENT_DO_START:
@@ -265,10 +272,10 @@ static void apply(struct agent *agent, const struct agent_effect *effect)
                                    &agent->started_capacity, effect->token);
         break;
     case AGENT_DO_COLLECT:
-        if (hand)
-            do_collect(agent, effect);
+        if (hand && !hand->is_waiting)
+            do_collect(agent, hand, effect);
         else
-            collect_unknown(agent, effect);
+            collect_bare(agent, hand ? hand : hand_add(agent, effect->token), effect);
         break;
     case AGENT_DO_REPORT:
         agent->reports = token_add(agent->reports, &agent->report_count,

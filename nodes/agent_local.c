@@ -56,6 +56,8 @@ static void on_exited(struct agent *agent, struct hand *hand,
         return;
     hand->has_exited = true;
     hand->exit = *message;
+    if (hand->started_us == 0) /* only its end was told */
+        hand->started_us = message->time_us - (int64_t)message->usage.wall_us;
     if (hand->is_followed
         && follow_finish(agent->follower, hand->token, agent->now_us, &err) != RC_OK)
         attempt_say(&agent->staging, hand->token, "output was not read to its end: %s",
@@ -102,6 +104,7 @@ static void on_listed(struct agent *agent, const struct channel_message *message
         return;
     agent->is_listed = true;
     forget_unstarted(agent);
+    adopt_end(agent);
     agent_session_begin(agent, 0);
 }
 
@@ -154,6 +157,18 @@ static enum cause cause_of_preparation(enum rc rc)
     return rc == RC_CANCELLED ? CAUSE_STOPPED : CAUSE_INPUT_FAILED;
 }
 
+void agent_prepared(struct agent *agent, struct hand *hand)
+{
+    const struct job *job = &hand->job;
+
+    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_PREPARED,
+                                              .token = hand->token,
+                                              .is_good = job->rc == RC_OK,
+                                              .cpu_milli = agent_cpu_of(hand->stage),
+                                              .memory_mb = agent_memory_of(hand->stage),
+                                              .cause = cause_of_preparation(job->rc) });
+}
+
 static void on_prepared(struct agent *agent, struct hand *hand)
 {
     struct job *job = &hand->job;
@@ -164,12 +179,8 @@ static void on_prepared(struct agent *agent, struct hand *hand)
     hand->is_followed = job->rc == RC_OK && !job->cancelled;
     if (job->rc != RC_OK)
         snprintf(hand->message, sizeof hand->message, "%s", job->err.text);
-    agent_input(agent, &(struct agent_input){ .kind = AGENT_IN_PREPARED,
-                                              .token = hand->token,
-                                              .is_good = job->rc == RC_OK,
-                                              .cpu_milli = agent_cpu_of(hand->stage),
-                                              .memory_mb = agent_memory_of(hand->stage),
-                                              .cause = cause_of_preparation(job->rc) });
+    hand->warm = job->warm;
+    agent_prepared(agent, hand);
 }
 
 void jobs_drain(struct agent *agent)

@@ -6,7 +6,8 @@
  * the core wants. agent_adopt.c: takes over what an earlier agent left. agent_drain.c:
  * the orderly end. agent_kept.c: outputs that stay here. agent_remove.c: files that
  * nobody needs. agent_session.c: sessions with the broker. agent_empty.c: tasks without a
- * command. classes.c: what tasks have in common. */
+ * command. agent_warm.c: folders that go from one attempt to the next. classes.c: what
+ * tasks have in common. */
 #pragma once
 
 #include "broker/artifacts/bulk.h"
@@ -16,8 +17,10 @@
 #include "nodes/agent.h"
 #include "nodes/announcer.h"
 #include "nodes/core/agent_core.h"
+#include "nodes/ended.h"
 #include "nodes/peers.h"
 #include "nodes/staging/follow.h"
+#include "nodes/staging/warm.h"
 #include "nodes/supervisor/channel.h"
 #include "nodes/workers.h"
 
@@ -27,6 +30,11 @@ struct work_class { /* what the tasks of one stage have in common */
     uint32_t stage_number, uses;
     struct class_message head;
     struct plan_stage *stage;
+    struct warm *parked; /* folders without an attempt, the last first */
+    uint32_t folders;    /* that are parked, or that an attempt has who may pass it on */
+    uint32_t misses;     /* attempts that left something, less those that did not */
+    char environment[DIGEST_TEXT_SIZE]; /* as it was at environment_us */
+    int64_t environment_us;
 };
 
 struct hand {                 /* what the shell holds of one attempt */
@@ -39,6 +47,11 @@ struct hand {                 /* what the shell holds of one attempt */
     bool has_job;
     bool is_followed;
     bool has_exited;
+    struct warm *warm; /* its folder, when it may be passed on, once it is prepared */
+    bool has_folder;   /* it counts among those of its class */
+    bool is_waiting;   /* for a folder: it has none */
+    bool is_logged;    /* its result is in ended.h's file, and the folder another's */
+    unsigned log_file;
     struct channel_message exit; /* EXITED or FAILED */
     char message[ERR_TEXT_MAX];  /* why it failed before it started, or why it was stopped
                                   */
@@ -87,6 +100,10 @@ struct agent {
     bool is_joined, is_listed, is_ending, has_said_no_namespace, is_draining;
     int64_t drain_until_us;
     struct ended_blocks ended;
+    struct ended_log *ended_log;
+    struct arena *left_arena; /* until all is listed: what an earlier agent wrote there */
+    struct ended_item *left;
+    size_t left_count;
     struct job settling;            /* asks what is kept here and the broker has by now */
     bool is_settling, has_given_up; /* to copy what is kept */
     int64_t next_settle_us;
@@ -163,12 +180,25 @@ void jobs_drain(struct agent *agent);
 void follow_drain(struct agent *agent);
 void on_stop_condition(void *context, uint64_t token, const char *condition);
 
+void agent_prepared(struct agent *agent, struct hand *hand); /* as its job tells */
+
+/* agent_warm.c */
+void warm_begin(struct agent *agent, struct hand *hand); /* prepares it, now or later */
+/* Takes a hand that waits out of the line; false: it does not wait. */
+bool warm_cancel(struct agent *agent, struct hand *hand);
+/* Whether that was all of collecting: the hand has its result, and no folder. */
+bool warm_collect(struct agent *agent, struct hand *hand,
+                  const struct agent_effect *effect, struct task_result *result);
+void warm_end(struct agent *agent, struct hand *hand); /* its folder is not passed on */
+void warm_drop(struct agent *agent, int64_t kept_us);  /* those unused for so long */
+
 /* agent_effects.c */
 void effects_apply(struct agent *agent);
 
 /* agent_adopt.c */
 NODISCARD enum rc adopt_all(struct agent *agent, struct err *err);
 void adopt_told(struct agent *agent, const struct channel_message *message);
+void adopt_end(struct agent *agent); /* all was told */
 
 /* classes.c, hands */
 struct work_class *class_find(struct agent *agent, uint64_t run, uint32_t stage);

@@ -108,6 +108,7 @@ struct hand *hand_add(struct agent *agent, uint64_t token)
 
 static void hand_free(struct hand *hand)
 {
+    warm_destroy(hand->warm);
     arena_destroy(hand->arena);
     buf_fini(&hand->job.encoded);
     free(hand);

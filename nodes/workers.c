@@ -5,6 +5,7 @@
 #include "nodes/kept_settle.h"
 #include "nodes/peers.h"
 #include "nodes/staging/streams.h"
+#include "nodes/staging/warm.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -210,6 +211,8 @@ static void do_job(struct port_context *context, const struct store_port *port,
     case JOB_PREPARE:
         job->rc = attempt_prepare(staging, port, job->identity, job->stage,
                                   &job->cancelled, &job->err);
+        if (job->rc == RC_OK && job->is_warm && !job->cancelled)
+            job->warm = warm_create(staging, job->token);
         break;
     case JOB_COLLECT:
         do_collect(context->workers, port, job);

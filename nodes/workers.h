@@ -16,6 +16,8 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
     uint64_t token;
     const struct attempt_identity *identity; /* PREPARE */
     const struct plan_stage *stage;
+    bool is_warm;          /* PREPARE: the folder shall be passed on: */
+    struct warm *warm;     /* given by the worker; NULL: it cannot be */
     atomic_bool cancelled; /* PREPARE gives up; may be set by the submitter at any time */
     struct task_result
         result;  /* COLLECT: filled by the submitter, completed by the worker */

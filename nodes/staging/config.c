@@ -191,38 +191,60 @@ static struct value runtime_value(const struct staging *staging, struct arena *a
     return map_value(&maker);
 }
 
-enum rc config_write(const struct staging *staging,
-                     const struct attempt_identity *identity,
-                     const struct plan_stage *stage, const struct staged_inputs *inputs,
-                     int folder, struct arena *arena, struct err *err)
+struct config_file {
+    const char *name;
+    const struct value *map;
+};
+
+static enum rc files_write(int folder, const struct config_file *files, size_t count,
+                           struct err *err)
 {
     scoped_fd int config = open_beneath(folder, "config", O_RDONLY | O_DIRECTORY);
-    struct value execution, files, parameters, runtime = runtime_value(staging, arena),
-                                               api = { .kind = VALUE_MAP };
+    enum rc rc = RC_OK;
 
     if (config < 0)
         return err_set_sys(err, rc_of_errno(-config), -config, "cannot open config/");
+    for (size_t i = 0; rc == RC_OK && i < count; i++)
+        rc = write_both(config, files[i].name, files[i].map, err);
+    return rc;
+}
 
+enum rc config_renew(const struct staging *staging,
+                     const struct attempt_identity *identity,
+                     const struct plan_stage *stage, int folder, struct arena *arena,
+                     struct err *err)
+{
+    struct value execution, parameters;
     enum rc rc = execution_value(staging, identity, stage, arena, &execution, err);
 
-    if (rc == RC_OK)
-        rc = inputs_value(inputs, arena, &files, err);
     if (rc == RC_OK)
         rc =
             plan_task_parameter_map(stage, identity->task_index, arena, &parameters, err);
     if (rc != RC_OK)
         return rc;
 
-    const struct {
-        const char *name;
-        const struct value *map;
-    } all[] = { { "execution", &execution },
-                { "inputs", &files },
-                { "parameters", &parameters },
-                { "runtime", &runtime },
-                { "api", &api } };
+    const struct config_file files[] = { { "execution", &execution },
+                                         { "parameters", &parameters } };
 
-    for (size_t i = 0; rc == RC_OK && i < COUNT_OF(all); i++)
-        rc = write_both(config, all[i].name, all[i].map, err);
-    return rc;
+    return files_write(folder, files, COUNT_OF(files), err);
+}
+
+enum rc config_write(const struct staging *staging,
+                     const struct attempt_identity *identity,
+                     const struct plan_stage *stage, const struct staged_inputs *inputs,
+                     int folder, struct arena *arena, struct err *err)
+{
+    struct value files, runtime = runtime_value(staging, arena),
+                        api = { .kind = VALUE_MAP };
+    enum rc rc = inputs_value(inputs, arena, &files, err);
+
+    if (rc != RC_OK)
+        return rc;
+
+    const struct config_file same[] = { { "inputs", &files },
+                                        { "runtime", &runtime },
+                                        { "api", &api } };
+
+    rc = files_write(folder, same, COUNT_OF(same), err);
+    return rc == RC_OK ? config_renew(staging, identity, stage, folder, arena, err) : rc;
 }

@@ -10,3 +10,9 @@ NODISCARD enum rc config_write(const struct staging *staging,
                                const struct plan_stage *stage,
                                const struct staged_inputs *inputs, int folder,
                                struct arena *arena, struct err *err);
+/* Of files that config_write has made for another task of the stage, those that differ.
+ */
+NODISCARD enum rc config_renew(const struct staging *staging,
+                               const struct attempt_identity *identity,
+                               const struct plan_stage *stage, int folder,
+                               struct arena *arena, struct err *err);

@@ -219,6 +219,14 @@ static enum rc put(const struct store_port *port, struct kept *kept, struct err 
     return port->put(port->context, fd, kept->digest, kept->json.size, err);
 }
 
+static struct kept *kept_find(struct facts *facts, uint64_t stamp)
+{
+    for (unsigned i = 0; i < KEPT_MAX; i++)
+        if (facts->kept[i].json.size > 0 && facts->kept[i].stamp == stamp)
+            return &facts->kept[i];
+    return NULL;
+}
+
 /* The remembered one with this stamp, or room for it in place of the oldest. */
 static enum rc recall(struct facts *facts, const struct interpreter *interpreter,
                       struct kept **kept, struct err *err)
@@ -228,11 +236,8 @@ static enum rc recall(struct facts *facts, const struct interpreter *interpreter
     struct kept *slot;
     enum rc rc;
 
-    for (unsigned i = 0; i < KEPT_MAX; i++)
-        if (facts->kept[i].json.size > 0 && facts->kept[i].stamp == stamp) {
-            *kept = &facts->kept[i];
-            return RC_OK;
-        }
+    if ((*kept = kept_find(facts, stamp)) != NULL)
+        return RC_OK;
     rc = write_json(facts, interpreter, &json, err);
     if (rc != RC_OK)
         return rc;
@@ -245,6 +250,12 @@ static enum rc recall(struct facts *facts, const struct interpreter *interpreter
     return RC_OK;
 }
 
+static bool is_stored(const struct facts *facts, const struct kept *kept, time_t now_s)
+{
+    return kept->stored_s != 0 && kept->store == atomic_load(&facts->store)
+           && now_s - kept->stored_s <= STORED_S;
+}
+
 static enum rc store_locked(struct facts *facts, const struct store_port *port,
                             const struct interpreter *interpreter,
                             char digest[DIGEST_TEXT_SIZE], struct err *err)
@@ -255,9 +266,7 @@ static enum rc store_locked(struct facts *facts, const struct store_port *port,
     enum rc rc = recall(facts, interpreter, &kept, err);
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (rc == RC_OK
-        && (kept->stored_s == 0 || kept->store != store
-            || now.tv_sec - kept->stored_s > STORED_S)) {
+    if (rc == RC_OK && !is_stored(facts, kept, now.tv_sec)) {
         rc = put(port, kept, err);
         if (rc == RC_OK)
             kept->stored_s = now.tv_sec;
@@ -288,6 +297,30 @@ enum rc facts_store(struct facts *facts, const struct store_port *port,
     pthread_mutex_unlock(&facts->lock);
     free(interpreter);
     return rc;
+}
+
+bool facts_known(struct facts *facts, const struct plan_stage *stage,
+                 char digest[DIGEST_TEXT_SIZE])
+{
+    struct interpreter *interpreter = calloc(1, sizeof *interpreter);
+    struct timespec now;
+    struct kept *kept;
+    bool is_known;
+
+    /* Somebody who waits for the store has the lock. */
+    if (!interpreter || pthread_mutex_trylock(&facts->lock) != 0) {
+        free(interpreter);
+        return false;
+    }
+    find_interpreter(stage, interpreter);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    kept = kept_find(facts, interpreter_stamp(interpreter));
+    is_known = kept && is_stored(facts, kept, now.tv_sec);
+    if (is_known)
+        memcpy(digest, kept->digest, DIGEST_TEXT_SIZE);
+    pthread_mutex_unlock(&facts->lock);
+    free(interpreter);
+    return is_known;
 }
 
 /* The first address of this machine that is not loopback, or 127.0.0.1. */

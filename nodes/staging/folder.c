@@ -95,6 +95,16 @@ enum rc folder_open(const struct staging *staging, uint64_t token, int *fd,
     return RC_OK;
 }
 
+bool folder_is_of(const struct staging *staging, uint64_t token, int fd)
+{
+    char path[FOLDER_PATH_SIZE];
+    struct stat open_one, named;
+
+    return folder_path(staging, token, NULL, path, NULL) == RC_OK
+           && fstat(fd, &open_one) == 0 && lstat(path, &named) == 0
+           && open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
 enum rc folder_rename(const struct staging *staging, uint64_t from, uint64_t to,
                       struct err *err)
 {

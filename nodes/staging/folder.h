@@ -21,6 +21,8 @@ NODISCARD enum rc folder_create(const struct staging *staging, uint64_t token, i
                                 struct err *err);
 NODISCARD enum rc folder_open(const struct staging *staging, uint64_t token, int *fd,
                               struct err *err);
+/* Whether the open folder is the attempt's still: it may have gone to another. */
+bool folder_is_of(const struct staging *staging, uint64_t token, int fd);
 /* Gives the folder of one attempt, which is no more, to another, which has none. */
 NODISCARD enum rc folder_rename(const struct staging *staging, uint64_t from, uint64_t to,
                                 struct err *err);

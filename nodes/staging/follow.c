@@ -291,3 +291,23 @@ void follow_remove(struct follower *follower, uint64_t token)
     LIST_REMOVE(attempt, link);
     attempt_destroy(follower, attempt);
 }
+
+bool follow_is_silent(const struct follower *follower, uint64_t token)
+{
+    const struct attempt *attempt = attempt_find(follower, token);
+
+    return attempt && attempt->has_ended && !attempt->condition
+           && attempt->tail.out_at == 0 && attempt->tail.error_at == 0
+           && attempt->tail.times < 0 && attempt->metrics.file < 0
+           && attempt->live.next == 1 && attempt->live.said == 0 && !attempt->live.scans
+           && !attempt->live.is_blind;
+}
+
+void follow_renew(struct follower *follower, uint64_t token, uint64_t new_token)
+{
+    struct attempt *attempt = attempt_find(follower, token);
+
+    must(attempt && follow_is_silent(follower, token));
+    attempt->token = attempt->metrics.token = attempt->live.token = new_token;
+    attempt->has_ended = false;
+}

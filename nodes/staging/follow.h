@@ -47,3 +47,9 @@ NODISCARD enum rc follow_metadata(const struct follower *follower, uint64_t toke
                                   struct arena *arena, struct value *map,
                                   struct err *err);
 void follow_remove(struct follower *follower, uint64_t token);
+
+/* After follow_finish: whether the attempt has written nothing at all, as far as it is
+ * followed. Its files may then be those of another attempt of its stage, which is
+ * followed in place of it. The folder has the new name already. */
+bool follow_is_silent(const struct follower *follower, uint64_t token);
+void follow_renew(struct follower *follower, uint64_t token, uint64_t new_token);

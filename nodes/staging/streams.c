@@ -178,6 +178,9 @@ enum rc attempt_stream_read(const struct staging *staging, uint64_t token,
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return err_set_sys(err, RC_IO, errno, "cannot read %s", stream_name(stream));
+    if (!folder_is_of(staging, token, folder))
+        return err_set(err, RC_NOT_FOUND, "attempt %" PRIu64 " has no folder any more",
+                       token);
     buf_grew(out, (size_t)got);
     *size = (uint64_t)found.st_size;
     return RC_OK;

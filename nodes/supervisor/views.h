@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 enum {
-    VIEWS_MAX = 32,     /* namespaces that are kept */
+    VIEWS_MAX = 8,      /* namespaces that are kept */
     VIEW_BINDS_MAX = 8, /* one with more is not kept */
     VIEW_TARGET_MAX = 64
 };

@@ -391,6 +391,36 @@ static void test_an_attempt_is_followed_once_and_can_be_left(void **state)
     assert_int_equal(follow_last_output_us(followed->follower, 7), 0);
 }
 
+static void test_a_silent_attempt_gives_its_place_to_the_next(void **state)
+{
+    struct followed *followed = *state;
+    struct follower *follower = followed->follower;
+    char from[128], to[160];
+    struct value map;
+    struct err err;
+
+    followed->world->stage.stop_condition = NULL;
+    follow_remove(follower, 7);
+    assert_int_equal(follow_add(follower, 7, 0, &followed->world->stage, &err), RC_OK);
+    assert_false(follow_is_silent(follower, 7)); /* it has not ended */
+    assert_int_equal(follow_finish(follower, 7, 1, &err), RC_OK);
+    assert_true(follow_is_silent(follower, 7));
+    snprintf(from, sizeof from, "%s/attempts/7", followed->world->directory);
+    snprintf(to, sizeof to, "%s/attempts/8", followed->world->directory);
+    assert_int_equal(rename(from, to), 0);
+    follow_renew(follower, 7, 8);
+    assert_int_equal(rename(to, from), 0); /* where append looks for it */
+    append(followed, "stdout", "{\"loss\": 3}\n");
+    steps(followed, 5);
+    assert_int_equal(follow_last_output_us(follower, 8), 5);
+    assert_int_equal(follow_finish(follower, 8, 6, &err), RC_OK);
+    assert_int_equal(follow_metadata(follower, 8, followed->world->arena, &map, &err),
+                     RC_OK);
+    assert_int_equal(map.map.count, 1);
+    assert_false(follow_is_silent(follower, 8));
+    assert_false(follow_is_silent(follower, 7));
+}
+
 #define follow_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -410,6 +440,7 @@ int main(void)
         follow_test(test_sidecars_links_and_what_lies_outside_are_not_taken),
         follow_test(test_after_the_end_the_files_are_left_to_be_collected),
         follow_test(test_an_attempt_is_followed_once_and_can_be_left),
+        follow_test(test_a_silent_attempt_gives_its_place_to_the_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
