@@ -20,7 +20,7 @@ enum {
     TIMEOUT_DEFAULT_MS = 10000,
     CLOCK_JUMP_US = 1000000,
     GIVING_QUEUE_MAX = 64,
-    SHELF_KEPT_US = 10000000
+    SHELF_KEPT_US = 60000000
 };
 
 int64_t agent_clock_us(void)

@@ -420,6 +420,16 @@ enum rc cache_place(struct cache *cache, uint64_t holder,
     return rc;
 }
 
+enum rc cache_load(struct cache *cache, uint64_t holder, const char *digest, void *room,
+                   size_t *size, struct err *err)
+{
+    if (!objects_is_packed(cache->objects, digest)
+        || objects_load(cache->objects, digest, room, size, err) != RC_OK)
+        return err_set(err, RC_NOT_FOUND, "%s is not among the small files", digest);
+    cache_pin(cache, holder, digest);
+    return RC_OK;
+}
+
 void cache_pin(struct cache *cache, uint64_t holder, const char *digest)
 {
     if (!digest || !digest_is_valid(digest, strnlen(digest, DIGEST_TEXT_SIZE)))

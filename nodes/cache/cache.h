@@ -112,6 +112,12 @@ NODISCARD enum rc cache_place(struct cache *cache, uint64_t holder,
                               const struct bulk_small *wanted, const char *path,
                               unsigned mode, bool may_link, struct err *err);
 
+/* The bytes of a small object that is there with others in one file, checked, into room,
+ * which has CACHE_SMALL_MAX; pinned by the holder. RC_NOT_FOUND: it is not, or is no more
+ * what it was; cache_place serves. */
+NODISCARD enum rc cache_load(struct cache *cache, uint64_t holder, const char *digest,
+                             void *room, size_t *size, struct err *err);
+
 /* Pins without looking whether the object is there: for tasks that run already. */
 void cache_pin(struct cache *cache, uint64_t holder, const char *digest);
 /* Takes back all pins of the holder. Removes nothing by itself: cache_trim does. */

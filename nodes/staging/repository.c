@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 struct filling {
@@ -23,6 +24,7 @@ struct filling {
     char path[FOLDER_PATH_SIZE]; /* of the root */
     int held;                    /* the folder opened last, or -1 */
     char held_path[TREE_PATH_MAX + 1];
+    struct leftovers left;
 };
 
 static enum rc object_fetch(const struct filling *filling, const char *digest,
@@ -89,14 +91,71 @@ static enum rc folder_hold(struct filling *filling, const char *path, const char
     return RC_OK;
 }
 
+/* Gives a file that is left the name; false: there is none. */
+static bool leftover_take(struct filling *filling, const char *name)
+{
+    struct leftovers *left = &filling->left;
+    const char *last, *path;
+
+    if (left->file_count == 0)
+        return false;
+    path = left->files[--left->file_count];
+
+    scoped_fd int folder = leftover_open(filling->root, path, &last);
+
+    if (folder >= 0 && renameat(folder, last, filling->held, name) == 0)
+        return true;
+    left->rest[left->rest_count++] = path;
+    return false;
+}
+
+/* Whether it is a file with nothing of its own but its bytes and mode. */
+static bool is_plain(int fd, struct stat *found)
+{
+    return fstat(fd, found) == 0 && S_ISREG(found->st_mode) && found->st_nlink == 1
+           && found->st_uid == geteuid() && flistxattr(fd, NULL, 0) == 0;
+}
+
+/* Makes the file that is there the entry; false: it is to be made anew. */
+static bool file_refill(const struct filling *filling, const struct tree_entry *entry,
+                        const char *name)
+{
+    unsigned char room[CACHE_SMALL_MAX];
+    size_t size = 0;
+    struct stat found;
+    scoped_fd int fd = openat(filling->held, name,
+                              O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    return fd >= 0 && is_plain(fd, &found)
+           && cache_load(filling->staging->cache, filling->holder, entry->digest, room,
+                         &size, NULL)
+                  == RC_OK
+           && pwrite(fd, room, size, 0) == (ssize_t)size
+           && ((size_t)found.st_size <= size || ftruncate(fd, (off_t)size) == 0)
+           && ((found.st_mode & 07777) == (entry->mode & 0777)
+               || fchmod(fd, entry->mode & 0777) == 0);
+}
+
+/* Whether a file from before became the entry; if not, nothing is in the entry's place.
+ */
+static bool entry_refill(struct filling *filling, const struct tree_entry *entry,
+                         const char *name, enum settled state)
+{
+    if (S_ISLNK(entry->mode) || entry->size > CACHE_SMALL_MAX
+        || (state != SETTLED_OTHER && !leftover_take(filling, name)))
+        return false;
+    return file_refill(filling, entry, name)
+           || (folder_remove(filling->held, name), false);
+}
+
 static enum rc entry_fill(struct filling *filling, const struct tree_entry *entry,
-                          struct err *err)
+                          enum settled state, struct err *err)
 {
     char path[FOLDER_PATH_SIZE + TREE_PATH_MAX + 2];
     const char *last;
     enum rc rc = folder_hold(filling, entry->path, &last, err);
 
-    if (rc != RC_OK)
+    if (rc != RC_OK || entry_refill(filling, entry, last, state))
         return rc;
     if (S_ISLNK(entry->mode)) {
         if (symlinkat(entry->target, filling->held, last) != 0)
@@ -113,13 +172,13 @@ static enum rc entry_fill(struct filling *filling, const struct tree_entry *entr
 
 /* Has the small files there, many at once. */
 static void entries_prefetch(struct filling *filling, const struct tree *tree,
-                             const bool *is_there, struct arena *arena)
+                             const enum settled *states, struct arena *arena)
 {
     struct bulk_small *wanted = arena_array(arena, tree->entry_count, sizeof *wanted);
     size_t count = 0;
 
     for (size_t i = 0; wanted && i < tree->entry_count; i++)
-        if (!is_there[i] && !S_ISLNK(tree->entries[i].mode))
+        if (states[i] != SETTLED_THERE && !S_ISLNK(tree->entries[i].mode))
             wanted[count++] =
                 (struct bulk_small){ tree->entries[i].digest, tree->entries[i].size };
     if (count > 0)
@@ -128,16 +187,16 @@ static void entries_prefetch(struct filling *filling, const struct tree *tree,
 }
 
 static enum rc entries_fill(struct filling *filling, const struct tree *tree,
-                            const bool *is_there, const atomic_bool *cancelled,
+                            const enum settled *states, const atomic_bool *cancelled,
                             struct err *err)
 {
     for (size_t i = 0; i < tree->entry_count; i++) {
-        if (is_there[i])
+        if (states[i] == SETTLED_THERE)
             continue;
         if (*cancelled)
             return err_set(err, RC_CANCELLED, "stopped while the code was fetched");
 
-        enum rc rc = entry_fill(filling, &tree->entries[i], err);
+        enum rc rc = entry_fill(filling, &tree->entries[i], states[i], err);
 
         if (rc != RC_OK)
             return rc;
@@ -150,17 +209,18 @@ static enum rc tree_fill(struct filling *filling, const struct tree *tree,
                          struct arena *arena, const atomic_bool *cancelled,
                          struct err *err)
 {
-    bool *is_there = arena_array(arena, tree->entry_count, sizeof *is_there);
+    enum settled *states = arena_array(arena, tree->entry_count, sizeof *states);
 
-    if (!is_there)
+    if (!states)
         return err_set(err, RC_NO_MEMORY, "no memory for the list of files");
 
-    enum rc rc = settle_code(filling->root, tree, is_there, err);
+    enum rc rc = settle_code(filling->root, tree, arena, states, &filling->left, err);
 
     if (rc != RC_OK)
         return rc;
-    entries_prefetch(filling, tree, is_there, arena);
-    return entries_fill(filling, tree, is_there, cancelled, err);
+    entries_prefetch(filling, tree, states, arena);
+    rc = entries_fill(filling, tree, states, cancelled, err);
+    return rc == RC_OK ? leftovers_remove(filling->root, &filling->left, err) : rc;
 }
 
 enum rc repository_fill(const struct staging *staging, const struct store_port *port,

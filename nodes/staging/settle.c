@@ -20,7 +20,9 @@ enum {
 
 struct settling {
     const struct tree *tree;
-    bool *is_there;
+    struct arena *arena;
+    enum settled *states;
+    struct leftovers *leftovers;
 };
 
 /* The first entry whose path is not below the text. */
@@ -39,6 +41,13 @@ static size_t entry_from(const struct tree *tree, const char *path)
     return low;
 }
 
+static bool has_entry(const struct tree *tree, const char *path)
+{
+    size_t at = entry_from(tree, path);
+
+    return at < tree->entry_count && strcmp(tree->entries[at].path, path) == 0;
+}
+
 static bool has_folder(const struct tree *tree, const char *path)
 {
     char below[TREE_PATH_MAX + 2];
@@ -47,6 +56,19 @@ static bool has_folder(const struct tree *tree, const char *path)
 
     return at < tree->entry_count
            && strncmp(tree->entries[at].path, below, (size_t)size) == 0;
+}
+
+/* false: more is left than can be of use. */
+static bool leftover_add(const struct settling *settling, const char *path)
+{
+    struct leftovers *leftovers = settling->leftovers;
+    const char *copy = leftovers->file_count < settling->tree->entry_count
+                           ? arena_text(settling->arena, path)
+                           : NULL;
+
+    if (copy)
+        leftovers->files[leftovers->file_count++] = copy;
+    return copy != NULL;
 }
 
 static bool is_same_link(int folder, const char *name, const struct tree_entry *entry)
@@ -58,37 +80,73 @@ static bool is_same_link(int folder, const char *name, const struct tree_entry *
            && memcmp(target, entry->target, (size_t)size) == 0;
 }
 
-/* The bytes are read: times can be set, and are too coarse to tell. */
-static bool is_same_file(int folder, const char *name, const struct tree_entry *entry)
+/* A small file that is ours alone. */
+static bool is_usable(const struct stat *found)
 {
-    scoped_fd int fd = open_regular(folder, name);
-    struct digest_set set;
-    struct stat found;
-    uint64_t size;
-
-    return fd >= 0 && fstat(fd, &found) == 0 && found.st_nlink == 1
-           && found.st_uid == geteuid() && (found.st_mode & 07777) == (entry->mode & 0777)
-           && (uint64_t)found.st_size == entry->size && entry->size <= COMPARED_MAX
-           && digest_file(fd, false, &set, &size, NULL) == RC_OK
-           && strcmp(set.sha256, entry->digest) == 0;
+    return S_ISREG(found->st_mode) && found->st_nlink == 1 && found->st_uid == geteuid()
+           && found->st_size <= COMPARED_MAX;
 }
 
-static bool is_as_it_should(const struct settling *settling, int folder, const char *name,
-                            const char *path, bool is_link)
+/* The bytes are read: times can be set, and are too coarse to tell. */
+static bool is_same_file(int folder, const char *name, const struct stat *found,
+                         const struct tree_entry *entry)
+{
+    struct digest_set set;
+    uint64_t size;
+
+    if ((found->st_mode & 07777) != (entry->mode & 0777)
+        || (uint64_t)found->st_size != entry->size)
+        return false;
+
+    scoped_fd int fd = open_regular(folder, name);
+
+    return fd >= 0 && digest_file(fd, false, &set, &size, NULL) == RC_OK
+           && size == entry->size && strcmp(set.sha256, entry->digest) == 0;
+}
+
+/* Whether what is there stays, for the entry of its path or as a leftover. */
+static bool is_of_use(const struct settling *settling, int folder, const char *name,
+                      const char *path, const struct stat *found)
 {
     const struct tree *tree = settling->tree;
     size_t at = entry_from(tree, path);
+    const struct tree_entry *entry = &tree->entries[at];
 
-    if (at == tree->entry_count || strcmp(tree->entries[at].path, path) != 0
-        || S_ISLNK(tree->entries[at].mode) != is_link)
+    if (!has_entry(tree, path))
+        return is_usable(found) && !has_folder(tree, path)
+               && leftover_add(settling, path);
+    if (S_ISLNK(entry->mode) != S_ISLNK(found->st_mode))
         return false;
-    settling->is_there[at] = is_link ? is_same_link(folder, name, &tree->entries[at])
-                                     : is_same_file(folder, name, &tree->entries[at]);
-    return settling->is_there[at];
+    if (S_ISLNK(entry->mode))
+        settling->states[at] =
+            is_same_link(folder, name, entry) ? SETTLED_THERE : SETTLED_MISSING;
+    else if (is_usable(found))
+        settling->states[at] = is_same_file(folder, name, found, entry) ? SETTLED_THERE
+                               : entry->size <= COMPARED_MAX            ? SETTLED_OTHER
+                                                                        : SETTLED_MISSING;
+    return settling->states[at] != SETTLED_MISSING;
 }
 
 static int folder_settle(const struct settling *settling, int fd, const char *path,
                          unsigned depth);
+
+/* A folder that the tree lacks stays for its files; only the topmost is noted. */
+static bool is_left(const struct settling *settling, const char *path, unsigned depth)
+{
+    struct leftovers *leftovers = settling->leftovers;
+    const char *slash = strrchr(path, '/');
+    char parent[TREE_PATH_MAX + 1];
+    const char *copy;
+
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash ? slash - path : 0), path);
+    if (depth > 0 && !has_folder(settling->tree, parent))
+        return true;
+    if (leftovers->rest_count == settling->tree->entry_count
+        || has_entry(settling->tree, path) || !(copy = arena_text(settling->arena, path)))
+        return false;
+    leftovers->rest[leftovers->rest_count++] = copy;
+    return true;
+}
 
 /* Whether it was a folder that stays; *code: 0 or a negative errno. */
 static bool is_kept_folder(const struct settling *settling, int folder, const char *name,
@@ -96,7 +154,7 @@ static bool is_kept_folder(const struct settling *settling, int folder, const ch
 {
     struct stat found;
 
-    if (depth == DEPTH_MAX || !has_folder(settling->tree, path))
+    if (depth == DEPTH_MAX)
         return false;
 
     int fd = open_beneath(folder, name, O_RDONLY | O_DIRECTORY);
@@ -105,6 +163,10 @@ static bool is_kept_folder(const struct settling *settling, int folder, const ch
         return false;
     if (fstat(fd, &found) != 0 || (found.st_mode & 0700) != 0700
         || found.st_uid != geteuid()) {
+        close(fd);
+        return false;
+    }
+    if (!has_folder(settling->tree, path) && !is_left(settling, path, depth)) {
         close(fd);
         return false;
     }
@@ -125,7 +187,7 @@ static int entry_settle(const struct settling *settling, int folder, const char 
     if (size < (int)sizeof path
         && (S_ISDIR(found.st_mode)
                 ? is_kept_folder(settling, folder, name, path, depth, &code)
-                : is_as_it_should(settling, folder, name, path, S_ISLNK(found.st_mode))))
+                : is_of_use(settling, folder, name, path, &found)))
         return code;
     return folder_remove(folder, name);
 }
@@ -151,12 +213,58 @@ static int folder_settle(const struct settling *settling, int fd, const char *pa
     return code;
 }
 
-enum rc settle_code(int root, const struct tree *tree, bool *is_there, struct err *err)
+enum rc settle_code(int root, const struct tree *tree, struct arena *arena,
+                    enum settled *states, struct leftovers *leftovers, struct err *err)
 {
-    const struct settling settling = { tree, is_there };
+    const struct settling settling = { tree, arena, states, leftovers };
     int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int code = fd < 0 ? -errno : folder_settle(&settling, fd, "", 0);
+    int code;
 
+    *leftovers = (struct leftovers){
+        .files = arena_array(arena, tree->entry_count, sizeof *leftovers->files),
+        .rest = arena_array(arena, 2 * tree->entry_count, sizeof *leftovers->rest),
+    };
+    if (!leftovers->files || !leftovers->rest) {
+        fd_scoped(&fd);
+        return err_set(err, RC_NO_MEMORY, "no memory for the list of files");
+    }
+    code = fd < 0 ? -errno : folder_settle(&settling, fd, "", 0);
+    return code == 0 ? RC_OK
+                     : err_set_sys(err, rc_of_errno(-code), -code,
+                                   "cannot use the folder of the code again");
+}
+
+int leftover_open(int root, const char *path, const char **last)
+{
+    const char *slash = strrchr(path, '/');
+    char parent[TREE_PATH_MAX + 1];
+
+    *last = slash ? slash + 1 : path;
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash ? slash - path : 1),
+             slash ? path : ".");
+    return open_beneath(root, parent, O_RDONLY | O_DIRECTORY);
+}
+
+static int remove_all(int root, const char *const *paths, size_t count)
+{
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i < count; i++) {
+        const char *last;
+        scoped_fd int folder = leftover_open(root, paths[i], &last);
+
+        code = folder < 0 ? folder : folder_remove(folder, last);
+    }
+    return code == -ENOENT ? 0 : code;
+}
+
+enum rc leftovers_remove(int root, const struct leftovers *leftovers, struct err *err)
+{
+    int code = remove_all(root, leftovers->rest, leftovers->rest_count);
+
+    /* Those in a folder that has gone are gone. */
+    for (size_t i = 0; code == 0 && i < leftovers->file_count; i++)
+        code = remove_all(root, &leftovers->files[i], 1);
     return code == 0 ? RC_OK
                      : err_set_sys(err, rc_of_errno(-code), -code,
                                    "cannot use the folder of the code again");

@@ -20,7 +20,7 @@ enum { FILES_MAX = 16 /* left in one folder */, STREAM_BYTES_MAX = 1 << 20 };
 struct kept {
     uint64_t token;
     int64_t since_us;
-    char *key; /* of run and stage */
+    char *key; /* of project, pipeline and stage */
 };
 
 struct shelf {
@@ -53,7 +53,11 @@ static char *key_of(const struct attempt_identity *identity,
 {
     char *key = NULL;
 
-    return asprintf(&key, "%s/%s", identity->run_id, stage->name) < 0 ? NULL : key;
+    return asprintf(&key, "%s/%s/%s", identity->project ? identity->project : "",
+                    identity->title ? identity->title : "", stage->name)
+                   < 0
+               ? NULL
+               : key;
 }
 
 /* As we made it: nobody else's, and nothing that would be inherited. */

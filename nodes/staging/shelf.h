@@ -2,8 +2,9 @@
  *
  * Making and removing some twenty files and folders is most of what a short task costs.
  * So the folder of an attempt that ended by itself, with status 0, is emptied and kept
- * until the next attempt of the same run and stage takes it over with a new name; never
- * one of another run, as whoever could still have it open is of that run. It is taken
+ * until the next attempt of the same stage takes it over with a new name, in this run or
+ * in another one of the same pipeline and project; nobody has it open, as the keeper has
+ * ended all that the attempt has begun. It is taken
  * only when nothing in it is unusual: folders and files have the owner, mode and the one
  * name that we gave them, and no attribute or default ACL was set. The files of config/
  * are written anew, those of repository/ compared with the code (repository.c).

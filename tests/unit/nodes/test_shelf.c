@@ -4,6 +4,8 @@
 #include "codecs/plan/tree.h"
 #include "nodes/staging/shelf.h"
 
+#include <sys/xattr.h>
+
 static struct world *shelf_world(void **state, const char *command)
 {
     struct world *world = *state;
@@ -130,19 +132,151 @@ static void test_code_that_nobody_touched_stays(void **state)
     shelf_end(world);
 }
 
-static void test_another_run_or_stage_does_not_get_the_folder(void **state)
+/* A small object that the cache has with others in one file. */
+static const char *packed(struct world *world, const char *text)
+{
+    char digest[DIGEST_TEXT_SIZE];
+    struct object_small item = { .digest = digest, .bytes = text, .size = strlen(text) };
+    struct err err;
+
+    digest_bytes(text, strlen(text), digest);
+    assert_int_equal(objects_add(cache_objects(world->cache), &item, 1, false, &err),
+                     RC_OK);
+    return arena_text(world->arena, digest);
+}
+
+static void code_set(struct world *world, struct tree_entry *entries, size_t count)
+{
+    struct tree tree = { entries, count };
+    scoped_buf buf = { 0 };
+
+    tree_encode(&buf, &tree);
+    world->identity.code.tree = world_object(world, buf.data, buf.size);
+}
+
+static void assert_mode_of_next(struct world *world, const char *name, mode_t mode)
+{
+    struct stat found;
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/attempts/8/%s", world->directory, name);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_mode & 07777, mode);
+}
+
+static void test_files_of_old_code_become_those_of_the_new(void **state)
+{
+    struct world *world = *state;
+    struct tree_entry old[] = {
+        { "main.py", 0644, 12, packed(world, "print 12345\n"), "" },
+        { "old/a", 0644, 2, packed(world, "a\n"), "" },
+        { "old/b", 0644, 2, packed(world, "b\n"), "" },
+        { "old/c", 0644, 2, packed(world, "c\n"), "" },
+    };
+    struct tree_entry new[] = {
+        { "main.py", 0755, 8, packed(world, "print 1\n"), "" },
+        { "new/a", 0644, 4, packed(world, "aaa\n"), "" },
+        { "new/b", 0644, 1, packed(world, "b"), "" },
+    };
+    ino_t main_file, sum = 0;
+
+    code_set(world, old, COUNT_OF(old));
+    shelf_world(state, "true");
+    main_file = inode_of(world, 7, "repository/main.py");
+    sum = inode_of(world, 7, "repository/old/b") + inode_of(world, 7, "repository/old/a")
+          + inode_of(world, 7, "repository/old/c");
+    assert_true(is_kept(world));
+    world->identity.token = 8;
+    code_set(world, new, COUNT_OF(new));
+    world_prepare(world);
+    assert_string_equal(text_of_next(world, "repository/main.py"), "print 1\n");
+    assert_string_equal(text_of_next(world, "repository/new/a"), "aaa\n");
+    assert_string_equal(text_of_next(world, "repository/new/b"), "b");
+    assert_null(text_of_next(world, "repository/old"));
+    assert_null(text_of_next(world, "repository/old/c"));
+    assert_mode_of_next(world, "repository/main.py", 0755);
+    assert_int_equal(inode_of(world, 8, "repository/main.py"), main_file);
+    assert_true(inode_of(world, 8, "repository/new/a")
+                    + inode_of(world, 8, "repository/new/b")
+                < sum);
+    shelf_end(world);
+}
+
+static void test_a_file_in_place_of_a_folder_and_the_other_way_round(void **state)
+{
+    struct world *world = *state;
+    const char *digest = packed(world, "x\n");
+    struct tree_entry old[] = {
+        { "one", 0644, 2, digest, "" },
+        { "two/a/b", 0644, 2, digest, "" },
+        { "two/a/c", 0644, 2, digest, "" },
+    };
+    struct tree_entry new[] = {
+        { "one/deep/a", 0644, 2, digest, "" },
+        { "one/deep/b", 0644, 2, digest, "" },
+        { "two", 0644, 2, digest, "" },
+    };
+
+    code_set(world, old, COUNT_OF(old));
+    shelf_world(state, "true");
+    assert_true(is_kept(world));
+    world->identity.token = 8;
+    code_set(world, new, COUNT_OF(new));
+    world_prepare(world);
+    assert_string_equal(text_of_next(world, "repository/one/deep/a"), "x\n");
+    assert_string_equal(text_of_next(world, "repository/one/deep/b"), "x\n");
+    assert_string_equal(text_of_next(world, "repository/two"), "x\n");
+    shelf_end(world);
+}
+
+static void test_a_left_file_with_a_second_name_or_attributes_is_made_anew(void **state)
+{
+    struct world *world = *state;
+    struct tree_entry old[] = { { "old", 0644, 2, packed(world, "o\n"), "" } };
+    struct tree_entry new[] = { { "new", 0644, 2, packed(world, "n\n"), "" } };
+    char path[256];
+
+    code_set(world, old, COUNT_OF(old));
+    shelf_world(state, "ln old ../../second; echo more >more");
+    snprintf(path, sizeof path, "%s/attempts/7/repository/more", world->directory);
+    setxattr(path, "user.note", "x", 1, 0); /* not on every file system */
+    assert_true(is_kept(world));
+    world->identity.token = 8;
+    code_set(world, new, COUNT_OF(new));
+    world_prepare(world);
+    assert_string_equal(text_of_next(world, "repository/new"), "n\n");
+    assert_null(text_of_next(world, "repository/old"));
+    assert_null(text_of_next(world, "repository/more"));
+    snprintf(path, sizeof path, "%s/attempts/second", world->directory);
+    assert_string_equal(text_of(world, path), "o\n");
+    snprintf(path, sizeof path, "%s/attempts/8/repository/new", world->directory);
+    assert_true(getxattr(path, "user.note", NULL, 0) < 0);
+    shelf_end(world);
+}
+
+static void test_only_the_same_stage_of_the_same_pipeline_gets_the_folder(void **state)
 {
     struct world *world = shelf_world(state, "true");
+    struct attempt_identity identity = world->identity;
 
     assert_true(is_kept(world));
     world->identity.token = 8;
     world->stage.name = "other";
     world_prepare(world);
-    world->identity.token = 9;
     world->stage.name = "train";
+    world->identity.token = 9;
+    world->identity.project = "letters";
+    world_prepare(world);
+    world->identity = identity;
+    world->identity.token = 10;
+    world->identity.title = "predict";
+    world_prepare(world);
+    assert_int_equal(access(world_path(world, "identity"), F_OK), 0);
+    world->identity = identity;
+    world->identity.token = 11;
     world->identity.run_id = "22222222-2222-4333-8444-555555555555";
     world_prepare(world);
-    assert_int_equal(shelf_drop(world->staging.shelf, 0), 7);
+    assert_int_equal(access(world_path(world, "identity"), F_OK), -1);
     assert_int_equal(shelf_drop(world->staging.shelf, 0), 0);
     shelf_end(world);
 }
@@ -207,7 +341,10 @@ int main(void)
         world_test(test_the_next_attempt_gets_the_folder_as_if_it_were_new),
         world_test(test_code_that_a_task_changed_is_right_for_the_next),
         world_test(test_code_that_nobody_touched_stays),
-        world_test(test_another_run_or_stage_does_not_get_the_folder),
+        world_test(test_files_of_old_code_become_those_of_the_new),
+        world_test(test_a_file_in_place_of_a_folder_and_the_other_way_round),
+        world_test(test_a_left_file_with_a_second_name_or_attributes_is_made_anew),
+        world_test(test_only_the_same_stage_of_the_same_pipeline_gets_the_folder),
         world_test(test_a_folder_of_another_mode_is_not_used_again),
         world_test(test_a_link_in_place_of_a_folder_is_not_used_again),
         world_test(test_a_folder_with_folders_left_is_not_used_again),
