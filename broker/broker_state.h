@@ -33,6 +33,7 @@ struct class_hash { /* of what the tasks of a stage have in common (versions.c) 
 
 struct run_plan { /* a decoded plan of an active run */
     uint64_t run;
+    int64_t used_us;
     struct arena *arena;
     struct plan *plan;
     struct run_head head;       /* texts in the arena */
@@ -114,7 +115,8 @@ struct broker {
     struct table plan_slots; /* run -> slot */
     struct run_plan *plans;  /* by slot, without holes */
     uint32_t plan_count, plan_capacity;
-    uint64_t *visited; /* runs whose plan came this turn, for the end of it */
+    int64_t plans_due_us; /* before it no plan has to be dropped */
+    uint64_t *visited;    /* runs whose plan came this turn, for the end of it */
     size_t visited_count, visited_capacity;
     int signal_fd;
     int64_t now_us, started_at_us, active_at_us, trim_at_us, readers_at_us;
@@ -258,7 +260,8 @@ void plan_drop(struct broker *broker, uint64_t run);
 NODISCARD enum rc stage_unmask(struct broker *broker, uint64_t run, uint32_t number,
                                struct arena *arena, struct plan_stage *stage,
                                struct err *err);
-/* At the end of a turn: drops what came of runs that are over, or are too many. */
+/* At the end of a turn: drops what came of runs that are over, or are too many, or in
+ * which nothing has happened for a while. */
 void plans_leave(struct broker *broker);
 void plans_fini(struct broker *broker);
 NODISCARD enum rc plan_shapes(struct broker *broker, const struct plan *plan,

@@ -1,5 +1,9 @@
 /* plans.c - decoded plans of active runs, and what else is read of a run while it goes
- * on. */
+ * on.
+ *
+ * A decoded stage takes more memory than all that the core knows of it. So a plan is kept
+ * while something happens in its run, and read again when something does after a pause.
+ */
 #include "broker/broker_state.h"
 
 #include <stdlib.h>
@@ -9,6 +13,9 @@ enum {
     PLAN_ARENA_MAX = 1 << 30,
     PLANS_SMALL_MAX = 10000, /* plans that are kept although they are small */
     PLAN_SMALL = 4096,       /* bytes; such a plan is quickly read again */
+    REST_US = 1000000,   /* a larger one stays for so long after it was used, and for */
+    REST_BYTES_A_US = 4, /* a microsecond more for so many bytes: about a hundred times
+                            as long as it takes to read it again */
 };
 
 static void plan_free(struct run_plan *plan)
@@ -27,7 +34,24 @@ void plans_fini(struct broker *broker)
     table_clear(&broker->plan_slots);
     free(broker->visited);
     broker->visited = NULL;
+    broker->plans_due_us = INT64_MAX;
     broker->visited_count = broker->visited_capacity = 0;
+}
+
+static int64_t rests_at_us(const struct run_plan *plan)
+{
+    size_t size = arena_used(plan->arena);
+
+    return size > PLAN_SMALL ? plan->used_us + REST_US + (int64_t)(size / REST_BYTES_A_US)
+                             : INT64_MAX;
+}
+
+static void note_due(struct broker *broker, const struct run_plan *plan)
+{
+    int64_t due_us = rests_at_us(plan);
+
+    if (due_us < broker->plans_due_us)
+        broker->plans_due_us = due_us;
 }
 
 /* Notes that the end of the turn decides whether the plan stays. */
@@ -63,6 +87,8 @@ enum rc plan_keep(struct broker *broker, uint64_t run, struct run_plan *plan)
     }
     broker->plans[slot] = *plan;
     broker->plans[slot].run = run;
+    broker->plans[slot].used_us = broker->now_us;
+    note_due(broker, &broker->plans[slot]);
     broker->plan_count++;
     *plan = (struct run_plan){ 0 };
     table_put(&broker->plan_slots, run, slot);
@@ -135,12 +161,27 @@ static bool is_kept(const struct broker *broker, uint64_t run)
                    && arena_used(broker->plans[slot].arena) > PLAN_SMALL));
 }
 
+/* Plans are used in nearly every turn, so only a time before which none of them has been
+ * at rest for long is kept. */
+static void plans_rest(struct broker *broker)
+{
+    if (broker->now_us < broker->plans_due_us)
+        return;
+    broker->plans_due_us = INT64_MAX;
+    for (uint32_t i = broker->plan_count; i-- > 0;)
+        if (rests_at_us(&broker->plans[i]) <= broker->now_us)
+            plan_drop(broker, broker->plans[i].run);
+        else
+            note_due(broker, &broker->plans[i]);
+}
+
 void plans_leave(struct broker *broker)
 {
     for (size_t i = 0; i < broker->visited_count; i++)
         if (!is_kept(broker, broker->visited[i]))
             plan_drop(broker, broker->visited[i]);
     broker->visited_count = 0;
+    plans_rest(broker);
 }
 
 struct run_plan *plan_of(struct broker *broker, uint64_t run)
@@ -149,8 +190,10 @@ struct run_plan *plan_of(struct broker *broker, uint64_t run)
     struct run_plan plan = { 0 };
     struct err err;
 
-    if (table_find(&broker->plan_slots, run, &slot))
+    if (table_find(&broker->plan_slots, run, &slot)) {
+        broker->plans[slot].used_us = broker->now_us;
         return &broker->plans[slot];
+    }
     if (run == 0 || plan_load(broker, run, &plan, &err) != RC_OK)
         return NULL;
     if (plan_keep(broker, run, &plan) != RC_OK) {

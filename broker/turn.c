@@ -275,6 +275,8 @@ static int wait_ms(const struct broker *broker)
         until = idle;
     if (broker->settings.events_keep_s > 0 && broker->trim_at_us < until)
         until = broker->trim_at_us;
+    if (broker->plans_due_us < until)
+        until = broker->plans_due_us;
     if (space_due_us(broker) < until)
         until = space_due_us(broker);
     if (until == INT64_MAX)
