@@ -145,13 +145,18 @@ bool warm_cancel(struct agent *agent, struct hand *hand)
 }
 
 /* What the command found. Tasks of one stage that end in one moment found the same. */
-static bool environment_know(struct agent *agent, struct work_class *class)
+static bool environment_know(struct agent *agent, struct work_class *class,
+                             uint64_t token)
 {
+    char folder[4200];
+
     if (class->environment[0] && agent->now_us >= class->environment_us
         && agent->now_us - class->environment_us < ENVIRONMENT_US)
         return true;
     class->environment_us = agent->now_us;
-    if (facts_known(agent->staging.facts, class->stage, class->environment))
+    snprintf(folder, sizeof folder, "%s/attempts/%lu/repository",
+             agent->settings.directory, (unsigned long)token);
+    if (facts_known(agent->staging.facts, class->stage, folder, class->environment))
         return true;
     class->environment[0] = '\0';
     return false;
@@ -199,7 +204,7 @@ bool warm_collect(struct agent *agent, struct hand *hand,
         hand->class->misses++;
         return false;
     }
-    if (!environment_know(agent, hand->class))
+    if (!environment_know(agent, hand->class, hand->token))
         return false;
     result->environment = hand->class->environment;
     result_encode(&hand->job.encoded, result);

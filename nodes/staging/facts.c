@@ -299,7 +299,7 @@ enum rc facts_store(struct facts *facts, const struct store_port *port,
     return rc;
 }
 
-bool facts_known(struct facts *facts, const struct plan_stage *stage,
+bool facts_known(struct facts *facts, const struct plan_stage *stage, const char *folder,
                  char digest[DIGEST_TEXT_SIZE])
 {
     struct interpreter *interpreter = calloc(1, sizeof *interpreter);
@@ -312,7 +312,7 @@ bool facts_known(struct facts *facts, const struct plan_stage *stage,
         free(interpreter);
         return false;
     }
-    find_interpreter(stage, interpreter);
+    find_interpreter(stage, folder, interpreter);
     clock_gettime(CLOCK_MONOTONIC, &now);
     kept = kept_find(facts, interpreter_stamp(interpreter));
     is_known = kept && is_stored(facts, kept, now.tv_sec);

@@ -35,7 +35,7 @@ NODISCARD enum rc facts_store(struct facts *facts, const struct store_port *port
 
 /* The same when the store has it already; false: ask facts_store. Never waits for the
  * store. */
-bool facts_known(struct facts *facts, const struct plan_stage *stage,
+bool facts_known(struct facts *facts, const struct plan_stage *stage, const char *folder,
                  char digest[DIGEST_TEXT_SIZE]);
 
 /* The broker is there anew, perhaps with another store, as after the restore of a backup:
