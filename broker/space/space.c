@@ -270,6 +270,9 @@ enum rc request_space(struct broker *broker, const struct request *request,
     pack_text(body, "error");
     pack_text(body, phase == PHASE_FAILED ? self->err.text : "");
     pack_text(body, "report");
-    pack_bytes(body, self->report.data, phase == PHASE_DONE ? self->report.size : 0);
+    if (phase == PHASE_DONE)
+        pack_bytes(body, self->report.data, self->report.size);
+    else /* the other thread may be writing it */
+        pack_bytes(body, "", 0);
     return RC_OK;
 }
