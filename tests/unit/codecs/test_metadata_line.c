@@ -27,7 +27,8 @@ static void test_only_lines_that_are_one_whole_object_count(void **state)
                                       "1",
                                       "\"{}\"",
                                       "{\"a\": 1} {\"b\": 2}",
-                                      "{\"a\": NaN}",
+                                      "{\"a\": NaNs}",
+                                      "{NaN: 1}",
                                       "{'a': 1}" };
 
     (void)state;
@@ -63,6 +64,18 @@ static const char *written(struct arena *arena, const char *json)
     return arena_text(arena, buf_string(&buf));
 }
 
+static void test_numbers_that_only_python_writes_are_null(void **state)
+{
+    scoped(arena) arena = arena_create(1 << 20);
+
+    (void)state;
+    assert_string_equal(
+        written(arena, "{\"_time\": 0, \"loss\": NaN, \"all\": [1, -Infinity, Infinity], "
+                       "\"NaN\": \"is \\\"NaN\\\" here\", \"epoch\": 3}"),
+        "{\"_time\": 0, \"loss\": null, \"all\": [1, null, null], "
+        "\"NaN\": \"is \\\"NaN\\\" here\", \"epoch\": 3}\n");
+}
+
 static void test_a_line_of_the_stream_has_its_time(void **state)
 {
     scoped(arena) arena = arena_create(1 << 20);
@@ -93,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_lines_that_are_one_whole_object_count),
         cmocka_unit_test(test_lines_above_the_bound_are_plain_output),
+        cmocka_unit_test(test_numbers_that_only_python_writes_are_null),
         cmocka_unit_test(test_a_line_of_the_stream_has_its_time),
         cmocka_unit_test(test_times_before_1970_and_after_9999_are_no_harm),
     };
