@@ -500,6 +500,28 @@ static void grow_map(struct store *store)
     pthread_mutex_unlock(&store->moves);
 }
 
+enum rc store_reserve(struct store *store, uint64_t bytes, struct err *err)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    int code = mdb_env_info(store->env, &info);
+
+    if (code == 0)
+        code = mdb_env_stat(store->env, &stat);
+    if (code)
+        return store_failed(store, err, code, "room");
+
+    size_t wanted = (info.me_last_pgno + 1) * stat.ms_psize + bytes;
+
+    if (wanted <= store->map_size)
+        return RC_OK;
+    store->map_wanted = wanted > store->map_wanted ? wanted : store->map_wanted;
+    return store->batch
+               ? err_set(err, RC_FULL, "the store makes room for %lu bytes: ask again",
+                         (unsigned long)bytes)
+               : RC_OK;
+}
+
 void store_limit(struct store *store, uint64_t bytes_max)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);

@@ -35,6 +35,9 @@ void store_limit(struct store *store, uint64_t bytes_max);
 /* Bytes that may still be written, about, so that a reserve is left for what has begun
  * already; UINT64_MAX without a limit. */
 uint64_t store_room(struct store *store);
+/* So that a batch may write so many bytes: address space, not disk. RC_FULL: the batch
+ * that is open cannot, the next one can. */
+NODISCARD enum rc store_reserve(struct store *store, uint64_t bytes, struct err *err);
 
 const char *store_id(const struct store *store); /* UUID made with the store */
 enum { STORE_ID_SIZE = 37 };

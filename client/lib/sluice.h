@@ -316,13 +316,15 @@ int sluice_origin(struct sluice *sluice, uint64_t run, uint32_t stage, void **he
                   size_t *head_size, void **resolved, size_t *resolved_size,
                   struct sluice_error *error);
 
-/* All records of a run that has ended, to be imported elsewhere (docs/versions.md); the
- * files that they name are not in it. SLUICE_FULL: more than 60 MiB. free() them. */
-int sluice_run_records(struct sluice *sluice, uint64_t run, void **records, size_t *size,
+/* All records of a run that has ended, to be imported elsewhere (docs/versions.md), into
+ * fd; the files that they name are not in it. scratch: for what is not in order yet. Both
+ * are empty files, open for reading and writing. */
+int sluice_run_records(struct sluice *sluice, uint64_t run, int scratch, int fd,
                        struct sluice_error *error);
-/* Makes a run of them; the files that they name are in the store already. Checked by the
- * broker, hashes too, and one commit. SLUICE_CONFLICT: the run is there already. */
-int sluice_import(struct sluice *sluice, const void *records, size_t size, uint64_t *run,
+/* Makes a run of them, size bytes of a file; the files that they name are in the store
+ * already. Checked by the broker, hashes too, and one commit. SLUICE_CONFLICT: the run is
+ * there already. */
+int sluice_import(struct sluice *sluice, int fd, uint64_t size, uint64_t *run,
                   struct sluice_error *error);
 /* ---- Space
  * ---------------------------------------------------------------------------------- */

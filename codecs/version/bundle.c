@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUNDLE_FORMAT = 1 };
+enum { BUNDLE_FORMAT = 1, SORT_PIECE = 1 << 20 };
 
 static const char magic[] = "sluice-run";
 static const char *const names[BUNDLE_TABLE_COUNT] = {
@@ -80,32 +80,46 @@ static int row_order(const void *a, const void *b)
     return order ? order : (x->key.data > y->key.data) - (x->key.data < y->key.data);
 }
 
-enum rc bundle_sort(struct buf *buf, const struct buf *rows, size_t count,
-                    struct err *err)
+static enum rc write_sorted(const struct bundle_row *list, size_t count,
+                            bundle_take *take, void *context, struct err *err)
+{
+    struct buf none = { 0 };
+    scoped_buf piece = { 0 };
+    enum rc rc = RC_OK;
+
+    bundle_encode(&piece, &none, count);
+    for (size_t i = 0; rc == RC_OK && i <= count; i++) {
+        if (i == count || piece.size >= SORT_PIECE) {
+            rc = buf_ok(&piece) ? take(context, piece.data, piece.size, err)
+                                : err_set(err, RC_NO_MEMORY, "a record is too large");
+            buf_clear(&piece);
+        }
+        if (i < count)
+            bundle_row_encode(&piece, list[i].table, list[i].key.data, list[i].key.size,
+                              list[i].value.data, list[i].value.size);
+    }
+    return rc;
+}
+
+enum rc bundle_sort(const void *rows, size_t size, size_t count, bundle_take *take,
+                    void *context, struct err *err)
 {
     struct bundle_row *list = reallocarray(NULL, count ? count : 1, sizeof *list);
-    scoped_buf sorted = { 0 };
     struct reader reader;
+    enum rc rc = RC_OK;
 
     if (!list)
         return err_set(err, RC_NO_MEMORY, "no memory for %zu records", count);
-    buf_init(&sorted, BUNDLE_BYTES_MAX);
-    reader_init(&reader, rows->data, rows->size);
-    for (size_t i = 0; i < count; i++)
-        if (!read_row(&reader, &list[i])) {
-            free(list);
-            return err_set(err, RC_INVALID, "records: byte %zu does not decode",
-                           reader.at);
-        }
-    qsort(list, count, sizeof *list, row_order);
-    for (size_t i = 0; i < count; i++)
-        bundle_row_encode(&sorted, list[i].table, list[i].key.data, list[i].key.size,
-                          list[i].value.data, list[i].value.size);
+    reader_init(&reader, rows, size);
+    for (size_t i = 0; rc == RC_OK && i < count; i++)
+        if (!read_row(&reader, &list[i]))
+            rc = err_set(err, RC_INVALID, "records: byte %zu does not decode", reader.at);
+    if (rc == RC_OK) {
+        qsort(list, count, sizeof *list, row_order);
+        rc = write_sorted(list, count, take, context, err);
+    }
     free(list);
-    bundle_encode(buf, &sorted, count);
-    return buf_ok(buf) && buf_ok(&sorted)
-               ? RC_OK
-               : err_set(err, RC_NO_MEMORY, "the records are too large");
+    return rc;
 }
 
 /* Each row stands behind the one before; versions are in the order of their tasks. */

@@ -27,6 +27,7 @@ enum bundle_table {
 
 enum {
     BUNDLE_BYTES_MAX = 60 << 20, /* so that a message can carry it */
+    BUNDLE_FILE_MIB_MAX = 4096,  /* of one that comes as a file */
     BUNDLE_KEY_MAX = 16,
 };
 
@@ -46,9 +47,12 @@ void bundle_row_encode(struct buf *rows, enum bundle_table table, const void *ke
                        size_t key_size, const void *value, size_t value_size);
 /* count rows that bundle_row_encode wrote, as a whole. */
 void bundle_encode(struct buf *buf, const struct buf *rows, size_t count);
-/* The same from rows in any order but that of versions. RC_INVALID, RC_NO_MEMORY. */
-NODISCARD enum rc bundle_sort(struct buf *buf, const struct buf *rows, size_t count,
-                              struct err *err);
+/* The same from rows in any order but that of versions, given on piece by piece.
+ * RC_INVALID, RC_NO_MEMORY, or what take returns. */
+typedef enum rc bundle_take(void *context, const void *bytes, size_t size,
+                            struct err *err);
+NODISCARD enum rc bundle_sort(const void *rows, size_t size, size_t count,
+                              bundle_take *take, void *context, struct err *err);
 /* RC_INVALID with the byte; RC_NO_MEMORY. */
 NODISCARD enum rc bundle_decode(struct arena *arena, const void *bytes, size_t size,
                                 struct bundle *bundle, struct err *err);

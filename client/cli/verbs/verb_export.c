@@ -26,7 +26,7 @@ struct export
     const char *path; /* of the file */
     char *part;       /* its name while it is written */
     char *folder;     /* that it is in */
-    void *records;
+    void *records;    /* mapped */
     size_t records_size;
     struct artifact_list list;
     struct manifest manifest;
@@ -37,7 +37,8 @@ static void export_fini(struct export *export)
 {
     free(export->part);
     free(export->folder);
-    free(export->records);
+    if (export->records_size > 0)
+        munmap(export->records, export->records_size);
     artifact_list_fini(&export->list);
 }
 
@@ -46,7 +47,7 @@ static int scratch_file(const struct export *export)
 {
     int fd = open(export->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-    return fd >= 0 ? fd : memfd_create("artifact", MFD_CLOEXEC);
+    return fd >= 0 ? fd : memfd_create("export", MFD_CLOEXEC);
 }
 
 /* The files of the code stand in the list that the plan names. */
@@ -81,21 +82,53 @@ static int add_code(struct export *export)
     return EXIT_GO_ON;
 }
 
+/* They may be more than there is memory for, so they lie in a file. */
+static int get_records(struct export *export)
+{
+    struct cli *cli = export->cli;
+    scoped_fd int scratch = scratch_file(export), fd = scratch_file(export);
+    void *bytes;
+    off_t size;
+
+    if (scratch < 0 || fd < 0)
+        return cli_fail(cli, EXIT_WRONG, "cannot write beside %s: %s", export->path,
+                        strerror(errno));
+    if (sluice_run_records(cli->sluice, export->target->run, scratch, fd, &cli->error))
+        return cli_fail_last(cli);
+    size = lseek(fd, 0, SEEK_END);
+    bytes = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    if (!bytes || bytes == MAP_FAILED)
+        return cli_fail(cli, EXIT_FAILED, "cannot read the records: %s", strerror(errno));
+    export->records = bytes;
+    export->records_size = (size_t)size;
+    return EXIT_GO_ON;
+}
+
 static int gather(struct export *export)
 {
     struct cli *cli = export->cli;
     struct bundle bundle;
     struct err err;
+    int end = get_records(export);
 
-    if (sluice_run_records(cli->sluice, export->target->run, &export->records,
-                           &export->records_size, &cli->error))
-        return cli_fail_last(cli);
+    if (end != EXIT_GO_ON)
+        return end;
     export->list.arena = export->arena;
     if (bundle_decode(export->arena, export->records, export->records_size, &bundle, &err)
             != RC_OK
         || artifact_list_fill(&export->list, &bundle, &err) != RC_OK)
         return cli_fail_err(cli, EXIT_FAILED, &err);
     return add_code(export);
+}
+
+/* What a node keeps comes into the store when somebody asks for it. */
+static bool comes_from_a_node(const struct export *export, const char *digest)
+{
+    scoped_fd int fd = scratch_file(export);
+
+    return fd >= 0
+           && sluice_get(export->cli->sluice, digest, fd, NULL, NULL, &export->cli->error)
+                  == SLUICE_OK;
 }
 
 /* What the store has, and what it does not have any more. */
@@ -114,7 +147,7 @@ static int sort_out(struct export *export)
         && sluice_have(cli->sluice, list->digests, list->count, missing, &cli->error))
         return cli_fail_last(cli);
     for (size_t i = 0; i < list->count; i++)
-        if (missing[i])
+        if (missing[i] && !comes_from_a_node(export, list->digests[i]))
             manifest->missing[manifest->missing_count++] = list->digests[i];
         else
             manifest->objects[manifest->object_count++] = list->digests[i];
@@ -193,19 +226,32 @@ static int write_tar(struct export *export, int fd)
     return rc == RC_OK ? EXIT_GO_ON : cli_fail_err(export->cli, EXIT_FAILED, &err);
 }
 
+static int name_file(struct export *export)
+{
+    const char *slash;
+
+    if (!export->path)
+        export->path =
+            arena_printf(export->arena, "run-%.8s.sluice", export->target->view->run.id);
+    slash = export->path ? strrchr(export->path, '/') : NULL;
+    if (slash)
+        export->folder = strndup(
+            export->path, slash == export->path ? 1 : (size_t)(slash - export->path));
+    else
+        export->folder = strdup(".");
+    if (!export->path || !export->folder)
+        return cli_fail(export->cli, EXIT_FAILED, "out of memory");
+    return EXIT_GO_ON;
+}
+
 /* The file has its name when it is whole. */
 static int write_file(struct export *export)
 {
     scoped_fd int fd = -1;
-    const char *slash = strrchr(export->path, '/');
     int end;
 
-    export->folder =
-        slash ? strndup(export->path,
-                        slash == export->path ? 1 : (size_t)(slash - export->path))
-              : strdup(".");
     export->part = malloc(strlen(export->path) + sizeof ".part");
-    if (!export->folder || !export->part)
+    if (!export->part)
         return cli_fail(export->cli, EXIT_FAILED, "out of memory");
     stpcpy(stpcpy(export->part, export->path), ".part");
     fd = open(export->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -256,10 +302,10 @@ int verb_export(int argc, char **argv)
 
     if (end == EXIT_GO_ON)
         end = target_open(&cli, cli.words[0], TARGET_RUN, &target);
-    if (end == EXIT_GO_ON && arena && !export.path)
-        export.path = arena_printf(arena, "run-%.8s.sluice", target.view->run.id);
-    if (end == EXIT_GO_ON && (!arena || !export.path))
+    if (end == EXIT_GO_ON && !arena)
         end = cli_fail(&cli, EXIT_FAILED, "out of memory");
+    if (end == EXIT_GO_ON)
+        end = name_file(&export);
     if (end == EXIT_GO_ON)
         end = gather(&export);
     if (end == EXIT_GO_ON)

@@ -20,12 +20,15 @@ struct import {
     struct cli *cli;
     struct arena *arena;
     const char *path;
-    struct buf json, records;
+    struct buf json;
+    int records; /* a file without a name */
+    uint64_t records_size;
     struct manifest manifest;
     uint64_t run;
 };
 
-static enum rc read_head(struct import *import, struct tar_reader *reader,
+/* records: where these go, or negative: they are only checked. */
+static enum rc read_head(struct import *import, struct tar_reader *reader, int records,
                          struct err *err)
 {
     char digest[DIGEST_TEXT_SIZE];
@@ -33,12 +36,11 @@ static enum rc read_head(struct import *import, struct tar_reader *reader,
     enum rc rc;
 
     buf_clear(&import->json);
-    buf_clear(&import->records);
     rc = tar_read(reader, "manifest.json", MANIFEST_BYTES_MAX, &import->json, -1, digest,
                   &size, err);
     if (rc == RC_OK)
-        rc = tar_read(reader, "records", BUNDLE_BYTES_MAX, &import->records, -1, digest,
-                      &size, err);
+        rc = tar_read(reader, "records", (uint64_t)BUNDLE_FILE_MIB_MAX << 20, NULL,
+                      records, digest, &import->records_size, err);
     if (rc == RC_OK)
         rc = manifest_decode(import->arena, (char *)import->json.data, import->json.size,
                              &import->manifest, err);
@@ -61,19 +63,35 @@ static enum rc read_object(struct tar_reader *reader, const char *expected, int 
     return rc;
 }
 
+static enum rc check_records(const struct import *import, struct err *err)
+{
+    scoped(arena) arena = arena_create(LOAD_ARENA_MAX);
+    size_t size = import->records_size ? import->records_size : 1;
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, import->records, 0);
+    struct bundle bundle;
+    enum rc rc = RC_NO_MEMORY;
+
+    if (bytes == MAP_FAILED)
+        return err_set_sys(err, rc_of_errno(errno), errno, "cannot read the records");
+    if (arena)
+        rc = bundle_decode(arena, bytes, import->records_size, &bundle, err);
+    else
+        err_set(err, rc, "no memory for the records");
+    munmap(bytes, size);
+    return rc;
+}
+
 static int check_file(struct import *import)
 {
     scoped(tar_reader) reader = NULL;
-    struct bundle bundle;
     uint64_t size;
     struct err err;
     enum rc rc = tar_reader_create(import->path, &reader, &err);
 
     if (rc == RC_OK)
-        rc = read_head(import, reader, &err);
+        rc = read_head(import, reader, import->records, &err);
     if (rc == RC_OK)
-        rc = bundle_decode(import->arena, import->records.data, import->records.size,
-                           &bundle, &err);
+        rc = check_records(import, &err);
     for (size_t i = 0; rc == RC_OK && i < import->manifest.object_count; i++)
         rc = read_object(reader, import->manifest.objects[i], -1, &size, &err);
     if (rc == RC_OK)
@@ -137,7 +155,7 @@ static int store_objects(struct import *import)
                        &cli->error))
         return cli_fail_last(cli);
     if (tar_reader_create(import->path, &reader, &err) != RC_OK
-        || read_head(import, reader, &err) != RC_OK)
+        || read_head(import, reader, -1, &err) != RC_OK)
         return cli_fail_err(cli, EXIT_FAILED, &err);
     for (size_t i = 0; end == EXIT_GO_ON && i < import->manifest.object_count; i++)
         end = store_object(import, reader, import->manifest.objects[i], missing[i]);
@@ -148,8 +166,8 @@ static int take(struct import *import)
 {
     struct cli *cli = import->cli;
 
-    if (sluice_import(cli->sluice, import->records.data, import->records.size,
-                      &import->run, &cli->error))
+    if (sluice_import(cli->sluice, import->records, import->records_size, &import->run,
+                      &cli->error))
         return cli_fail_last(cli);
     return EXIT_GO_ON;
 }
@@ -190,17 +208,21 @@ int verb_import(int argc, char **argv)
 {
     scoped_cli cli = { 0 };
     scoped(arena) arena = arena_create(LOAD_ARENA_MAX);
-    struct import import = { .cli = &cli, .arena = arena };
+    struct import import = { .cli = &cli, .arena = arena, .records = -1 };
+    FILE *file = tmpfile();
     int end = cli_begin(&cli, argc, argv, NULL, 0, 1, 1);
 
-    if (end != EXIT_GO_ON)
-        return end;
-    if (!arena)
-        return cli_fail(&cli, EXIT_FAILED, "out of memory");
+    if (end == EXIT_GO_ON && !arena)
+        end = cli_fail(&cli, EXIT_FAILED, "out of memory");
+    if (end == EXIT_GO_ON && !file)
+        end = cli_fail(&cli, EXIT_FAILED, "cannot make a temporary file: %s",
+                       strerror(errno));
     buf_init(&import.json, MANIFEST_BYTES_MAX);
-    buf_init(&import.records, BUNDLE_BYTES_MAX);
-    import.path = cli.words[0];
-    end = check_file(&import);
+    if (end == EXIT_GO_ON) {
+        import.path = cli.words[0];
+        import.records = fileno(file);
+        end = check_file(&import);
+    }
     if (end == EXIT_GO_ON)
         end = cli_peer(&cli);
     if (end == EXIT_GO_ON && !cli_has_store(&cli) && !cli_project(&cli))
@@ -220,6 +242,7 @@ int verb_import(int argc, char **argv)
         tell_notes(&import);
     }
     buf_fini(&import.json);
-    buf_fini(&import.records);
+    if (file)
+        fclose(file);
     return end == EXIT_GO_ON ? EXIT_DONE : end;
 }

@@ -1,6 +1,7 @@
 /* artifact_list.c - see artifact_list.h. */
 #include "client/cli/versions/artifact_list.h"
 
+#include "client/cli/load.h"
 #include "codecs/wire/result.h"
 
 #include <stdlib.h>
@@ -27,15 +28,22 @@ void artifact_list_add(struct artifact_list *list, const char *digest)
         list->digests = digests;
         list->capacity = capacity;
     }
+    digest = arena_text(list->arena, digest);
+    if (!digest) {
+        list->failed = true;
+        return;
+    }
     list->digests[list->count++] = digest;
 }
 
 static enum rc add_stage(struct artifact_list *list, const struct bundle_row *row,
                          struct err *err)
 {
+    scoped(arena) arena = arena_create(LOAD_ARENA_MAX);
     struct plan_stage *stage;
     enum rc rc =
-        plan_stage_decode(list->arena, row->value.data, row->value.size, &stage, err);
+        arena ? plan_stage_decode(arena, row->value.data, row->value.size, &stage, err)
+              : err_set(err, RC_NO_MEMORY, "no memory for a stage");
 
     for (size_t i = 0; rc == RC_OK && i < stage->input_count; i++)
         for (size_t k = 0; k < stage->inputs[i].source_count; k++)
@@ -46,9 +54,11 @@ static enum rc add_stage(struct artifact_list *list, const struct bundle_row *ro
 static enum rc add_result(struct artifact_list *list, const struct bundle_row *row,
                           struct err *err)
 {
+    scoped(arena) arena = arena_create(LOAD_ARENA_MAX);
     struct task_result *result;
     enum rc rc =
-        result_decode(list->arena, row->value.data, row->value.size, &result, err);
+        arena ? result_decode(arena, row->value.data, row->value.size, &result, err)
+              : err_set(err, RC_NO_MEMORY, "no memory for a result");
 
     if (rc != RC_OK)
         return rc;

@@ -15,7 +15,7 @@ struct artifact_list {
 };
 void artifact_list_fini(struct artifact_list *list);
 
-/* NULL and "" are nothing. The digest is borrowed. */
+/* NULL and "" are nothing. */
 void artifact_list_add(struct artifact_list *list, const char *digest);
 /* From the plan, the resolved stages and the results. RC_INVALID: one does not decode. */
 NODISCARD enum rc artifact_list_fill(struct artifact_list *list,

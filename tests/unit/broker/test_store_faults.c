@@ -149,6 +149,24 @@ static void test_the_map_grows_ahead_of_need_and_after_a_batch_beyond_it(void **
     assert_int_equal(event_count(self), 80 + PIECES * 2);
 }
 
+static void test_a_batch_has_the_room_that_was_asked_for(void **state)
+{
+    static const struct store_map small = { .first = 1 << 20, .margin = 1 << 19 };
+    struct fixture *self = *state;
+    struct err err;
+
+    expect_ok(store_open_sized(self->directory, &small, &self->store, &err), &err);
+    expect_ok(store_event_put(self->store, 1, piece, PIECE, &err), &err);
+    assert_int_equal(store_reserve(self->store, 4 * PIECES * PIECE, &err), RC_FULL);
+    expect_ok(store_commit(self->store, &err), &err);
+    expect_ok(store_event_put(self->store, 2, piece, PIECE, &err), &err);
+    expect_ok(store_reserve(self->store, 2 * PIECES * PIECE, &err), &err);
+    for (uint64_t i = 0; i < PIECES * 2; i++)
+        expect_ok(store_event_put(self->store, 100 + i, piece, PIECE, &err), &err);
+    expect_ok(store_commit(self->store, &err), &err);
+    expect_ok(store_reserve(self->store, (uint64_t)1 << 30, &err), &err);
+}
+
 /* Puts events into batches of their own until the store is full; gives how many fit. */
 static uint64_t fill(struct fixture *self, uint64_t first, struct err *err)
 {
@@ -457,6 +475,7 @@ int main(void)
         STORE_TEST(test_a_killed_process_leaves_whole_batches_only),
         STORE_TEST(test_a_full_disk_loses_the_batch_and_nothing_else),
         STORE_TEST(test_the_map_grows_ahead_of_need_and_after_a_batch_beyond_it),
+        STORE_TEST(test_a_batch_has_the_room_that_was_asked_for),
         STORE_TEST(test_a_store_grows_to_its_limit_and_on_when_that_is_raised),
         STORE_TEST(test_one_process_at_a_time_has_the_store),
         STORE_TEST(test_a_folder_that_cannot_be_written_is_denied),

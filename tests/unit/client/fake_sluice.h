@@ -239,21 +239,21 @@ int sluice_origin(struct sluice *sluice, uint64_t run, uint32_t stage, void **he
     return fake_fail(error, SLUICE_NOT_FOUND, "no such run");
 }
 
-int sluice_run_records(struct sluice *sluice, uint64_t run, void **records, size_t *size,
+int sluice_run_records(struct sluice *sluice, uint64_t run, int scratch, int fd,
                        struct sluice_error *error)
 {
     (void)sluice;
     (void)run;
-    (void)records;
-    (void)size;
+    (void)scratch;
+    (void)fd;
     return fake_fail(error, SLUICE_NOT_FOUND, "no such run");
 }
 
-int sluice_import(struct sluice *sluice, const void *records, size_t size, uint64_t *run,
+int sluice_import(struct sluice *sluice, int fd, uint64_t size, uint64_t *run,
                   struct sluice_error *error)
 {
     (void)sluice;
-    (void)records;
+    (void)fd;
     (void)size;
     (void)run;
     return fake_fail(error, SLUICE_INVALID, "no records");

@@ -54,6 +54,52 @@ static void test_rows_are_found_by_table_and_key(void **state)
     assert_int_equal(bundle.first[BUNDLE_TABLE_COUNT], 6);
 }
 
+static enum rc take_piece(void *context, const void *bytes, size_t size, struct err *err)
+{
+    (void)err;
+    buf_add(context, bytes, size);
+    return RC_OK;
+}
+
+static enum rc take_nothing(void *context, const void *bytes, size_t size,
+                            struct err *err)
+{
+    (void)context;
+    (void)bytes;
+    (void)size;
+    return err_set(err, RC_FULL, "no room");
+}
+
+static void test_rows_in_any_order_are_sorted_in_pieces(void **state)
+{
+    static char long_value[700000];
+    scoped(arena) arena = arena_create(1 << 20);
+    scoped_buf rows = { 0 }, sorted = { 0 };
+    struct bundle bundle;
+    struct err err;
+    size_t count;
+
+    (void)state;
+    for (unsigned i = 3; i > 0; i--) {
+        unsigned char at[16] = { 0, 0, 0, (unsigned char)i };
+
+        memset(long_value, (int)i, sizeof long_value);
+        bundle_row_encode(&rows, BUNDLE_RESULTS, at, 16, long_value, sizeof long_value);
+    }
+    count = 3 + add_heads(&rows);
+    assert_int_equal(bundle_sort(rows.data, rows.size, count, take_nothing, NULL, &err),
+                     RC_FULL);
+    assert_int_equal(
+        bundle_sort(rows.data, rows.size - 1, count, take_piece, &sorted, &err),
+        RC_INVALID);
+    assert_int_equal(bundle_sort(rows.data, rows.size, count, take_piece, &sorted, &err),
+                     RC_OK);
+    assert_int_equal(bundle_decode(arena, sorted.data, sorted.size, &bundle, &err),
+                     RC_OK);
+    for (unsigned i = 1; i <= 3; i++)
+        assert_int_equal(bundle.rows[2 + i].value.data[0], i);
+}
+
 static void test_rows_out_of_order_doubled_or_missing_are_refused(void **state)
 {
     struct bundle bundle = { .count = 99 };
@@ -141,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_are_found_by_table_and_key),
+        cmocka_unit_test(test_rows_in_any_order_are_sorted_in_pieces),
         cmocka_unit_test(test_rows_out_of_order_doubled_or_missing_are_refused),
         cmocka_unit_test(test_a_manifest_is_read_back),
         cmocka_unit_test(test_a_manifest_with_anything_wrong_is_refused),
