@@ -414,6 +414,7 @@ static void apply_change(struct broker *broker, const struct change *change)
         break;
     case CHANGE_NODE:
         apply_node(broker, change);
+        looks_wake(broker);
         break;
     case CHANGE_RUN_ROW:
         apply_run_row(broker, change->run);

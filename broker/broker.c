@@ -152,7 +152,9 @@ enum rc broker_create(const struct broker_settings *settings, struct broker **br
     made->tellings = unread_create(settings->limits.answers_max);
     made->digester = digester_create(false);
     made->reuse = reuse_create();
-    if (!made->answers || !made->tellings || !made->digester || !made->reuse)
+    made->looks = looks_create();
+    if (!made->answers || !made->tellings || !made->digester || !made->reuse
+        || !made->looks)
         return err_set(err, RC_NO_MEMORY, "no memory for the broker");
     outbox_init(&made->outbox, made->answers, made->tellings, settings->limits.turn_max);
     rc = catch_signals(made, err);
@@ -201,6 +203,7 @@ void broker_destroy(struct broker *broker)
     listeners_fini(&broker->listeners);
     space_destroy(broker->space);
     reuse_destroy(broker->reuse);
+    looks_destroy(broker->looks);
     outbox_fini(&broker->outbox);
     buf_fini(&broker->event_topic);
     buf_fini(&broker->event_body);

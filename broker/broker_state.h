@@ -14,6 +14,7 @@
 #include "broker/layer.h"
 #include "broker/link/link.h"
 #include "broker/listeners.h"
+#include "broker/looks.h"
 #include "broker/outbox.h"
 #include "broker/reuse.h"
 #include "broker/space/space.h"
@@ -57,6 +58,7 @@ struct peer {                     /* a node, by its number */
     bool has_joined;        /* since this broker started */
     bool takes_empty;       /* tasks without a command, as such */
     bool removes;           /* it can be told to remove files */
+    bool looks;             /* can be asked what inputs hold (looks.h) */
     struct table classes;   /* class keys that were sent since it joined */
     struct node_mail mail;
     bool has_mail;
@@ -106,6 +108,7 @@ struct broker {
     struct layer layer;
     struct listeners listeners; /* to events */
     struct reuse *reuse;
+    struct looks *looks;
     struct space *space;
     struct peer *peers;
     uint32_t peer_count, peer_capacity;
@@ -185,6 +188,8 @@ void mail_drop(struct broker *broker, uint32_t node, uint64_t token);
 void mail_taken(struct broker *broker, uint32_t node, uint64_t token);
 /* False: it could not be sent. */
 bool mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage);
+/* The same, unless the node has it in this session. */
+bool mail_class_once(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage);
 void mail_flush(struct broker *broker); /* into the outbox */
 void mail_forget(struct broker *broker);
 void peer_send(struct broker *broker, uint32_t node, enum message_type type,

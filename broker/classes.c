@@ -50,7 +50,7 @@ static enum rc kept_load(struct kept *kept, struct broker *broker, struct err *e
 {
     scoped_buf bytes = { 0 };
     const struct plan_input *input;
-    struct plan_stage *stage;
+    struct plan_stage *stage = NULL;
     struct run_plan *plan = plan_of(broker, kept->run);
     enum rc rc;
 
@@ -61,9 +61,12 @@ static enum rc kept_load(struct kept *kept, struct broker *broker, struct err *e
     rc = store_resolved(broker->store, kept->run, kept->stage, &bytes, err);
     if (rc == RC_OK)
         rc = plan_stage_decode(kept->arena, bytes.data, bytes.size, &stage, err);
-    if (rc != RC_OK || key_unsettled(stage, &input)
-        || plan_stage_task_count(stage) > REUSE_TASKS_MAX)
+    if (rc != RC_OK)
         return rc;
+    kept->shown.stage = stage;
+    kept->shown.is_open = key_unsettled(stage, &input) != NULL;
+    if (plan_stage_task_count(stage) > REUSE_TASKS_MAX)
+        return RC_OK;
     return key_class_create(stage, plan->plan->code.tree, broker->digester,
                             &kept->shown.class, err);
 }

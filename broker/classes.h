@@ -13,8 +13,10 @@ void classes_forget(
     struct classes *classes); /* all of them: stored stages may be others */
 
 struct stage_class {
-    struct key_class
-        *class;     /* NULL: its tasks have no key, or are too many for one each */
+    const struct plan_stage *stage; /* as it was resolved */
+    struct key_class *class;        /* NULL: its tasks are too many for a key each */
+    bool is_open;   /* its keys are open (codecs/key/key.h): what its inputs hold is not
+                       known   before nodes fetch it */
     bool is_listed; /* for the caller: noted under its step */
 };
 /* The stage's, from its stored form; valid until the next call. NULL: it cannot be read.

@@ -160,25 +160,32 @@ bool mail_class(struct broker *broker, uint32_t node, uint64_t run, uint32_t sta
     return true;
 }
 
+bool mail_class_once(struct broker *broker, uint32_t node, uint64_t run, uint32_t stage)
+{
+    struct peer *peer = &broker->peers[node];
+    uint64_t key = run << 20 | stage;
+    uint32_t sent;
+
+    if (table_find(&peer->classes, key, &sent))
+        return true;
+    if (peer->classes.count >= CLASSES_NOTED_MAX)
+        table_clear(&peer->classes); /* a class that comes twice does no harm */
+    if (!mail_class(broker, node, run, stage))
+        return false;
+    if (table_reserve(&peer->classes) == RC_OK)
+        table_put(&peer->classes, key, 1);
+    return true;
+}
+
 /* Each class goes out before the first of its tasks, once a join. Empty tasks need
  * none. */
 static void classes_flush(struct broker *broker, uint32_t node)
 {
-    struct peer *peer = &broker->peers[node];
+    const struct node_mail *mail = &broker->peers[node].mail;
 
-    for (size_t i = 0; i < peer->mail.task_count; i++) {
-        const struct assignment *task = &peer->mail.tasks[i];
-        uint64_t key = task->run << 20 | task->stage;
-        uint32_t sent;
-
-        if (task->is_empty || table_find(&peer->classes, key, &sent))
-            continue;
-        if (peer->classes.count >= CLASSES_NOTED_MAX)
-            table_clear(&peer->classes); /* a class that comes twice does no harm */
-        if (mail_class(broker, node, task->run, task->stage)
-            && table_reserve(&peer->classes) == RC_OK)
-            table_put(&peer->classes, key, 1);
-    }
+    for (size_t i = 0; i < mail->task_count; i++)
+        if (!mail->tasks[i].is_empty)
+            mail_class_once(broker, node, mail->tasks[i].run, mail->tasks[i].stage);
 }
 
 static void tokens_flush(struct broker *broker, uint32_t node, enum message_type type,

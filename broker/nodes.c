@@ -90,9 +90,11 @@ static void session_open(struct broker *broker, uint32_t number,
     peer->has_joined = true;
     peer->takes_empty = hello->empty_max > 0;
     peer->removes = hello->removes;
+    peer->looks = hello->looks;
     session_begin(&peer->session, hello->session);
     snprintf(peer->version, sizeof peer->version, "%s", hello->version);
     table_clear(&peer->classes);
+    looks_wake(broker);
     batch_check(broker, store_node_put(broker->store, number, &record, &err), &err);
 }
 
@@ -421,4 +423,6 @@ void node_message(struct broker *broker, const char *identity,
         on_blocks(broker, number, body);
     else if (type == MESSAGE_REMOVED)
         space_node_removed(broker, number, body->data, body->size);
+    else if (type == MESSAGE_LOOKED)
+        looks_told(broker, number, body->data, body->size);
 }

@@ -5,6 +5,8 @@
 #include "broker/classes.h"
 #include "broker/core/twins.h"
 #include "codecs/digest/digest.h"
+#include "codecs/names/scheme.h"
+#include "codecs/wire/settled.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,21 +57,29 @@ static bool has_output(struct broker *broker, const struct plan_source *output)
            || (output->node && near_has(broker, output->digest));
 }
 
+static struct task_result *result_read(struct broker *broker, const struct origin *origin,
+                                       struct arena *arena)
+{
+    scoped_buf bytes = { 0 };
+    struct task_result *result;
+    struct err err;
+
+    return store_result(broker->store, origin->run, origin->stage, origin->index, 0,
+                        &bytes, &err)
+                       == RC_OK
+                   && result_decode(arena, bytes.data, bytes.size, &result, &err) == RC_OK
+               ? result
+               : NULL;
+}
+
 /* Whether the result is still there, with every file that it names. */
 static bool is_whole(struct broker *broker, const struct origin *origin)
 {
     scoped(arena) arena = arena_create(HIT_ARENA_MAX);
-    scoped_buf bytes = { 0 };
-    struct task_result *result;
-    struct err err;
+    const struct task_result *result = arena ? result_read(broker, origin, arena) : NULL;
     bool is_here = true;
 
-    if (!arena
-        || store_result(broker->store, origin->run, origin->stage, origin->index, 0,
-                        &bytes, &err)
-               != RC_OK
-        || result_decode(arena, bytes.data, bytes.size, &result, &err) != RC_OK
-        || result_status_of(result->cause, result->exit_code) != RESULT_COMPLETE)
+    if (!result || result_status_of(result->cause, result->exit_code) != RESULT_COMPLETE)
         return false;
     for (size_t i = 0; i < result->output_count && is_here; i++)
         is_here = has_output(broker, &result->outputs[i]);
@@ -158,21 +168,6 @@ static enum rc search_tasks(struct search *search, struct key_class *class,
 
 /* ---- A stage is resolved ---- */
 
-static void note_unsettled(const struct plan_stage *stage, struct buf *notes)
-{
-    const struct plan_input *input = NULL;
-    const struct plan_source *source = key_unsettled(stage, &input);
-
-    if (source)
-        buf_printf(notes,
-                   "stage %s is run anew: what input %s gets from %s is known only when "
-                   "a node has fetched it\n",
-                   stage->name, input->name, source->uri ? source->uri : "its URI");
-    else if (plan_stage_task_count(stage) > REUSE_TASKS_MAX)
-        buf_printf(notes, "stage %s is run anew: it has more than %d tasks\n",
-                   stage->name, REUSE_TASKS_MAX);
-}
-
 static void tell_core(struct broker *broker, const struct search *search,
                       struct core_input *input)
 {
@@ -204,13 +199,12 @@ static bool search_stage(struct search *search, const struct plan_stage *resolve
 {
     struct broker *broker = search->broker;
     struct run_plan *plan = plan_of(broker, input->run);
-    const struct plan_input *unsettled;
     scoped(key_class) own = NULL;
     struct stage_class *kept;
     struct err err;
 
     if (input->tasks == 1) {
-        if (!plan || key_unsettled(resolved, &unsettled)
+        if (!plan
             || key_class_create(resolved, plan->plan->code.tree, broker->digester, &own,
                                 &err)
                    != RC_OK)
@@ -223,30 +217,157 @@ static bool search_stage(struct search *search, const struct plan_stage *resolve
                   == RC_OK;
 }
 
+/* Waits for an equal stage that is at work, or leads with what is left to do. */
+static void settle_end(struct search *search, struct core_input *input)
+{
+    struct reuse *reuse = search->broker->reuse;
+    struct twin self = { input->run, input->stage }, leader;
+
+    if (twins_find(reuse->twins, self, search->keys, search->key_count, &leader)) {
+        input->kind = INPUT_TWIN;
+        twins_wait(reuse->twins, self, leader);
+        return;
+    }
+    if (search->key_count > 0)
+        twins_lead(reuse->twins, self, search->keys, search->key_count);
+    tell_core(search->broker, search, input);
+}
+
+/* ---- A stage with inputs that nodes fetch ---- */
+
+/* Why nobody can look at its inputs before it runs; false: somebody can. */
+static bool note_unsettled(const struct plan_stage *stage, struct buf *notes)
+{
+    for (size_t i = 0; i < stage->input_count; i++)
+        for (size_t k = 0; k < stage->inputs[i].source_count; k++) {
+            const struct plan_input *input = &stage->inputs[i];
+            const char *uri = input->sources[k].uri;
+            bool varies = plan_stage_task_count(stage) > 1
+                          && strstr(uri ? uri : "", "{parameter:") != NULL;
+
+            if (input->sources[k].digest
+                || (!varies && !(input->on_demand && uri && uri_is_web(uri))))
+                continue;
+            buf_printf(notes,
+                       "stage %s is run anew: what input %s gets %s is known only when "
+                       "it is fetched\n",
+                       stage->name, input->name, varies ? "in each task" : "on demand");
+            return true;
+        }
+    return false;
+}
+
+/* An earlier success, whole, that differs at most in what was fetched. */
+static bool find_candidate(struct search *search, struct key_class *class, uint64_t tasks,
+                           struct origin *candidate)
+{
+    struct broker *broker = search->broker;
+    unsigned char key[KEY_SIZE];
+    struct err err;
+
+    for (uint64_t i = 0; i < tasks; i++)
+        if (key_of_task(class, i, key, &err) == RC_OK
+            && store_execution(broker->store, key, candidate, &err) == RC_OK
+            && is_whole(broker, candidate))
+            return true;
+    return false;
+}
+
+/* Looks the tasks up by what a node has found; what it says cannot be worse than what it
+ * could have fetched. */
+static void search_settled(struct search *search, const struct plan_stage *resolved,
+                           const struct look_message *found,
+                           const struct core_input *input)
+{
+    scoped(arena) arena = arena_create(HIT_ARENA_MAX);
+    struct broker *broker = search->broker;
+    struct run_plan *plan = plan_of(broker, input->run);
+    const struct task_result looked = { .inputs = found->files,
+                                        .input_count = found->file_count };
+    scoped(key_class) class = NULL;
+    const struct plan_input *unsettled;
+    struct plan_stage settled;
+    struct err err;
+
+    if (!arena || !plan
+        || settled_stage(resolved, 0, &looked, arena, &settled, &err) != RC_OK
+        || key_unsettled(&settled, &unsettled)
+        || key_class_create(&settled, plan->plan->code.tree, broker->digester, &class,
+                            &err)
+               != RC_OK
+        || search_tasks(search, class, input->tasks, NULL, 0, true, &err) != RC_OK)
+        search->range_count = 0;
+    free(steal(&search->keys));
+    search->key_count = 0;
+}
+
+static void note_looked(const struct plan_stage *stage, const struct look_message *found,
+                        bool is_hit, struct buf *notes)
+{
+    if (found->text)
+        buf_printf(notes, "stage %s is run anew: %.*s\n", stage->name,
+                   (int)strcspn(found->text, "\n"), found->text);
+    else if (!is_hit)
+        buf_printf(
+            notes,
+            "stage %s is run anew: nothing equal has run with what its inputs hold "
+            "now\n",
+            stage->name);
+}
+
+/* Equal stages wait for each other by their open keys. One that waits for no other has a
+ * node look, if there is something to compare with, and comes here again with what that
+ * found. */
+static void settle_open(struct search *search, const struct plan_stage *resolved,
+                        struct core_input *input, struct buf *notes)
+{
+    struct broker *broker = search->broker;
+    struct stage_class *open =
+        classes_get(broker->reuse->classes, broker, input->run, input->stage);
+    const struct look_message *found = looks_answer(broker, input->run, input->stage);
+    bool may_look = !found && !note_unsettled(resolved, notes);
+    struct twin self = { input->run, input->stage }, leader;
+    struct origin candidate;
+    struct err err;
+
+    if (!open || !open->class)
+        return;
+    if (found && !found->text)
+        search_settled(search, resolved, found, input);
+    if (found)
+        note_looked(resolved, found, search->range_count > 0, notes);
+    if (search_tasks(search, open->class, input->tasks, search->ranges,
+                     search->range_count, false, &err)
+        != RC_OK)
+        return;
+    if (may_look
+        && !twins_find(broker->reuse->twins, self, search->keys, search->key_count,
+                       &leader)
+        && find_candidate(search, open->class, input->tasks, &candidate)) {
+        input->kind = INPUT_TWIN;
+        looks_add(broker, input->run, input->stage, &candidate);
+        return;
+    }
+    settle_end(search, input);
+}
+
 void reuse_settle(struct broker *broker, const struct plan_stage *resolved,
                   struct core_input *input, struct buf *notes)
 {
-    struct reuse *reuse = broker->reuse;
     struct search search = { .broker = broker };
-    struct twin self = { input->run, input->stage }, leader;
     const struct stage_row *row = core_stage(broker->core, input->run, input->stage);
+    const struct plan_input *unsettled;
 
     if (!resolved->reuse || plan_stage_is_empty(resolved) || !row
         || row->state != STAGE_RESOLVING)
         return;
-    note_unsettled(resolved, notes);
-    if (!search_stage(&search, resolved, input)) {
-        search_fini(&search);
-        return;
-    }
-    if (twins_find(reuse->twins, self, search.keys, search.key_count, &leader)) {
-        input->kind = INPUT_TWIN;
-        twins_wait(reuse->twins, self, leader);
-    } else {
-        if (search.key_count > 0)
-            twins_lead(reuse->twins, self, search.keys, search.key_count);
-        tell_core(broker, &search, input);
-    }
+    if (plan_stage_task_count(resolved) > REUSE_TASKS_MAX)
+        buf_printf(notes, "stage %s is run anew: it has more than %d tasks\n",
+                   resolved->name, REUSE_TASKS_MAX);
+    else if (key_unsettled(resolved, &unsettled))
+        settle_open(&search, resolved, input, notes);
+    else if (search_stage(&search, resolved, input))
+        settle_end(&search, input);
     search_fini(&search);
 }
 
@@ -305,42 +426,86 @@ static bool stage_is_empty(struct broker *broker, uint64_t run, uint32_t stage)
            && plan_stage_is_empty(&plan->plan->stages[stage]);
 }
 
-/* Lists the task under its step; false: it has no key. */
-static bool key_of_success(struct broker *broker, const struct origin *task,
-                           unsigned char key[KEY_SIZE])
+const struct plan_stage *reuse_stage_of(struct broker *broker,
+                                        const struct plan_stage *stage,
+                                        const struct origin *task, struct arena *arena)
+{
+    const struct plan_input *unsettled;
+    struct plan_stage *settled = arena_alloc(arena, sizeof *settled);
+    const struct task_result *result = settled && key_unsettled(stage, &unsettled)
+                                           ? result_read(broker, task, arena)
+                                           : NULL;
+    struct err err;
+
+    return result
+                   && settled_stage(stage, task->index, result, arena, settled, &err)
+                          == RC_OK
+               ? settled
+               : stage;
+}
+
+/* The key with what the task had fetched; false: its result does not tell all of it. */
+static bool key_when_fetched(struct broker *broker, const struct stage_class *class,
+                             const struct origin *task, unsigned char key[KEY_SIZE])
+{
+    scoped(arena) arena = arena_create(HIT_ARENA_MAX);
+    struct run_plan *plan = plan_of(broker, task->run);
+    scoped(key_class) own = NULL;
+    const struct plan_input *unsettled;
+    const struct plan_stage *stage =
+        arena ? reuse_stage_of(broker, class->stage, task, arena) : NULL;
+    struct err err;
+
+    return stage && plan && !key_unsettled(stage, &unsettled)
+           && key_class_create(stage, plan->plan->code.tree, broker->digester, &own, &err)
+                  == RC_OK
+           && key_of_task(own, task->index, key, &err) == RC_OK;
+}
+
+/* The keys under which the success can be found. Lists the task under its step. */
+static size_t keys_of_success(struct broker *broker, const struct origin *task,
+                              unsigned char keys[2][KEY_SIZE])
 {
     struct stage_class *found =
         stage_is_empty(broker, task->run, task->stage)
             ? NULL /* to look it up would cost more than to end it */
             : classes_get(broker->reuse->classes, broker, task->run, task->stage);
     struct err err;
+    size_t count = 0;
 
     if (!found)
-        return false;
+        return 0;
     list_step(broker, task, found);
-    return found->class && key_of_task(found->class, task->index, key, &err) == RC_OK;
+    if (found->class && key_of_task(found->class, task->index, keys[0], &err) == RC_OK)
+        count++;
+    if (count > 0 && found->is_open && key_when_fetched(broker, found, task, keys[count]))
+        count++;
+    return count;
 }
 
 void reuse_success(struct broker *broker, const struct origin *task)
 {
-    unsigned char key[KEY_SIZE];
+    unsigned char keys[2][KEY_SIZE];
+    size_t count = keys_of_success(broker, task, keys);
     struct err err;
 
-    if (key_of_success(broker, task, key))
-        batch_check(broker, store_execution_put(broker->store, key, task, &err), &err);
+    for (size_t i = 0; i < count; i++)
+        batch_check(broker, store_execution_put(broker->store, keys[i], task, &err),
+                    &err);
 }
 
 void reuse_imported(struct broker *broker, const struct origin *task)
 {
-    unsigned char key[KEY_SIZE];
+    unsigned char keys[2][KEY_SIZE];
+    size_t count = keys_of_success(broker, task, keys);
     struct origin known;
     struct err err;
 
-    if (!key_of_success(broker, task, key)
-        || (store_execution(broker->store, key, &known, &err) == RC_OK
-            && is_whole(broker, &known)))
-        return;
-    batch_check(broker, store_execution_put(broker->store, key, task, &err), &err);
+    for (size_t i = 0; i < count; i++)
+        if (store_execution(broker->store, keys[i], &known, &err) != RC_OK
+            || !is_whole(broker, &known))
+            batch_check(broker, store_execution_put(broker->store, keys[i], task, &err),
+                        &err);
 }
 
 /* ---- After a restart, or a commit that failed ---- */
@@ -350,6 +515,7 @@ void reuse_begin_again(struct broker *broker)
     struct reuse *reuse = broker->reuse;
 
     classes_forget(reuse->classes);
+    looks_forget(broker->looks);
     twins_destroy(reuse->twins);
     reuse->twins = twins_create();
     must(reuse->twins != NULL);

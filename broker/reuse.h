@@ -5,7 +5,12 @@
  * Every success is noted by its execution key, whether reuse was asked for or not. A
  * stage that asks for it is looked up when it is resolved; a hit counts only while its
  * result and all files that it names are there. A stage with a task that another stage is
- * at work on waits for that stage's end. */
+ * at work on waits for that stage's end.
+ *
+ * A task with inputs that nodes fetch has two keys: the one with what was fetched, which
+ * its result tells, and an open one with the URIs. A stage with such inputs finds an
+ * earlier success by the open key; a node tells what they hold now, and only the key with
+ * that decides. */
 #pragma once
 
 #include "broker/store/executions.h"
@@ -20,7 +25,8 @@ struct reuse *reuse_create(void); /* NULL: no memory */
 void reuse_destroy(struct reuse *reuse);
 
 /* Of a stage that was just resolved and stored: says in input which tasks are satisfied,
- * or makes it INPUT_TWIN. notes gets a line when the stage cannot be reused. */
+ * or makes it INPUT_TWIN, also when a node is to look at its inputs first (looks.h).
+ * notes gets a line when the stage cannot be reused. */
 void reuse_settle(struct broker *broker, const struct plan_stage *resolved,
                   struct core_input *input, struct buf *notes);
 /* A task ended in success: others may use its result. */
@@ -51,6 +57,11 @@ bool reuse_leader(const struct broker *broker, uint64_t run, uint32_t stage,
  * memory. */
 const char *reuse_reference(struct broker *broker, const struct origin *origin);
 const char *reuse_stage_reference(struct broker *broker, const struct origin *origin);
+/* The stage as the task had it: with what was fetched for it, as far as its result tells.
+ * stage is the resolved one, or what is given if there is nothing to tell. */
+const struct plan_stage *reuse_stage_of(struct broker *broker,
+                                        const struct plan_stage *stage,
+                                        const struct origin *task, struct arena *arena);
 /* The hash by which a step's executions are found. */
 void reuse_step_key(struct broker *broker, const struct plan *plan,
                     const struct plan_stage *stage, unsigned char step[STEP_KEY_SIZE]);

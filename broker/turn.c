@@ -245,6 +245,8 @@ static enum rc turn(struct broker *broker, struct err *err)
     if (broker->batch.rc == RC_OK)
         reuse_ask_again(broker);
     if (broker->batch.rc == RC_OK)
+        looks_step(broker);
+    if (broker->batch.rc == RC_OK)
         broker_step(broker, &(struct core_input){ .kind = INPUT_TICK });
     if (broker->batch.rc == RC_OK)
         trim_events(broker);
@@ -269,7 +271,7 @@ static int wait_ms(const struct broker *broker)
 
     if (broker->batch.rc != RC_OK)
         return FULL_WAIT_MS;
-    if (reuse_is_due(broker))
+    if (reuse_is_due(broker) || looks_are_due(broker))
         return 0;
     if (core_active(broker->core) == 0 && idle < until)
         until = idle;

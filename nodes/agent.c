@@ -371,6 +371,7 @@ static void agent_destroy(struct agent *agent)
     for (uint32_t i = 0; i < agent->hand_count; i++)
         agent->hands[i]->job.cancelled = true;
     agent->settling.cancelled = true;
+    looks_cancel(agent);
     stream_server_destroy(agent->streams);
     bulk_server_destroy(agent->giving);
     /* While the monitor can be told: libzmq loses the memory of what it cannot say. */
@@ -396,6 +397,7 @@ static void agent_destroy(struct agent *agent)
     agent_effects_fini(&agent->effects);
     hands_fini(agent);
     removals_fini(agent);
+    looks_fini(agent);
     empty_fini(agent);
     classes_fini(agent);
     facts_destroy(agent->staging.facts);

@@ -61,6 +61,7 @@ void broker_join(struct agent *agent)
                                      .early = EARLY_MAX,
                                      .empty_max = EMPTY_MAX,
                                      .removes = true,
+                                     .looks = true,
                                      .session = agent->session.number,
                                      .tokens = tokens,
                                      .token_count = count });
@@ -221,6 +222,8 @@ static void handle(struct agent *agent, const struct message_header *header,
         on_tokens(agent, body, arena, AGENT_IN_TAKEN);
     else if (type == MESSAGE_REMOVE)
         removal_begin(agent, body, arena);
+    else if (type == MESSAGE_LOOK)
+        look_begin(agent, body->data, body->size);
     else if (type == MESSAGE_WELCOME && is_ours(agent, header))
         on_welcome(agent, body, arena);
     else if (type == MESSAGE_ERROR)

@@ -198,6 +198,10 @@ void jobs_drain(struct agent *agent)
             removal_ended(agent, job->removal);
             continue;
         }
+        if (job->kind == JOB_LOOK) {
+            look_end(agent, job);
+            continue;
+        }
         hand = hand_find(agent, job->token);
         must(hand && &hand->job == job);
         hand->has_job = false;

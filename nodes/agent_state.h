@@ -104,6 +104,7 @@ struct agent {
     struct arena *left_arena; /* until all is listed: what an earlier agent wrote there */
     struct ended_item *left;
     size_t left_count;
+    struct agent_look *looks;       /* under way */
     struct job settling;            /* asks what is kept here and the broker has by now */
     bool is_settling, has_given_up; /* to copy what is kept */
     int64_t next_settle_us;
@@ -140,6 +141,11 @@ void removal_begin(struct agent *agent, const struct link_frame *body,
                    struct arena *arena);
 void removal_ended(struct agent *agent, struct removal *removal);
 void removals_fini(struct agent *agent);
+/* agent_look.c */
+void look_begin(struct agent *agent, const void *body, size_t size);
+void look_end(struct agent *agent, struct job *job);
+void looks_cancel(struct agent *agent);
+void looks_fini(struct agent *agent);
 
 /* agent_drain.c */
 void drain_begin(struct agent *agent);

@@ -224,6 +224,9 @@ static void do_job(struct port_context *context, const struct store_port *port,
     case JOB_FORGET:
         do_forget(staging->cache, job->removal);
         break;
+    case JOB_LOOK:
+        inputs_look(staging, job->look, &job->cancelled);
+        break;
     case JOB_REMOVE:
         if (attempt_remove(staging, job->token, &job->err) != RC_OK)
             fprintf(stderr, "noded: %s\n", job->err.text);

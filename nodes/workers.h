@@ -5,9 +5,9 @@
  * done when nothing else is to be done. */
 #pragma once
 
-#include "nodes/staging/staging.h"
+#include "nodes/staging/inputs_look.h"
 
-enum job_kind { JOB_PREPARE, JOB_COLLECT, JOB_SETTLE, JOB_FORGET, JOB_REMOVE };
+enum job_kind { JOB_PREPARE, JOB_COLLECT, JOB_SETTLE, JOB_FORGET, JOB_REMOVE, JOB_LOOK };
 
 struct removal;
 
@@ -23,6 +23,7 @@ struct job { /* owned by who submits it; the worker owns it until it is taken ba
         result;  /* COLLECT: filled by the submitter, completed by the worker */
     bool copies; /* SETTLE: what the broker lacks is put there */
     struct removal *removal; /* FORGET */
+    struct input_look *look; /* LOOK: completed by the worker */
     struct buf encoded;      /* COLLECT: the result's bytes */
     enum rc rc;
     struct err err;

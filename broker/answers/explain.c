@@ -123,6 +123,13 @@ static void say_twin(struct answer *answer)
 {
     struct origin leader;
 
+    if (looks_has(answer->broker, answer->run, answer->stage)) {
+        buf_printf(&answer->text,
+                   "stage %s waits until a node has looked whether its inputs from "
+                   "elsewhere are as an earlier task had them",
+                   name_of(answer, answer->stage));
+        return;
+    }
     buf_printf(&answer->text,
                "stage %s waits to use the result of an equal stage that is at work",
                name_of(answer, answer->stage));

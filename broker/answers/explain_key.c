@@ -68,7 +68,8 @@ static void look_at(struct broker *broker, const struct side *side,
 
         at.index = n == 0 && index < tasks ? index : n - (n <= index && index < tasks);
         if (!arena || !has_succeeded(broker, &at)
-            || key_fields_of_task(side->stage, side->tree, at.index, arena, &fields, &err)
+            || key_fields_of_task(reuse_stage_of(broker, side->stage, &at, arena),
+                                  side->tree, at.index, arena, &fields, &err)
                    != RC_OK)
             continue;
 
@@ -132,6 +133,25 @@ static const char *tree_of(const struct side *side)
     return side->stage->code ? side->stage->code : side->tree;
 }
 
+/* What the stage's note says of why nothing was reused. */
+static void find_reason(struct broker *broker, const struct side *own,
+                        struct arena *arena, struct key_story *story)
+{
+    scoped_buf notes = { 0 }, start = { 0 };
+    struct err err;
+
+    buf_printf(&start, "stage %s is run anew: ", own->stage->name);
+    if (!buf_ok(&start)
+        || store_note(broker->store, own->at.run, own->at.stage, &notes, &err) != RC_OK)
+        return;
+
+    const char *found = strstr(buf_string(&notes), buf_string(&start));
+
+    if (found)
+        story->anew =
+            arena_copy(arena, found + start.size, strcspn(found + start.size, "\n"));
+}
+
 static void compare_with(struct broker *broker, const struct side *own,
                          const struct key_fields *fields, const struct origin *at,
                          struct arena *arena, struct key_story *story)
@@ -142,7 +162,8 @@ static void compare_with(struct broker *broker, const struct side *own,
     struct err err;
 
     if (!side_load(broker, at, arena, &other)
-        || key_fields_of_task(other.stage, other.tree, at->index, arena, &before, &err)
+        || key_fields_of_task(reuse_stage_of(broker, other.stage, at, arena), other.tree,
+                              at->index, arena, &before, &err)
                != RC_OK)
         return;
     story->nearest = reuse_reference(broker, at);
@@ -181,6 +202,9 @@ void key_story_tell(struct broker *broker, uint64_t run, uint32_t stage, uint64_
     story->is_empty = plan_stage_is_empty(own.stage);
     if (story->is_empty)
         return; /* no key of it is kept */
+    find_reason(broker, &own, arena, story);
+    own.stage =
+        (struct plan_stage *)(uintptr_t)reuse_stage_of(broker, own.stage, &at, arena);
     if (key_unsettled(own.stage, &input))
         story->unsettled = input->name;
     if (key_fields_of_task(own.stage, own.tree, index, arena, &fields, &err) != RC_OK)
@@ -202,6 +226,13 @@ static void say_differences(const struct key_story *story, struct buf *text)
         buf_text(text, ", ...");
 }
 
+static void say_anew(const struct key_story *story, struct buf *text)
+{
+    buf_printf(text, "; it was run anew: %s", story->anew);
+    if (story->nearest[0] && story->total > 0)
+        say_differences(story, text);
+}
+
 void key_story_say(const struct key_story *story, struct buf *text)
 {
     if (!story->is_told)
@@ -211,6 +242,8 @@ void key_story_say(const struct key_story *story, struct buf *text)
                    story->origin);
     else if (story->is_empty)
         buf_text(text, "; its command is \":\", so there was nothing to run or to reuse");
+    else if (story->anew && story->anew[0] && story->reuses)
+        say_anew(story, text);
     else if (story->unsettled[0])
         buf_printf(text,
                    "; its input %s is known only when a node has fetched it, so no "

@@ -18,8 +18,10 @@ struct key_story {
     const char *code_after;
     bool environment_differs; /* of the nodes; it does not count */
     const char *unsettled;    /* the input that left the key open, or "" */
-    bool is_told, reuses;     /* reuses: reuse was asked for */
-    bool is_empty;            /* there was nothing to run */
+    const char
+        *anew; /* why nothing was reused, as noted when it was looked up; or NULL */
+    bool is_told, reuses; /* reuses: reuse was asked for */
+    bool is_empty;        /* there was nothing to run */
 };
 
 /* Texts in arena. A stage that is not resolved has an empty story. May move the broker's

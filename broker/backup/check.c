@@ -47,9 +47,11 @@ static enum rc restore_and_check(const char *directory, struct err *err)
     struct broker *broker = calloc(1, sizeof *broker);
     enum rc rc = RC_NO_MEMORY;
 
-    if (broker)
+    if (broker) {
         broker->reuse = reuse_create();
-    if (!broker || !broker->reuse)
+        broker->looks = looks_create();
+    }
+    if (!broker || !broker->reuse || !broker->looks)
         return err_set(err, rc, "no memory for the core");
     broker->now_us = clock_us();
     broker->settings.limits.stages_max = UINT32_MAX;

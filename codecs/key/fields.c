@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codecs/names/scheme.h"
 #include "codecs/pack/pack.h"
 #include "codecs/plan/secret.h"
 #include "codecs/plan/task.h"
@@ -150,14 +151,42 @@ static void add_variable(struct listing *listing, const struct plan_variable *va
 }
 
 /* The name that the file will have is made of this by the node. */
-static const char *source_name(const struct plan_input *input,
+static const char *source_name(struct listing *listing, const struct plan_input *input,
                                const struct plan_source *source)
 {
     if (input->filename && input->filename[0] && input->source_count == 1)
         return input->filename;
     if (source->name && source->name[0])
         return source->name;
-    return source->uri ? source->uri : "";
+
+    const char *shown = source->uri ? uri_shown(listing->arena, source->uri) : "";
+
+    listing->failed |= !shown;
+    return shown ? shown : "";
+}
+
+/* The content; of a file that is not fetched yet, where it will come from. */
+static void add_content(struct listing *listing, const char *name,
+                        const struct plan_source *source)
+{
+    const char *digest = source->digest, *text = digest;
+    struct buf value = { 0 };
+
+    if (!digest) {
+        const char *uri = source->uri ? uri_shown(listing->arena, source->uri) : "";
+
+        digest = text =
+            arena_printf(listing->arena, "not known before the run: %s", uri ? uri : "");
+    } else if (source->etag) {
+        text = arena_printf(listing->arena, "%s, ETag %s", digest, source->etag);
+    }
+    if (!digest) {
+        listing->failed = true;
+        return;
+    }
+    value.data = (unsigned char *)(uintptr_t)digest; /* only read */
+    value.size = strlen(digest);
+    add_packed(listing, name, text, &value);
 }
 
 /* Properties that a command may read, as one text; false if there is none. */
@@ -189,11 +218,10 @@ static bool properties_text(const struct value *metadata, struct buf *text)
 static void add_file(struct listing *listing, const struct plan_input *input,
                      const struct plan_source *source)
 {
-    const char *name = source_name(input, source);
+    const char *name = source_name(listing, input, source);
     scoped_buf text = { 0 };
 
-    add_text(listing, joined_name(listing, "input", input->name, name),
-             source->digest ? source->digest : "not known before the run");
+    add_content(listing, joined_name(listing, "input", input->name, name), source);
     if (!properties_text(&source->metadata, &text))
         return;
     add_text(listing, joined_name(listing, "properties", input->name, name),
@@ -214,11 +242,11 @@ static void add_input(struct listing *listing, const struct plan_input *input)
                keeps[input->keep_directories], input->on_demand ? ", on demand" : "");
     for (size_t i = 0; i < input->source_count && text.size < NAMES_SHOWN_MAX; i++)
         buf_printf(&text, "%s%s", i == 0 ? ": " : ", ",
-                   source_name(input, &input->sources[i]));
+                   source_name(listing, input, &input->sources[i]));
     pack_uint(&value, input->keep_directories);
     pack_bool(&value, input->on_demand);
     for (size_t i = 0; i < input->source_count; i++)
-        pack_text(&value, source_name(input, &input->sources[i]));
+        pack_text(&value, source_name(listing, input, &input->sources[i]));
     add_packed(listing, joined_name(listing, "input", input->name, NULL),
                arena_text(listing->arena, buf_string(&text)), &value);
     for (size_t i = 0; i < input->source_count && !listing->failed; i++)

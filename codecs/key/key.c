@@ -119,10 +119,8 @@ enum rc key_class_create(const struct plan_stage *stage, const char *tree,
                          struct err *err)
 {
     scoped(key_class) class = calloc(1, sizeof *class);
-    const struct plan_input *input;
     enum rc rc;
 
-    must(!key_unsettled(stage, &input));
     if (!class)
         return err_set(err, RC_NO_MEMORY, "no memory for a key");
     class->digester = digester;

@@ -35,13 +35,14 @@ NODISCARD enum rc key_fields_of_task(const struct plan_stage *stage, const char 
                                      struct key_fields *fields, struct err *err);
 
 /* The first file whose content is not known before the run, because the node fetches its
- * URI; NULL if there is none. With such a file a task has no key. *input gets whose it
- * is. */
+ * URI; NULL if there is none. With such a file the key of a task is an open one: it has
+ * the URI in place of the content, and no other than open keys equals it. Equal ones tell
+ * that the results may be equal, not that they are. *input gets whose it is. */
 const struct plan_source *key_unsettled(const struct plan_stage *stage,
                                         const struct plan_input **input);
 
 /* What the tasks of a stage have in common; borrows stage and the digester, of sha256
- * alone and between two files, until it is destroyed. The stage must not be unsettled. */
+ * alone and between two files, until it is destroyed. */
 struct digester;
 struct key_class;
 NODISCARD enum rc key_class_create(const struct plan_stage *stage, const char *tree,

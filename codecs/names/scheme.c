@@ -35,3 +35,18 @@ const char *uri_advice(const char *uri)
                "or put a gateway that speaks S3 before it and write s3://bucket/key";
     return "a path, file:, http:, https:, s3:, datum: and dataset: are supported";
 }
+
+const char *uri_shown(struct arena *arena, const char *uri)
+{
+    const char *scheme = strstr(uri, "://");
+
+    if (!scheme)
+        return uri;
+
+    const char *host = scheme + 3, *end = host + strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', (size_t)(end - host));
+
+    if (!at)
+        return uri;
+    return arena_printf(arena, "%.*s%s", (int)(host - uri), uri, at + 1);
+}

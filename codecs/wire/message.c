@@ -49,6 +49,7 @@ static const char *const names[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_RESULTS] = "results",
     [MESSAGE_BLOCKS] = "blocks",
     [MESSAGE_REMOVED] = "removed",
+    [MESSAGE_LOOKED] = "looked",
     [MESSAGE_WELCOME] = "welcome",
     [MESSAGE_CLASS] = "class",
     [MESSAGE_ASSIGN] = "assign",
@@ -56,6 +57,7 @@ static const char *const names[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_DROP] = "drop",
     [MESSAGE_TAKEN] = "taken",
     [MESSAGE_REMOVE] = "remove",
+    [MESSAGE_LOOK] = "look",
     [MESSAGE_REJOIN] = "rejoin",
     [MESSAGE_QUIT] = "quit",
 };

@@ -61,6 +61,7 @@ enum message_type {
     MESSAGE_RESULTS,
     MESSAGE_BLOCKS,
     MESSAGE_REMOVED,
+    MESSAGE_LOOKED,
     /* broker to node */
     MESSAGE_WELCOME,
     MESSAGE_CLASS,
@@ -69,6 +70,7 @@ enum message_type {
     MESSAGE_DROP,
     MESSAGE_TAKEN,
     MESSAGE_REMOVE,
+    MESSAGE_LOOK,
     MESSAGE_REJOIN,
     MESSAGE_QUIT,
     MESSAGE_TYPE_COUNT
@@ -143,6 +145,7 @@ struct node_hello {
     uint32_t empty_max; /* tasks without a command that it takes at once, besides those
                            that its CPUs run; 0: it runs them like others */
     bool removes;       /* it understands MESSAGE_REMOVE */
+    bool looks;         /* it can be asked what inputs from elsewhere hold now (look.h) */
     uint64_t
         session; /* grows with every join that means a new beginning; repeats keep it */
     uint64_t *tokens; /* attempts the node has: running, or ended and not yet taken */

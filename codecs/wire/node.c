@@ -74,7 +74,7 @@ void node_hello_encode(struct buf *buf, const struct node_hello *hello)
     bool has_range = hello->speaks.highest > 0;
 
     pack_map(buf, 9u + has_range + (hello->early > 0) + (hello->empty_max > 0)
-                      + hello->removes);
+                      + hello->removes + hello->looks);
     if (hello->early > 0) {
         pack_text(buf, "early");
         pack_uint(buf, hello->early);
@@ -105,6 +105,10 @@ void node_hello_encode(struct buf *buf, const struct node_hello *hello)
     }
     if (hello->removes) {
         pack_text(buf, "removes");
+        pack_bool(buf, true);
+    }
+    if (hello->looks) {
+        pack_text(buf, "looks");
         pack_bool(buf, true);
     }
     pack_text(buf, "tokens");
@@ -138,6 +142,8 @@ static void hello_field(struct reader *reader, struct arena *arena, struct bytes
         hello->empty_max = (uint32_t)reader_uint_max(reader, NODE_SLOTS_MAX);
     else if (bytes_are(key, "removes"))
         hello->removes = reader_bool(reader);
+    else if (bytes_are(key, "looks"))
+        hello->looks = reader_bool(reader);
     else if (bytes_are(key, "tokens"))
         hello->tokens = read_tokens(reader, arena, &hello->token_count);
     else

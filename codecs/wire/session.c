@@ -7,7 +7,7 @@ bool message_is_numbered(enum message_type type)
 {
     return type == MESSAGE_CLASS || type == MESSAGE_ASSIGN || type == MESSAGE_STOP
            || type == MESSAGE_DROP || type == MESSAGE_WANT || type == MESSAGE_STARTED
-           || type == MESSAGE_NOTE;
+           || type == MESSAGE_NOTE || type == MESSAGE_LOOK || type == MESSAGE_LOOKED;
 }
 
 void session_begin(struct session *session, uint64_t number)

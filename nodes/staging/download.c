@@ -2,6 +2,7 @@
 #include "nodes/staging/download.h"
 
 #include "codecs/glob/glob.h"
+#include "codecs/names/scheme.h"
 #include "nodes/staging/streams.h"
 #include "nodes/stores/s3.h"
 
@@ -67,6 +68,16 @@ struct listing {
     size_t count;
 };
 
+static bool is_plain(const char *text)
+{
+    size_t size = strlen(text);
+
+    for (size_t i = 0; i < size; i++)
+        if (text[i] < ' ' || text[i] > '~')
+            return false;
+    return size > 0 && size < WEB_TAG_MAX - 2;
+}
+
 /* The objects that a pattern means, a line each, so that all tasks of the run see the
  * same ones. A key's line breaks are encoded. */
 static enum rc take_listed(void *context, const struct s3_listed *object, struct err *err)
@@ -82,6 +93,12 @@ static enum rc take_listed(void *context, const struct s3_listed *object, struct
             buf_printf(&line, "%%%02X", (unsigned char)*key);
         else
             buf_byte(&line, (unsigned char)*key);
+    }
+    if (object->etag && is_plain(object->etag)) { /* some leave the quotes out here */
+        const char *quote = strchr(object->etag, '"') ? "" : "\"";
+
+        buf_printf(&line, "\t%" PRIu64 "\t%s%s%s", object->size, quote, object->etag,
+                   quote);
     }
     buf_byte(&line, '\n');
     if (!buf_ok(&line))
@@ -179,6 +196,31 @@ enum rc download_s3(const struct fetching *fetching, struct arena *arena,
     if (!request.url)
         return err_set(err, RC_NO_MEMORY, "%s: no memory", wanted->uri);
     rc = web_get(&request, writer, got, &why);
+    return rc == RC_OK ? RC_OK : explained(&why, rc, err);
+}
+
+enum rc download_compare(const struct fetching *fetching, struct arena *arena,
+                         const char *uri, const struct plan_source *before,
+                         struct web_sameness *sameness, struct err *err)
+{
+    struct store store;
+    struct s3_place place;
+    struct err why = { .text = "" };
+    struct web_request request = { .url = uri,
+                                   .shown = before->uri,
+                                   .cancelled = fetching->cancelled };
+    enum rc rc = RC_OK;
+
+    if (uri_is_object(uri)) {
+        rc = place_find(fetching, arena, uri, &store, &place, err);
+        if (rc != RC_OK)
+            return rc;
+        request.store = &store;
+        request.url = s3_url(arena, &place, NULL);
+        if (!request.url)
+            return err_set(err, RC_NO_MEMORY, "%s: no memory", before->uri);
+    }
+    rc = web_compare(&request, before->etag, before->size, sameness, &why);
     return rc == RC_OK ? RC_OK : explained(&why, rc, err);
 }
 

@@ -19,10 +19,16 @@ NODISCARD enum rc download_s3(const struct fetching *fetching, struct arena *are
                               const struct wanted *wanted, struct object_writer *writer,
                               struct web_got *got, struct err *err);
 /* Of a pattern the keys that match, a line each, with '%' and control characters
- * percent-encoded. RC_NOT_FOUND: none. */
+ * percent-encoded; behind it, if the store tells them, a tab, the size, a tab and the
+ * ETag. RC_NOT_FOUND: none. */
 NODISCARD enum rc download_list(const struct fetching *fetching, struct arena *arena,
                                 const char *uri, struct object_writer *writer,
                                 struct err *err);
+/* Whether a web or object URI still gives what it gave before: uri (without password),
+ * etag and size of that. */
+NODISCARD enum rc download_compare(const struct fetching *fetching, struct arena *arena,
+                                   const char *uri, const struct plan_source *before,
+                                   struct web_sameness *sameness, struct err *err);
 NODISCARD enum rc download_file(const struct fetching *fetching, const char *path,
                                 struct object_writer *writer, struct err *err);
 

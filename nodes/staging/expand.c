@@ -7,6 +7,7 @@
 #include "nodes/staging/input_name.h"
 #include "nodes/stores/s3.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -94,9 +95,14 @@ static enum rc add_listed(struct expansion *expansion, const struct plan_source 
     if (pread(fd, list, size, 0) != (ssize_t)size)
         return err_set(expansion->err, RC_IO, "cannot read the list of %s", source->uri);
     while (rc == RC_OK && (line = strsep(&list, "\n")) != NULL) {
-        percent_decode(line, strlen(line));
-        if (*line)
-            rc = add_object(expansion, source, bucket, pattern, line);
+        struct plan_source listed = *source;
+        const char *key = strsep(&line, "\t"), *size_text = strsep(&line, "\t");
+
+        percent_decode((char *)(uintptr_t)key, strlen(key));
+        listed.size = size_text ? strtoull(size_text, NULL, 10) : 0;
+        listed.etag = line;
+        if (*key)
+            rc = add_object(expansion, &listed, bucket, pattern, key);
     }
     return rc;
 }

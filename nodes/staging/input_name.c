@@ -140,18 +140,3 @@ void name_set_fini(struct name_set *set)
     tdestroy(set->tree, keep_name);
     set->tree = NULL;
 }
-
-const char *uri_shown(struct arena *arena, const char *uri)
-{
-    const char *scheme = strstr(uri, "://");
-
-    if (!scheme)
-        return uri;
-
-    const char *host = scheme + 3, *end = host + strcspn(host, "/?#");
-    const char *at = memrchr(host, '@', (size_t)(end - host));
-
-    if (!at)
-        return uri;
-    return arena_printf(arena, "%.*s%s", (int)(host - uri), uri, at + 1);
-}

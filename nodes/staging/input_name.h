@@ -1,6 +1,7 @@
 /* input_name.h - the name that a file gets below its input's folder. Pure. */
 #pragma once
 
+#include "codecs/names/scheme.h"
 #include "codecs/plan/plan.h"
 
 /* The input's forced file name (if it has one file), else the source's name, else the
@@ -20,9 +21,6 @@ struct name_set {
 const char *name_set_add(struct name_set *set, struct arena *arena, const char *name);
 void name_set_fini(struct name_set *set);
 
-/* The URI without user name and password: what is shown and recorded. NULL when out of
- * memory. */
-const char *uri_shown(struct arena *arena, const char *uri);
 /* Decodes %XX in place where both digits are there; size excludes the NUL. Gives the new
  * size. */
 size_t percent_decode(char *text, size_t size);

@@ -112,28 +112,40 @@ static const char *datum_uri(struct arena *arena, const struct plan_source *sour
     return uri ? uri : "";
 }
 
+enum rc input_source_name(struct arena *arena, const struct plan_input *input,
+                          const struct plan_source *source, struct name_set *names,
+                          const char **name, const char **uri, struct err *err)
+{
+    const char *wanted;
+
+    *uri = source->uri;
+    if (source->digest && (source->datum || !source->uri[0]))
+        *uri = datum_uri(arena, source);
+    wanted = input_file_name(arena, input, source, *uri);
+    if (wanted && !tree_path_is_safe(wanted))
+        return err_set(err, RC_INVALID,
+                       "input %s: the file name %s is no safe relative path", input->name,
+                       wanted);
+    *name = wanted ? name_set_add(names, arena, wanted) : NULL;
+    return *name ? RC_OK
+                 : err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
+}
+
 /* Name, path and URI of a file, before anything is fetched. */
 static enum rc file_name(struct input_staging *work, const struct plan_input *input,
                          const struct plan_source *source, struct name_set *names,
                          struct staged_file *file, const char **below, struct err *err)
 {
     char path[FOLDER_PATH_SIZE];
-    const char *uri = source->uri, *name;
+    const char *uri, *name;
+    enum rc rc = input_source_name(work->arena, input, source, names, &name, &uri, err);
 
-    if (source->digest && (source->datum || !uri[0]))
-        uri = datum_uri(work->arena, source);
-    name = input_file_name(work->arena, input, source, uri);
-    if (name && !tree_path_is_safe(name))
-        return err_set(err, RC_INVALID,
-                       "input %s: the file name %s is no safe relative path", input->name,
-                       name);
-    name = name ? name_set_add(names, work->arena, name) : NULL;
-    *below = name ? arena_printf(work->arena, "inputs/%s/%s", input->name, name) : NULL;
+    if (rc != RC_OK)
+        return rc;
+    *below = arena_printf(work->arena, "inputs/%s/%s", input->name, name);
     if (!*below)
         return err_set(err, RC_NO_MEMORY, "no memory for input %s", input->name);
-
-    enum rc rc = folder_path(work->staging, work->token, *below, path, err);
-
+    rc = folder_path(work->staging, work->token, *below, path, err);
     if (rc != RC_OK)
         return rc;
     file->source = *source;

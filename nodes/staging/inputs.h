@@ -1,6 +1,7 @@
 /* inputs.h - the files of an attempt's inputs: fetched, named and placed. */
 #pragma once
 
+#include "nodes/staging/input_name.h"
 #include "nodes/staging/staging.h"
 
 struct staged_file {
@@ -31,6 +32,12 @@ NODISCARD enum rc inputs_stage(const struct staging *staging,
                                const struct plan_stage *stage, int folder,
                                const atomic_bool *cancelled, struct arena *arena,
                                struct staged_inputs *staged, struct err *err);
+/* Of an expanded source, in order: the name that its file gets below the input's folder,
+ * unlike those in names, and the URI that the task is told. RC_INVALID. */
+NODISCARD enum rc input_source_name(struct arena *arena, const struct plan_input *input,
+                                    const struct plan_source *source,
+                                    struct name_set *names, const char **name,
+                                    const char **uri, struct err *err);
 /* Writes what this node fetched from URIs to <attempt>/sources, and reads it back into
  * result. */
 NODISCARD enum rc inputs_record(int folder, const struct staged_inputs *staged,

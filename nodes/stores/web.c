@@ -73,8 +73,9 @@ static void answer_restart(struct web_answer *answer, const char *line, size_t s
         value_take(space, size - (size_t)(space - line), " ", status);
     answer->status = strtol(status, NULL, 10);
     answer->etag[0] = answer->checksum[0] = answer->digest[0] = answer->region[0] = '\0';
-    answer->version[0] = answer->modified[0] = '\0';
+    answer->version[0] = answer->modified[0] = answer->date[0] = '\0';
     answer->range_start = answer->size = 0;
+    answer->has_size = false;
 }
 
 static size_t take_header(char *line, size_t one, size_t size, void *context)
@@ -94,10 +95,13 @@ static size_t take_header(char *line, size_t one, size_t size, void *context)
     value_take(line, size, "x-amz-bucket-region:", answer->region);
     value_take(line, size, "x-amz-version-id:", answer->version);
     value_take(line, size, "last-modified:", answer->modified);
+    value_take(line, size, "date:", answer->date);
     value[0] = '\0';
     value_take(line, size, "content-length:", value);
-    if (value[0])
+    if (value[0]) {
         answer->size = strtoull(value, NULL, 10);
+        answer->has_size = true;
+    }
     value[0] = '\0';
     value_take(line, size, "content-range: bytes", value);
     if (value[0])

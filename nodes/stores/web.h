@@ -24,9 +24,11 @@ struct web_answer {
     char region[WEB_TAG_MAX];   /* x-amz-bucket-region */
     char version[WEB_TAG_MAX];  /* x-amz-version-id */
     char modified[WEB_TAG_MAX]; /* Last-Modified, as sent */
+    char date[WEB_TAG_MAX];     /* the same of Date */
     uint64_t range_start;       /* of a 206 */
     uint64_t size;              /* announced; 0 if not */
-    struct buf text;            /* the body, as far as nobody took it; at most 8 MiB */
+    bool has_size;
+    struct buf text; /* the body, as far as nobody took it; at most 8 MiB */
 };
 void web_answer_fini(struct web_answer *answer);
 #define scoped_answer __attribute__((cleanup(web_answer_fini))) struct web_answer

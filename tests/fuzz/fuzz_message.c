@@ -1,4 +1,5 @@
 /* fuzz_message.c - every decoder of headers and bodies takes any bytes. */
+#include "codecs/wire/look.h"
 #include "codecs/wire/message.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct assignment *assignments;
     struct started_item *started;
     struct result_item *results;
+    struct look_message look;
     uint64_t *tokens;
     size_t count;
     struct err err;
@@ -38,5 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(count <= NODE_TOKENS_MAX);
     if (tokens_decode(data, size, arena, &tokens, &count, &err) == RC_OK)
         must(count <= NODE_TOKENS_MAX);
+    if (look_decode(data, size, arena, &look, &err) == RC_OK)
+        must(look.file_count <= LOOK_FILES_MAX);
     return 0;
 }

@@ -9,7 +9,8 @@
  *                                   version of an object is "v" and its ETag's digits
  *   FOLDER/web/NAME                 files of /-/file/NAME, with ETag and Range, of
  *                                   /-/moved/NAME (a redirect there), /-/plain/NAME
- *                                   (without both), /-/secret/NAME (u:p)
+ *                                   (without both), /-/secret/NAME (u:p), /-/dated/NAME
+ *                                   (with Last-Modified)
  *   FOLDER/log                      "METHOD URI RANGE STATUS" of each request
  *   FOLDER/fault                    "KIND COUNT METHOD": what is to go wrong how often
  * With a host like <bucket>.localhost the path is the key alone.
@@ -185,7 +186,21 @@ struct facts { /* of a file that is sent */
     uint64_t size, start;
     const char *etag; /* NULL: neither ETag nor Range */
     const char *checksum, *meta, *version;
+    bool is_dated;
 };
+
+static void add_date(struct MHD_Response *response, int fd)
+{
+    struct stat found;
+    struct tm parts;
+    char text[64];
+
+    if (fstat(fd, &found) == 0
+        && strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT",
+                    gmtime_r(&found.st_mtime, &parts))
+               > 0)
+        MHD_add_response_header(response, "Last-Modified", text);
+}
 
 static enum MHD_Result send_file(const struct request *request, const struct facts *facts)
 {
@@ -207,6 +222,8 @@ static enum MHD_Result send_file(const struct request *request, const struct fac
         MHD_add_response_header(response, "x-amz-checksum-sha256", facts->checksum);
     if (facts->meta)
         MHD_add_response_header(response, "x-amz-meta-sluice-sha256", facts->meta);
+    if (facts->is_dated)
+        add_date(response, facts->fd);
     if (facts->version)
         MHD_add_response_header(response, "x-amz-version-id", facts->version);
     snprintf(range, sizeof range, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, facts->start,
@@ -254,6 +271,7 @@ static enum MHD_Result give_file(const struct request *request, const char *path
     base64_of(&set, base64);
     snprintf(version, sizeof version, "v%.16s", set.sha256 + 7);
     facts.meta = meta;
+    facts.is_dated = strncmp(request->uri, "/-/dated/", 9) == 0;
     facts.version = strcmp(request->bucket, "kept") == 0 ? version : NULL;
     if (!is_plain) {
         facts.etag = etag;

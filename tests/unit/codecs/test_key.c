@@ -303,6 +303,30 @@ static void test_a_file_that_the_node_fetches_leaves_the_key_open(void **state)
     free(s);
 }
 
+static void test_an_open_key_has_the_uri_and_not_the_password(void **state)
+{
+    (void)state;
+    struct sample *s = sample_create();
+    unsigned char known[KEY_SIZE], open[KEY_SIZE], again[KEY_SIZE];
+
+    s->sources[1].uri = "http://h/y.csv";
+    key_of(s, known);
+    s->sources[1].digest = NULL;
+    key_of(s, open);
+    assert_memory_not_equal(open, known, KEY_SIZE);
+    s->sources[1].uri = "http://u:p@h/y.csv";
+    key_of(s, again);
+    assert_memory_equal(open, again, KEY_SIZE);
+    s->sources[1].uri = "http://h/z.csv";
+    key_of(s, again);
+    assert_memory_not_equal(open, again, KEY_SIZE);
+    s->sources[1].digest = THIRD;
+    s->sources[1].etag = "\"e\"";
+    key_of(s, again);
+    assert_memory_equal(known, again, KEY_SIZE);
+    free(s);
+}
+
 static void test_a_task_that_is_not_there_has_no_fields(void **state)
 {
     (void)state;
@@ -345,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_a_number_written_as_text_is_the_number),
         cmocka_unit_test(test_a_secret_is_not_shown),
         cmocka_unit_test(test_a_file_that_the_node_fetches_leaves_the_key_open),
+        cmocka_unit_test(test_an_open_key_has_the_uri_and_not_the_password),
         cmocka_unit_test(test_a_task_that_is_not_there_has_no_fields),
         cmocka_unit_test(test_the_key_of_the_sample_stays),
     };

@@ -1,4 +1,5 @@
 /* docs/protocol.md beside the codec's tables, both ways. */
+#include "codecs/wire/look.h"
 #include "codecs/wire/message.h"
 #include "codecs/wire/result.h"
 #include "codecs/wire/state.h"
@@ -199,6 +200,13 @@ static enum rc decode_note(struct arena *arena, const struct buf *body)
     return note_decode(body->data, body->size, arena, &note, NULL);
 }
 
+static enum rc decode_look(struct arena *arena, const struct buf *body)
+{
+    struct look_message look;
+
+    return look_decode(body->data, body->size, arena, &look, NULL);
+}
+
 static enum rc decode_tokens(struct arena *arena, const struct buf *body)
 {
     uint64_t *items;
@@ -385,7 +393,7 @@ static void test_errors_have_the_fields_and_codes_of_the_document(void **state)
 static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
 {
     scoped_buf join = { 0 }, note = { 0 }, started = { 0 }, results = { 0 }, want = { 0 };
-    scoped_buf beat = { 0 }, removed = { 0 };
+    scoped_buf beat = { 0 }, removed = { 0 }, looked = { 0 };
     char *section = section_of_message(state, MESSAGE_WANT);
 
     node_hello_encode(&join, &(struct node_hello){ .name = "n",
@@ -395,6 +403,7 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
                                                    .early = 1,
                                                    .empty_max = 16384,
                                                    .removes = true,
+                                                   .looks = true,
                                                    .tokens = (uint64_t *)tokens,
                                                    .token_count = 2 });
     assert_message(state, MESSAGE_JOIN, decode_join, &join);
@@ -410,6 +419,8 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
     files_encode(&removed, MESSAGE_REMOVED, &(struct digest_list){ NULL, 0 },
                  &(struct digest_list){ NULL, 0 });
     assert_message(state, MESSAGE_REMOVED, decode_removed, &removed);
+    look_encode(&looked, &(struct look_message){ .run = 1, .text = "t" });
+    assert_message(state, MESSAGE_LOOKED, decode_look, &looked);
     class_encode(&want, &(struct class_message){ .run = 1, .stage = 1 });
     assert_rows_are_keys(section, &want, "want");
     free(section);
@@ -418,6 +429,7 @@ static void test_messages_of_nodes_have_the_fields_of_the_document(void **state)
 static void test_messages_to_nodes_have_the_fields_of_the_document(void **state)
 {
     scoped_buf class = { 0 }, assign = { 0 }, list = { 0 }, remove = { 0 };
+    scoped_buf look = { 0 };
 
     class_encode(&class,
                  &(struct class_message){ .run_id = "i", .resolved = { "r", 1 } });
@@ -431,6 +443,8 @@ static void test_messages_to_nodes_have_the_fields_of_the_document(void **state)
     files_encode(&remove, MESSAGE_REMOVE, &(struct digest_list){ NULL, 0 },
                  &(struct digest_list){ NULL, 0 });
     assert_message(state, MESSAGE_REMOVE, decode_remove, &remove);
+    look_encode(&look, &(struct look_message){ .run = 1 });
+    assert_message(state, MESSAGE_LOOK, decode_look, &look);
 }
 
 static bool is_cause(const char *name)
