@@ -94,3 +94,14 @@ it "asks on where the results of a sweep do not fit into one answer"
 sluice_exits 0 run wide
 same "5/sweep/79" "$(order 5/sweep --sort -wide --where 'metadata.n == parameter.n' | cut -d' ' -f80)"
 same 79 "$(value 79.metadata.n metadata 5/sweep)"
+
+it "rounds long numbers, and leaves out columns that a terminal has no room for"
+sluice_exits 0 run --step train -p rate=0.123456789012
+sluice_exits 0 compare 2 "$(last_run)"
+same "0.123457" "$(sed -n 3p "$out" | tr -s ' ' | cut -d' ' -f4)"
+if command -v script >/dev/null 2>&1; then
+    TERM=xterm NO_COLOR=1 script -qec "stty cols 42 rows 20 <&1; '$SLUICE' compare 1/sweep --sort rate" \
+        /dev/null </dev/null >"$out"
+    same "RUN STATE TOOK rate accuracy" "$(head -n 1 "$out" | tr -d '\r' | tr -s ' ')"
+    has "2 more columns; --csv has all, --metric chooses"
+fi

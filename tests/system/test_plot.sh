@@ -21,6 +21,7 @@ for i in 1 2 3 4; do
     printf '{"epoch":%s,"it'"'"'s <`loss`>":%s}\n' $i $((i * $1))
 done
 echo '{"note":"no number"}'
+echo '{"end":'"$1"'}'
 END
 metric="it's <\`loss\`>"
 sluice_exits 0 run all
@@ -53,4 +54,7 @@ if command -v gnuplot >/dev/null 2>&1; then
     sluice_exits 0 plot --scatter n 1/sweep "$metric" --svg -
     has "</svg>"
     sluice_exits 2 plot 1/sweep "$metric" --svg nowhere/picture.svg
+    has_not scatter "$err"
+    sluice_exits 0 plot 1/sweep end
+    has "--scatter NAME draws it over a parameter" "$err"
 fi

@@ -12,7 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIXED_COLUMNS = 3, TABLE_CELL_COLUMNS = 40 };
+enum {
+    FIXED_COLUMNS = 3,
+    TABLE_CELL_COLUMNS = 40,
+    NUMBER_COLUMNS = 9, /* a longer one is rounded */
+    BETWEEN_COLUMNS = 2,
+};
 
 struct compare {
     struct cli cli;
@@ -197,11 +202,113 @@ static int64_t took_us(const struct compare *self, const struct comparison_row *
     return row->started_us > 0 && end_us > row->started_us ? end_us - row->started_us : 0;
 }
 
+/* What stands in the table for people; numbers of many digits are rounded. */
+static void shown_text(const struct comparison_row *row, size_t column, struct buf *shown)
+{
+    struct value value = comparison_value(row, column);
+    scoped_buf text = { 0 };
+
+    cell_text(&text, &value);
+    if (value.kind == VALUE_FLOAT && text.size > NUMBER_COLUMNS) {
+        buf_clear(&text);
+        buf_printf(&text, "%.6g", value.real);
+    }
+    text_fit(shown, buf_string(&text), TABLE_CELL_COLUMNS);
+    if (shown->size == 0)
+        buf_text(shown, "-");
+}
+
+static const char *took_text(const struct compare *self, const struct comparison_row *row,
+                             struct human *human)
+{
+    *human = human_duration(took_us(self, row));
+    return row->started_us ? human->text : "-";
+}
+
+/* The place that RUN, STATE and TOOK take, with the blanks behind them. */
+static size_t fixed_width(const struct compare *self)
+{
+    size_t widths[] = { strlen("RUN"), strlen("STATE"), strlen("TOOK") };
+
+    for (size_t r = 0; r < self->table.row_count; r++) {
+        const struct comparison_row *row = &self->table.rows[r];
+        scoped_buf name = { 0 };
+        struct human human;
+
+        row_name(&name, row);
+        const size_t here[] = { text_columns(buf_string(&name)), strlen(row->state),
+                                strlen(took_text(self, row, &human)) };
+        for (size_t i = 0; i < FIXED_COLUMNS; i++)
+            widths[i] = here[i] > widths[i] ? here[i] : widths[i];
+    }
+    return widths[0] + widths[1] + widths[2] + FIXED_COLUMNS * BETWEEN_COLUMNS;
+}
+
+static size_t column_width(const struct compare *self, size_t column)
+{
+    size_t width = text_columns(heading_of(self, column)), here;
+
+    for (size_t r = 0; r < self->table.row_count; r++) {
+        scoped_buf text = { 0 };
+
+        shown_text(&self->table.rows[r], column, &text);
+        here = text_columns(buf_string(&text));
+        width = here > width ? here : width;
+    }
+    return width + BETWEEN_COLUMNS;
+}
+
+/* Which columns go first into a table that is too narrow for all. */
+enum worth { WORTH_SORTED, WORTH_METRIC, WORTH_PARAMETER, WORTH_SAME, WORTH_COUNT };
+
+static enum worth worth_of(const struct compare *self, size_t column, size_t sorted)
+{
+    if (column == sorted)
+        return WORTH_SORTED;
+    if (!comparison_differs(&self->table, column))
+        return WORTH_SAME;
+    return self->table.columns[column].is_metric ? WORTH_METRIC : WORTH_PARAMETER;
+}
+
+/* The columns that the width has room for, in their order. Returns how many. */
+static size_t fit_columns(const struct compare *self, size_t width, size_t *columns)
+{
+    unsigned char *worths = calloc(self->shown_count + 1, 1);
+    bool *fits = calloc(self->shown_count + 1, sizeof *fits);
+    size_t used = width == SIZE_MAX ? 0 : fixed_width(self), count = 0;
+    size_t sorted = SIZE_MAX;
+
+    if (self->sort)
+        comparison_find(&self->table, self->sort + (self->sort[0] == '-'), &sorted);
+    for (size_t i = 0; worths && i < self->shown_count; i++)
+        worths[i] = (unsigned char)worth_of(self, self->shown[i], sorted);
+    for (unsigned worth = 0; worths && fits && worth < WORTH_COUNT; worth++)
+        for (size_t i = 0; i < self->shown_count && used < width; i++) {
+            size_t more = 0;
+
+            if (worths[i] != worth || count == TABLE_COLUMNS_MAX - FIXED_COLUMNS)
+                continue;
+            if (width != SIZE_MAX)
+                more = column_width(self, self->shown[i]);
+            if (count > 0 && used + more > width + BETWEEN_COLUMNS)
+                continue;
+            used += more;
+            fits[i] = ++count;
+        }
+    count = 0;
+    for (size_t i = 0; fits && i < self->shown_count; i++)
+        if (fits[i])
+            columns[count++] = self->shown[i];
+    free(worths);
+    free(fits);
+    return count;
+}
+
 static void print_table(const struct compare *self)
 {
-    size_t fit = TABLE_COLUMNS_MAX - FIXED_COLUMNS;
-    size_t count = self->shown_count < fit ? self->shown_count : fit;
+    size_t columns[TABLE_COLUMNS_MAX];
     struct term term = term_of(stdout);
+    size_t count = fit_columns(self, term.is_terminal ? term.width : SIZE_MAX, columns);
     scoped_table table = { .column_count = FIXED_COLUMNS + count };
 
     table_cell(&table, STYLE_WAITING, "RUN");
@@ -209,30 +316,29 @@ static void print_table(const struct compare *self)
     table_cell(&table, STYLE_WAITING, "TOOK");
     for (size_t i = 0; i < count; i++) {
         table.right[FIXED_COLUMNS + i] = true;
-        table_cell(&table, STYLE_WAITING, "%s", heading_of(self, self->shown[i]));
+        table_cell(&table, STYLE_WAITING, "%s", heading_of(self, columns[i]));
     }
     for (size_t r = 0; r < self->table.row_count; r++) {
         const struct comparison_row *row = &self->table.rows[r];
         scoped_buf name = { 0 };
+        struct human human;
 
         row_name(&name, row);
         table_cell(&table, STYLE_STRONG, "%s", buf_string(&name));
         table_cell(&table, style_of_state(row->state), "%s", row->state);
-        table_cell(&table, STYLE_PLAIN, "%s",
-                   row->started_us ? human_duration(took_us(self, row)).text : "-");
+        table_cell(&table, STYLE_PLAIN, "%s", took_text(self, row, &human));
         for (size_t i = 0; i < count; i++) {
-            struct value value = comparison_value(row, self->shown[i]);
-            scoped_buf text = { 0 }, cut = { 0 };
+            scoped_buf text = { 0 };
 
-            cell_text(&text, &value);
-            text_fit(&cut, buf_string(&text), TABLE_CELL_COLUMNS);
-            table_cell(&table, STYLE_PLAIN, "%s", cut.size ? buf_string(&cut) : "-");
+            shown_text(row, columns[i], &text);
+            table_cell(&table, STYLE_PLAIN, "%s", buf_string(&text));
         }
     }
     table_print(&table, &term, stdout);
     if (count < self->shown_count)
-        cli_note(&self->cli, "%zu more columns; --csv has all, --metric chooses",
-                 self->shown_count - count);
+        cli_note(&self->cli, "%zu more %s; --csv has all, --metric chooses",
+                 self->shown_count - count,
+                 self->shown_count - count == 1 ? "column" : "columns");
 }
 
 /* One line: what a row is, then its cells; of the heading row is NULL. */

@@ -205,6 +205,15 @@ static int save(const struct plot *self, const struct buf *drawing)
                     strerror(errno));
 }
 
+/* A curve for each task, and none has more than a point: that is no picture. */
+static bool is_of_single_points(const struct chart *chart)
+{
+    for (size_t i = 0; i < chart->curve_count; i++)
+        if (chart->curves[i].count > 1)
+            return false;
+    return chart->curve_count > 1;
+}
+
 static int draw(struct plot *self)
 {
     static const char *const argv[] = { "gnuplot", "-d", "-", NULL };
@@ -258,10 +267,16 @@ static int plot(struct plot *self)
     if (points == 0)
         return cli_fail(cli, EXIT_WRONG, "no task has numbers of \"%s\" over \"%s\"",
                         self->metric, self->chart.x_name);
-    if (!cli->json)
-        return draw(self);
-    print_json(self);
-    return EXIT_DONE;
+    if (cli->json) {
+        print_json(self);
+        return EXIT_DONE;
+    }
+    if (!self->scatter && is_of_single_points(&self->chart))
+        cli_note(cli,
+                 "each of these printed \"%s\" once: --scatter NAME draws it over a "
+                 "parameter or metric NAME",
+                 self->metric);
+    return draw(self);
 }
 
 int verb_plot(int argc, char **argv)
