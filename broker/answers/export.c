@@ -52,6 +52,7 @@ enum rc query_records(struct broker *broker, const struct request *request,
     enum rc rc = cursor_read(request->after, &cursor, err);
 
     cursor.has_tags = request->yes;
+    cursor.has_names = request->force;
     if (rc == RC_OK && core_run(broker->core, request->run))
         rc = err_set(err, RC_CONFLICT,
                      "run %lu goes on: only one that has ended can be "

@@ -169,10 +169,12 @@ static enum rc check_tags(const struct import *import, struct err *err)
 {
     const struct bundle *bundle = &import->bundle;
 
-    for (size_t i = bundle->first[BUNDLE_TAGS]; i < bundle->count; i++)
+    for (size_t i = bundle->first[BUNDLE_TAGS]; i < bundle->first[BUNDLE_ALIASES]; i++)
         if (!tags_hold(bundle->rows[i].value))
             return wrong(err, "a list of tags does not decode");
-    return RC_OK;
+    return import_names_hold(import)
+               ? RC_OK
+               : wrong(err, "an alias or a dataset does not decode");
 }
 
 static void task_key(unsigned char key[16], const struct version *version)

@@ -38,6 +38,9 @@ static inline uint64_t import_number(struct bytes key, size_t at, size_t size)
 
 /* import_check.c: all of it; nothing has been written. */
 NODISCARD enum rc import_check(struct import *import, struct err *err);
+/* import_names.c: aliases and versions of datasets. */
+bool import_names_hold(const struct import *import);
+NODISCARD enum rc import_names(struct import *import, uint64_t run, struct err *err);
 /* import_write.c: after import_check; gives the run's number here. A failure is that of
  * the batch. */
 uint64_t import_write(struct import *import);

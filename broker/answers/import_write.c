@@ -207,7 +207,8 @@ static enum rc add_tags(struct import *import, uint64_t run, struct err *err)
     struct name_scope scope = { .project = or_empty(import->head.project), .by = "" };
     enum rc rc = RC_OK;
 
-    for (size_t i = bundle->first[BUNDLE_TAGS]; rc == RC_OK && i < bundle->count; i++) {
+    for (size_t i = bundle->first[BUNDLE_TAGS];
+         rc == RC_OK && i < bundle->first[BUNDLE_ALIASES]; i++) {
         const struct bundle_row *row = &bundle->rows[i];
         struct datum datum = { .number = run };
         const char *owner = arena_printf(import->arena, "run/%lu", (unsigned long)run);
@@ -248,5 +249,6 @@ uint64_t import_write(struct import *import)
              &(struct announcement){ .kind = "run", .run = run, .state = "imported" });
     batch_check(broker, add_outcomes(import, run, &err), &err);
     batch_check(broker, add_tags(import, run, &err), &err);
+    batch_check(broker, import_names(import, run, &err), &err);
     return run;
 }

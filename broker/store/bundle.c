@@ -204,6 +204,13 @@ static enum rc read_some(struct page *page, uint64_t run, struct bundle_cursor *
         return cursor->has_tags ? store_bundle_tags(page->store, run, cursor, size_max,
                                                     page->rows, &page->count, err)
                                 : RC_NOT_FOUND;
+    if (cursor->table == BUNDLE_ALIASES || cursor->table == BUNDLE_DATASETS) {
+        rc = cursor->has_names
+                 ? store_bundle_names(page->store, run, (enum bundle_table)cursor->table,
+                                      page->rows, &page->count, err)
+                 : RC_OK;
+        return rc == RC_OK ? RC_NOT_FOUND : rc;
+    }
     rc = view_begin(page->store, &page->view, err);
     if (rc != RC_OK)
         return rc;

@@ -7,6 +7,7 @@
 struct bundle_cursor { /* where the next page begins; zeroed: at the first row */
     uint32_t table;    /* one of enum bundle_table, or of enum bundle_part */
     bool has_tags;     /* tags are wanted */
+    bool has_names;    /* aliases and versions of datasets are wanted */
     unsigned char key[BUNDLE_KEY_MAX];
     size_t key_size;
 };
@@ -29,6 +30,12 @@ NODISCARD enum rc store_bundle_read(struct store *store, uint64_t run,
 NODISCARD enum rc store_bundle_tags(struct store *store, uint64_t run,
                                     struct bundle_cursor *cursor, size_t size_max,
                                     struct buf *rows, size_t *count, struct err *err);
+
+/* BUNDLE_ALIASES or BUNDLE_DATASETS, all of it: what in the project of the run points at
+ * files that it made, and at nothing else. */
+NODISCARD enum rc store_bundle_names(struct store *store, uint64_t run,
+                                     enum bundle_table table, struct buf *rows,
+                                     size_t *count, struct err *err);
 
 /* Values as the tables have them. RC_CORRUPT. */
 NODISCARD enum rc store_head_decode(struct bytes value, struct arena *arena,

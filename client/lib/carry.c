@@ -54,7 +54,8 @@ static enum rc fetch_rows(struct sluice *sluice, uint64_t run, int scratch, size
 
         rc = sluice_call(
             sluice, MESSAGE_RECORDS,
-            &(struct request){ .run = run, .after = *after ? after : NULL, .yes = true },
+            &(struct request){
+                .run = run, .after = *after ? after : NULL, .yes = true, .force = true },
             &reply, err);
         if (rc == RC_OK)
             rc = add_page(&reply, &rows, count, after, err);

@@ -4,7 +4,9 @@
  * order of enum bundle_table, keys ascending within each, without the run's number. Keys
  * and values are those of docs/store.md; a version has its number as its key. Behind them
  * stand tags, as msgpack lists of texts: of the run (an empty key), and of files that it
- * made, by the 16 bytes of their datum's id. Pure. */
+ * made, by the 16 bytes of their datum's id. Then what people call these files, by the
+ * first 16 bytes of the SHA-256 of the name: aliases, [name, target], and versions of
+ * datasets that have no other files, [URI, list of the files' ids]. Pure. */
 #pragma once
 
 #include "codecs/pack/pack.h"
@@ -22,6 +24,8 @@ enum bundle_table {
     BUNDLE_VERSIONS, /* of the tasks, then of the blocks */
     BUNDLE_TAGS,     /* at most one */
     BUNDLE_DATUM_TAGS,
+    BUNDLE_ALIASES,
+    BUNDLE_DATASETS,
     BUNDLE_TABLE_COUNT
 };
 

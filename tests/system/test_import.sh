@@ -34,8 +34,21 @@ sluice_exits 0 run both
 id=$(value datums.0.id datum ls model.bin)
 sluice_exits 0 tag add "datum://$id" by-hand
 sluice_exits 0 tag add 1 paper
+echo given >"$scratch/given.txt"
+given=$(value id datum add "$scratch/given.txt")
+other=$(value datums.0.id datum ls --run 1 x)
+sluice_exits 0 alias set hand "$id"
+sluice_exits 0 alias set elsewhere "$given"
+sluice_exits 0 dataset create models/two "datum://$id" "datum://$other"
+sluice_exits 0 dataset add models/one "datum://$other"
+sluice_exits 0 dataset create mixed/one "datum://$id" "datum://$given"
+sluice_exits 0 alias set dataset://models/prod two
+sluice_exits 0 alias set dataset://mixed/prod one
 sluice_exits 0 export 1 -o "$scratch/one.tar"
 sluice_exits 0 run --step train -p seed=2
+second=$(value datums.0.id datum ls --run 2 model.bin)
+sluice_exits 0 alias set hand "$second"
+sluice_exits 0 dataset create models/late "datum://$second"
 sluice_exits 0 export 2 -o "$scratch/two.tar"
 files="valohai.yaml properties.json data.csv"
 
@@ -64,6 +77,17 @@ has both
 same "$id" "$(value files.0.id dataset show models/one)"
 sluice_exits 0 check
 
+it "brings names that were given by hand, if all that they stand for is of the run"
+same "$id" "$(value id datum show hand)"
+sluice_exits 0 alias history hand
+has "import of run 1"
+same "one 2" "$(value datasets.0.version dataset ls models) $(value datasets.0.files dataset ls models)"
+same "two 2" "$(value datasets.1.version dataset ls models) $(value datasets.1.files dataset ls models)"
+same "$id" "$(value files.0.id dataset show models/prod)"
+sluice_exits 2 datum show elsewhere
+sluice_exits 2 dataset show mixed/one
+sluice_exits 2 dataset show mixed/prod
+
 it "uses the results of an imported run"
 sluice_exits 0 run --step train --reuse
 same 1 "$(value run.reused show last)"
@@ -89,8 +113,11 @@ kept=$(value id datum show best)
 sluice_exits 0 import "$scratch/two.tar"
 has "the alias best points to datum://$kept here" "$err"
 has "dataset://models/one is here already" "$err"
+has "the alias hand points to datum://$id here" "$err"
+same "$id" "$(value id datum show hand)"
+same "$second" "$(value files.0.id dataset show models/late)"
 same "$kept" "$(value id datum show best)"
-same 1 "$(value datasets.0.files dataset ls models)"
+same "one 2" "$(value datasets.1.version dataset ls models) $(value datasets.1.files dataset ls models)"
 sluice_exits 0 run --step train -p seed=2 --reuse
 same 1 "$(value run.reused show last)"
 sluice_exits 0 check
