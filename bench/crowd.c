@@ -17,11 +17,11 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { TIMEOUT_MS = 10000, EVENTS_MAX = 256, ARENA_MAX = 64 << 20 };
+enum { TIMEOUT_MS = 10000, EVENTS_MAX = 256, EARLY_MAX = 8, ARENA_MAX = 64 << 20 };
 
 struct sleeper { /* a task that goes on */
     struct light_node *node;
-    struct done done; /* ended_us: when it will */
+    struct done done; /* ended_us: when it will; while it waits for a slot: its length */
 };
 
 struct length { /* of the tasks of a stage */
@@ -39,6 +39,8 @@ struct crowd {
     int64_t next_beat_us, now_us; /* of any node */
     struct sleeper *sleepers;
     size_t sleeper_count, sleeper_capacity;
+    struct sleeper *waiting; /* for a slot, the first first */
+    size_t waiting_count, waiting_capacity;
     struct length *lengths;
     size_t length_count, length_capacity;
 };
@@ -86,6 +88,35 @@ static int64_t length_of(const struct crowd *crowd, const struct assignment *tas
     fail("a task came before its class");
 }
 
+static void sleep_begin(struct crowd *crowd, const struct sleeper *sleeper)
+{
+    struct sleeper *begun;
+
+    crowd->sleepers = grown(crowd->sleepers, crowd->sleeper_count,
+                            &crowd->sleeper_capacity, sizeof *crowd->sleepers);
+    begun = &crowd->sleepers[crowd->sleeper_count++];
+    *begun = *sleeper;
+    begun->done.started_us = wall_us();
+    begun->done.ended_us += begun->done.started_us;
+    begun->node->running++;
+    light_node_started(begun->node, begun->done.token, begun->done.started_us);
+}
+
+/* The first that waits for a slot of the node gets the one that has become free. */
+static void slot_pass(struct crowd *crowd, const struct light_node *node)
+{
+    for (size_t i = 0; i < crowd->waiting_count; i++)
+        if (crowd->waiting[i].node == node) {
+            struct sleeper next = crowd->waiting[i];
+
+            crowd->waiting_count--;
+            memmove(&crowd->waiting[i], &crowd->waiting[i + 1],
+                    (crowd->waiting_count - i) * sizeof next);
+            sleep_begin(crowd, &next);
+            return;
+        }
+}
+
 static void on_task(void *context, struct light_node *node, const struct assignment *task,
                     uint64_t token)
 {
@@ -101,22 +132,29 @@ static void on_task(void *context, struct light_node *node, const struct assignm
         light_node_done(node, &done);
         return;
     }
-    done.ended_us = done.started_us + length_of(crowd, task);
-    crowd->sleepers = grown(crowd->sleepers, crowd->sleeper_count,
-                            &crowd->sleeper_capacity, sizeof *crowd->sleepers);
-    crowd->sleepers[crowd->sleeper_count++] = (struct sleeper){ node, done };
-    light_node_started(node, token, done.started_us);
+    done.ended_us = length_of(crowd, task);
+    if (node->running < node->slots) {
+        sleep_begin(crowd, &(struct sleeper){ node, done });
+        return;
+    }
+    crowd->waiting = grown(crowd->waiting, crowd->waiting_count, &crowd->waiting_capacity,
+                           sizeof *crowd->waiting);
+    crowd->waiting[crowd->waiting_count++] = (struct sleeper){ node, done };
 }
 
 static void join(struct crowd *crowd, struct light_node *node)
 {
-    uint64_t *tokens = calloc(crowd->sleeper_count + 1, sizeof *tokens);
+    uint64_t *tokens =
+        calloc(crowd->sleeper_count + crowd->waiting_count + 1, sizeof *tokens);
     size_t count = 0;
 
     must(tokens != NULL);
     for (size_t i = 0; i < crowd->sleeper_count; i++)
         if (crowd->sleepers[i].node == node)
             tokens[count++] = crowd->sleepers[i].done.token;
+    for (size_t i = 0; i < crowd->waiting_count; i++)
+        if (crowd->waiting[i].node == node)
+            tokens[count++] = crowd->waiting[i].done.token;
     light_node_join(node, tokens, count, crowd->now_us);
     free(tokens);
 }
@@ -149,6 +187,8 @@ static void wake(struct crowd *crowd)
         sleeper->done.ended_us = crowd->now_us;
         light_node_done(node, &sleeper->done);
         *sleeper = crowd->sleepers[--crowd->sleeper_count];
+        node->running--;
+        slot_pass(crowd, node);
         serve(crowd, node);
     }
 }
@@ -260,6 +300,7 @@ static enum rc open_nodes(struct crowd *crowd, struct err *err)
         if (zmq_getsockopt(node->socket, ZMQ_FD, &fd, &size) < 0)
             return err_set_sys(err, RC_IO, errno, "a socket without descriptor");
         watch(crowd, fd, i);
+        node->early = options->sleeps ? EARLY_MAX : 0;
         crowd->now_us = wall_us();
         node->next_us = session_next_beat_us(crowd->now_us, TIMEOUT_MS);
         join(crowd, node);
@@ -278,6 +319,7 @@ static void close_all(struct crowd *crowd)
     close(crowd->signals);
     free(crowd->nodes);
     free(crowd->sleepers);
+    free(crowd->waiting);
     free(crowd->lengths);
 }
 

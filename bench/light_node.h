@@ -17,6 +17,8 @@ struct done { /* a task that has ended, or a block of them; token 0: it was take
 struct light_node {
     char name[NODE_NAME_MAX + 1];
     unsigned slots, empty_max; /* empty_max: tasks without a command at once */
+    unsigned early;   /* tasks for each slot that it takes before there is room */
+    unsigned running; /* counted by who has the tasks */
     void *socket;
     struct session session;
     bool is_joined;

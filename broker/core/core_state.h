@@ -241,6 +241,8 @@ int64_t sleepers_deadline_us(const struct core *core);
 NODISCARD bool stages_rank(const struct core *core,
                            struct run *run); /* false: no memory */
 void pace_note(struct core *core, const struct stage *stage);
+/* How long its tasks took in an earlier run, at least 1; 0: not known. */
+int64_t pace_us(const struct core *core, const struct stage *stage);
 
 /* line.c */
 void ready_update(struct core *core, struct stage *stage);

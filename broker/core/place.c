@@ -1,9 +1,10 @@
 /* place.c - which node takes what: resources, priorities, turns, and nobody left waiting
  * for ever.
  *
- * Where nothing is free, short tasks are handed out early to nodes that take them, a few
- * for each CPU, so that the next is there when one ends: what is free of such a node is
- * below 0 then. The node starts no more at once than it has room for.
+ * Where nothing is free, tasks that are known to be short are handed out early to nodes
+ * that take them, a few for each CPU, so that the next is there when one ends: what is
+ * free of such a node is below 0 then. The node starts no more at once than it has room
+ * for.
  *
  * Each round serves the queue of the highest priority whose next run has the fewest live
  * attempts, until nothing that is ready fits anywhere. A demand that fits no node at the
@@ -81,26 +82,43 @@ static uint64_t room_for(const struct demand *demand, const struct node *node)
     return room;
 }
 
+/* How long its tasks take, if they are known to be short enough to be handed out early,
+ * else INT64_MAX. An earlier run is less certain than this one, so that only what took
+ * next to nothing there counts. */
+static int64_t short_us(const struct core *core, const struct stage *stage)
+{
+    int64_t before_us = pace_us(core, stage);
+
+    if (stage->timed >= CORE_EARLY_AFTER)
+        return stage->mean_us <= CORE_EARLY_TASK_US ? stage->mean_us : INT64_MAX;
+    if (before_us == 0 || before_us > CORE_EARLY_US || stage->mean_us > CORE_EARLY_US)
+        return INT64_MAX;
+    return before_us > stage->mean_us ? before_us : stage->mean_us;
+}
+
 /* How many tasks of the stage a CPU of the node may get before it is free. A bit of work,
  * so that others do not wait for it and little is lost with the node. */
-static uint32_t early_depth(const struct stage *stage, const struct node *node)
+static uint32_t early_depth(const struct core *core, const struct stage *stage,
+                            const struct node *node)
 {
     const struct demand *demand = &stage->shape.demand;
-    int64_t depth = CORE_EARLY_US / (stage->mean_us > 0 ? stage->mean_us : 1);
+    int64_t task_us = short_us(core, stage);
+    int64_t depth = CORE_EARLY_US / (task_us > 0 ? task_us : 1);
 
-    if (stage->timed < CORE_EARLY_AFTER || stage->mean_us > CORE_EARLY_TASK_US
-        || demand->gpus > 0 || (demand->memory_mb > 0 && node->offer.memory_mb > 0)
-        || demand->is_empty || node->held_for)
+    if (task_us == INT64_MAX || demand->gpus > 0
+        || (demand->memory_mb > 0 && node->offer.memory_mb > 0) || demand->is_empty
+        || node->held_for)
         return 0;
     depth = depth > 0 ? depth : 1;
     return depth < node->offer.early ? (uint32_t)depth : node->offer.early;
 }
 
 /* As room_for, of what will be free soon. */
-static uint64_t early_room(const struct stage *stage, const struct node *node)
+static uint64_t early_room(const struct core *core, const struct stage *stage,
+                           const struct node *node)
 {
     const struct demand *demand = &stage->shape.demand;
-    uint32_t depth = early_depth(stage, node);
+    uint32_t depth = early_depth(core, stage, node);
     int64_t free = node->cpu_free + (int64_t)node->offer.cpu_milli * depth;
 
     if (depth == 0 || node->state != NODE_ONLINE || free < (int64_t)cpu_of(demand)
@@ -253,7 +271,8 @@ static struct node *find_early(struct core *core, const struct stage *stage,
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         struct node *node = &core->nodes[i];
 
-        if (early_room(stage, node) == 0 || (best && node->cpu_free <= best->cpu_free))
+        if (early_room(core, stage, node) == 0
+            || (best && node->cpu_free <= best->cpu_free))
             continue;
         best = node;
         *number = i;
@@ -336,7 +355,7 @@ static void skip_hopeless(struct core *core)
     }
     for (struct queue *queue = core->queue_first; queue; queue = queue->next)
         if (queue->skipped_in != core->round && may_just_wait(core, queue)
-            && queue->first->first->timed < CORE_EARLY_AFTER && !queue->demand.is_empty
+            && short_us(core, queue->first->first) == INT64_MAX && !queue->demand.is_empty
             && (cpu_of(&queue->demand) > most.cpu_free
                 || queue->demand.memory_mb > most.memory_free
                 || queue->demand.gpus > bits_of(most.gpus_free)))
@@ -476,7 +495,7 @@ static void queue_serve(struct core *core, struct queue *queue, struct changes *
     if (node)
         room = room_for(&queue->demand, node);
     else if ((node = find_early(core, stage, &number)) != NULL)
-        room = early_room(stage, node);
+        room = early_room(core, stage, node);
     if (!node) {
         queue_blocked(core, queue, changes);
         return;

@@ -33,6 +33,11 @@ void pace_note(struct core *core, const struct stage *stage)
                                                           : UINT32_MAX;
 }
 
+int64_t pace_us(const struct core *core, const struct stage *stage)
+{
+    return (int64_t)core->paces[stage->shape.pace] * PACE_UNIT_US;
+}
+
 /* How long the stages of the run took that were timed before, on average. */
 static uint64_t usual_length(const struct core *core, const struct run *run)
 {

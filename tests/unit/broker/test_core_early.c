@@ -9,9 +9,10 @@ static void join_with(struct world *world, uint32_t node, struct offer offer)
     world->changes.count = 0;
 }
 
-static uint64_t sweep(struct world *world, struct demand demand, uint64_t tasks)
+static uint64_t sweep_paced(struct world *world, struct demand demand, uint32_t pace,
+                            uint64_t tasks)
 {
-    struct stage_shape shape = { .is_task = true, .demand = demand };
+    struct stage_shape shape = { .is_task = true, .demand = demand, .pace = pace };
     uint64_t run = core_run_next(world->core);
 
     submit(world, &shape, 1, NULL, 0);
@@ -20,6 +21,11 @@ static uint64_t sweep(struct world *world, struct demand demand, uint64_t tasks)
          (struct core_input){ .kind = INPUT_RESOLVED, .run = run, .tasks = tasks });
     world->changes.count = 0;
     return run;
+}
+
+static uint64_t sweep(struct world *world, struct demand demand, uint64_t tasks)
+{
+    return sweep_paced(world, demand, 0, tasks);
 }
 
 /* Ticks; how many tasks were handed out to the node. */
@@ -130,6 +136,37 @@ static void test_devices_and_limited_memory_are_not_promised_early(void **state)
     assert_int_equal(given(world, 1), 0);
 }
 
+/* How many tasks of a stage are handed out at first whose only task took so long before.
+ */
+static uint64_t given_after(struct world *world, int64_t took_us)
+{
+    join_with(world, 1, (struct offer){ .cpu_milli = CPUS * 1000, .early = 4 });
+    sweep_paced(world, (struct demand){ 0 }, 5, 1);
+    given(world, 1);
+    run_tasks(world, 1, 1, took_us);
+    sweep_paced(world, (struct demand){ 0 }, 5, 1000);
+    return given(world, 1);
+}
+
+static void test_what_was_very_short_in_an_earlier_run_is_given_early(void **state)
+{
+    struct world *world = *state;
+
+    assert_int_equal(given_after(world, MS), CPUS + CPUS * 4);
+    /* It is not any more. */
+    run_tasks(world, 2, 1, CORE_EARLY_US * 2);
+    assert_int_equal(given(world, 1), 0);
+}
+
+static void test_what_was_short_in_an_earlier_run_is_not_short_enough(void **state)
+{
+    struct world *world = *state;
+
+    assert_int_equal(given_after(world, CORE_EARLY_US + MS), CPUS);
+    sweep_paced(world, (struct demand){ 0 }, 6, 1000); /* nor is what never ran */
+    assert_int_equal(given(world, 1), 0);
+}
+
 int main(void)
 {
 #define WORLD_TEST(name)                                                                 \
@@ -140,6 +177,8 @@ int main(void)
         WORLD_TEST(test_one_task_is_given_early_up_to_a_quarter_of_a_second),
         WORLD_TEST(test_a_node_that_takes_nothing_early_gets_nothing_early),
         WORLD_TEST(test_a_free_node_comes_before_one_that_is_busy),
+        WORLD_TEST(test_what_was_very_short_in_an_earlier_run_is_given_early),
+        WORLD_TEST(test_what_was_short_in_an_earlier_run_is_not_short_enough),
         WORLD_TEST(test_devices_and_limited_memory_are_not_promised_early),
     };
 
