@@ -203,18 +203,37 @@ static enum rc await_ready(int fd, const char *folder, struct err *err)
                    line, folder);
 }
 
+/* The settings of the project's broker: its own, if they are there, else the person's.
+ * false: none. */
+static bool broker_settings(const char *folder, char path[PATH_ROOM])
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    int size = snprintf(path, PATH_ROOM, "%s/brokerd.yaml", folder);
+
+    if (size < PATH_ROOM && access(path, F_OK) == 0)
+        return true;
+    size = PATH_ROOM;
+    if (config && *config)
+        size = snprintf(path, PATH_ROOM, "%s/sluice/brokerd.yaml", config);
+    else if (home && *home)
+        size = snprintf(path, PATH_ROOM, "%s/.config/sluice/brokerd.yaml", home);
+    return size < PATH_ROOM && access(path, F_OK) == 0;
+}
+
 static enum rc start_broker(const char *folder, struct err *err)
 {
-    char program[PATH_ROOM];
-    char private[] = "--private", ready[] = "--ready-fd", three[] = "3";
-    char *arguments[] = {
-        program, private, (char *)(uintptr_t)folder, ready, three, NULL
-    };
+    char program[PATH_ROOM], settings[PATH_ROOM];
+    char private[] = "--private", ready[] = "--ready-fd", three[] = "3", file[] = "-c";
+    char *arguments[] = { program,  private, (char *)(uintptr_t)folder,
+                          ready,    three,   file,
+                          settings, NULL };
     int ends[2];
     pid_t pid;
     enum rc rc;
 
     find_program("SLUICE_BROKERD", "brokerd", "../broker/", program);
+    if (!broker_settings(folder, settings))
+        arguments[COUNT_OF(arguments) - 3] = NULL;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set_sys(err, RC_IO, errno, "pipe");
     rc = start_daemon(folder, "brokerd", arguments, ends[1], &pid, err);

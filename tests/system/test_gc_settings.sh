@@ -54,3 +54,30 @@ kill -HUP "$broker_pid"
 await_line "brokerd: gc removed" "$scratch/brokerd.log" $((lines + 1))
 sluice_exits 1 verify 3
 sluice_exits 0 verify 1
+
+it "is done by the broker of a project, too, by the project's settings or the person's"
+unset SLUICE_BROKER
+mkdir "$scratch/own" && cd "$scratch/own" || exit 1
+cp "$project/valohai.yaml" .
+sluice_exits 0 run --step make -p n=1
+sluice_exits 0 run --step make -p n=2
+collects() { # RUN
+    sluice_exits 0 stop
+    find .sluice/objects -type f -exec touch -m -d '7 days ago' {} +
+    rm -rf .sluice/node/cache .sluice/removal.lock
+    lines=$(wc -l <.sluice/brokerd.log)
+    sluice_exits 0 ls
+    await_line "brokerd: gc removed" .sluice/brokerd.log $((lines + 1))
+    sluice_exits 0 outputs "$1/make"
+    has "by gc: only run $1 refers to it"
+}
+printf 'gc-every: 1h\ngc-keep-last: 1\ngc-grace: 1h\n' >.sluice/brokerd.yaml
+collects 1
+mkdir -p "$XDG_CONFIG_HOME/sluice"
+mv .sluice/brokerd.yaml "$XDG_CONFIG_HOME/sluice/brokerd.yaml"
+sluice_exits 0 run --step make -p n=3
+collects 2
+sluice_exits 0 stop
+echo 'gc-every: soon' >.sluice/brokerd.yaml
+sluice_exits 3 run --step make -p n=4
+has "brokerd.yaml:1: gc-every" "$err"
