@@ -121,6 +121,7 @@ struct broker {
     int64_t plans_due_us; /* before it no plan has to be dropped */
     uint64_t *visited;    /* runs whose plan came this turn, for the end of it */
     size_t visited_count, visited_capacity;
+    uint64_t asked_run; /* one that has ended and whose plan stays for now, or 0 */
     int signal_fd;
     int64_t now_us, started_at_us, active_at_us, trim_at_us, readers_at_us;
     int64_t monotonic_us; /* of the moment that now_us names */
