@@ -48,7 +48,7 @@ static enum rc explained(const struct err *why, enum rc rc, struct err *err)
 }
 
 enum rc download_http(const struct fetching *fetching, const struct wanted *wanted,
-                      struct object_writer *writer, struct web_got *got, struct err *err)
+                      struct object_writer **writer, struct web_got *got, struct err *err)
 {
     struct progress progress = { fetching, wanted->shown, clock_us() };
     struct web_request request = { .url = wanted->uri,
@@ -57,7 +57,8 @@ enum rc download_http(const struct fetching *fetching, const struct wanted *want
                                    .context = &progress,
                                    .cancelled = fetching->cancelled };
     struct err why = { .text = "" };
-    enum rc rc = web_get(&request, writer, got, &why);
+    enum rc rc =
+        web_get(&request, cache_objects(fetching->staging->cache), writer, got, &why);
 
     return rc == RC_OK ? RC_OK : explained(&why, rc, err);
 }
@@ -172,7 +173,7 @@ enum rc download_list(const struct fetching *fetching, struct arena *arena,
 }
 
 enum rc download_s3(const struct fetching *fetching, struct arena *arena,
-                    const struct wanted *wanted, struct object_writer *writer,
+                    const struct wanted *wanted, struct object_writer **writer,
                     struct web_got *got, struct err *err)
 {
     const char *const version[] = { "versionId", wanted->version, NULL };
@@ -195,7 +196,7 @@ enum rc download_s3(const struct fetching *fetching, struct arena *arena,
 
     if (!request.url)
         return err_set(err, RC_NO_MEMORY, "%s: no memory", wanted->uri);
-    rc = web_get(&request, writer, got, &why);
+    rc = web_get(&request, cache_objects(fetching->staging->cache), writer, got, &why);
     return rc == RC_OK ? RC_OK : explained(&why, rc, err);
 }
 

@@ -11,12 +11,14 @@ struct wanted {
     bool is_list;        /* the objects that the URI means are wanted, not their bytes */
 };
 
+/* These two give a writer with the bytes, which is the caller's. */
 NODISCARD enum rc download_http(const struct fetching *fetching,
-                                const struct wanted *wanted, struct object_writer *writer,
-                                struct web_got *got, struct err *err);
+                                const struct wanted *wanted,
+                                struct object_writer **writer, struct web_got *got,
+                                struct err *err);
 /* An object, whose key may have stars in it. */
 NODISCARD enum rc download_s3(const struct fetching *fetching, struct arena *arena,
-                              const struct wanted *wanted, struct object_writer *writer,
+                              const struct wanted *wanted, struct object_writer **writer,
                               struct web_got *got, struct err *err);
 /* Of a pattern the keys that match, a line each, with '%' and control characters
  * percent-encoded; behind it, if the store tells them, a tab, the size, a tab and the

@@ -19,7 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOCK_WAIT_MS = 100, NOTE_MAX = 2048, ARENA_MAX = 1 << 20 };
+enum {
+    LOCK_WAIT_MS = 100,
+    NOTE_MAX = 2048,
+    ARENA_MAX = 1 << 20,
+    FETCH_PARTS_MAX = 1000, /* files that were cut off, in the cache */
+};
 
 static bool starts_with(const char *text, const char *start)
 {
@@ -60,24 +65,30 @@ static enum rc local_path(struct arena *arena, const char *uri, const char **pat
 }
 
 static enum rc download(const struct fetching *fetching, struct arena *arena,
-                        const struct wanted *wanted, struct object_writer *writer,
+                        const struct wanted *wanted, struct object_writer **writer,
                         struct web_got *got, struct err *err)
 {
     const char *uri = wanted->uri, *path = NULL;
+    struct objects *objects = cache_objects(fetching->staging->cache);
 
     if (uri_is_web(uri))
         return download_http(fetching, wanted, writer, got, err);
-    if (wanted->is_list)
-        return download_list(fetching, arena, uri, writer, err);
-    if (uri_is_object(uri))
+    if (uri_is_object(uri) && !wanted->is_list)
         return download_s3(fetching, arena, wanted, writer, got, err);
+    if (wanted->is_list) {
+        enum rc rc = object_writer_create(objects, writer, err);
+
+        return rc == RC_OK ? download_list(fetching, arena, uri, *writer, err) : rc;
+    }
     if (strstr(uri, "://") && !starts_with(uri, "file://"))
         return err_set(err, RC_UNSUPPORTED, "cannot fetch %s: %s", wanted->shown,
                        uri_advice(uri));
 
     enum rc rc = local_path(arena, uri, &path, err);
 
-    return rc == RC_OK ? download_file(fetching, path, writer, err) : rc;
+    if (rc == RC_OK)
+        rc = object_writer_create(objects, writer, err);
+    return rc == RC_OK ? download_file(fetching, path, *writer, err) : rc;
 }
 
 static enum rc fetch_anew(const struct fetching *fetching, const struct wanted *asked,
@@ -97,11 +108,8 @@ static enum rc fetch_anew(const struct fetching *fetching, const struct wanted *
 
     wanted.shown = shown;
 
-    enum rc rc =
-        object_writer_create(cache_objects(fetching->staging->cache), &writer, err);
+    enum rc rc = download(fetching, arena, &wanted, &writer, &got, err);
 
-    if (rc == RC_OK)
-        rc = download(fetching, arena, &wanted, writer, &got, err);
     if (rc == RC_OK)
         rc = cache_commit(fetching->staging->cache, fetching->token, steal(&writer), &set,
                           &size, err);
@@ -137,9 +145,10 @@ static enum rc note_open(const struct fetching *fetching, const char *name, int 
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s", path);
     fits = snprintf(path, sizeof path, "%s/fetched/%s", directory, fetching->run_id)
            < FOLDER_PATH_SIZE;
-    if (fits && mkdir(path, 0700) == 0)
+    if (fits && mkdir(path, 0700) == 0) {
         fetched_trim(directory);
-    else if (fits && errno != EEXIST)
+        objects_trim_parts(cache_objects(fetching->staging->cache), FETCH_PARTS_MAX);
+    } else if (fits && errno != EEXIST)
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot make %s", path);
     fits = snprintf(path, sizeof path, "%s/fetched/%s/%s", directory, fetching->run_id,
                     strchr(key, ':') + 1)
@@ -202,18 +211,27 @@ static enum rc note_write(int note, const struct fetched *fetched, struct err *e
     return RC_OK;
 }
 
-/* Bytes that are not what the store says they are may come right the next time. */
+/* Bytes that are not what the store says they are may come right the next time. A full
+ * disk loses first what nobody may ever go on with. */
 static enum rc fetch_right(const struct fetching *fetching, const struct wanted *wanted,
                            struct fetched *fetched, struct err *err)
 {
     struct retry retry = { 0 };
+    bool was_full = false;
     enum rc rc;
 
-    do
+    for (;;) {
         rc = fetch_anew(fetching, wanted, fetched, err);
-    while ((rc == RC_CONFLICT && !*fetching->cancelled)
-           || (rc == RC_CORRUPT && retry_wait(&retry, fetching->cancelled)));
-    return rc;
+        if (rc == RC_FULL && !was_full) {
+            was_full = true;
+            objects_trim_parts(cache_objects(fetching->staging->cache), 0);
+            continue;
+        }
+        if ((rc == RC_CONFLICT && !*fetching->cancelled)
+            || (rc == RC_CORRUPT && retry_wait(&retry, fetching->cancelled)))
+            continue;
+        return rc;
+    }
 }
 
 static bool is_cached(const struct fetching *fetching, struct fetched *before)

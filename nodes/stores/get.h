@@ -2,7 +2,8 @@
  *
  * A strong ETag says whether what is fetched later still belongs to what came before:
  * the rest is asked for by Range and If-Match. Without one, or when the server sends
- * another file, all is fetched anew. */
+ * another file, all is fetched anew. What came of a file with such an ETag outlives the
+ * process, as a part in the folder of objects (object_writer_resume). */
 #pragma once
 
 #include "broker/artifacts/objects.h"
@@ -16,10 +17,12 @@ struct web_got {
     char sha256[DIGEST_TEXT_SIZE]; /* what the store says it is; "" if it does not */
 };
 
-/* Uses of request: url, shown, store, progress, its context, and cancelled. The failures
- * of web_exchange and web_answer_judge, and of the writer. */
-NODISCARD enum rc web_get(const struct web_request *request, struct object_writer *writer,
-                          struct web_got *got, struct err *err);
+/* Uses of request: url, shown, store, progress, its context, and cancelled. *writer has
+ * the whole file then, and is the caller's. The failures of web_exchange and
+ * web_answer_judge, and of the writer. */
+NODISCARD enum rc web_get(const struct web_request *request, struct objects *objects,
+                          struct object_writer **writer, struct web_got *got,
+                          struct err *err);
 
 /* Whether the server still has what had this strong ETag and so many bytes; its body is
  * not fetched. If not, etag is the one of what it has now, "" if it tells none that is

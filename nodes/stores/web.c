@@ -21,6 +21,7 @@ enum {
     CONNECT_S = 30,
     STALLED_S = 60, /* without a byte */
     TEXT_MAX = 8 << 20,
+    REFUSAL_MAX = 64 << 10, /* of the body of an answer that is no 2xx */
     WAIT_FIRST_MS = 100,
     WAIT_STEP_MS = 50,
 };
@@ -34,6 +35,7 @@ struct exchange {
     CURL *curl;
     struct curl_slist *headers;
     uint64_t sent;
+    bool has_enough; /* of a refusal */
     struct err *err;
     enum rc rc; /* of take, or of reading the body */
 };
@@ -59,6 +61,9 @@ static void value_take(const char *line, size_t size, const char *name, char *va
         size--;
     if (size >= WEB_TAG_MAX)
         return;
+    for (size_t i = 0; i < size; i++)
+        if (line[i] < ' ' || line[i] > '~')
+            return; /* it could not be recorded */
     memcpy(value, line, size);
     value[size] = '\0';
 }
@@ -74,8 +79,17 @@ static void answer_restart(struct web_answer *answer, const char *line, size_t s
     answer->status = strtol(status, NULL, 10);
     answer->etag[0] = answer->checksum[0] = answer->digest[0] = answer->region[0] = '\0';
     answer->version[0] = answer->modified[0] = answer->date[0] = '\0';
-    answer->range_start = answer->size = 0;
+    answer->range_start = answer->range_total = answer->size = 0;
     answer->has_size = false;
+}
+
+/* " 100-199/1000" */
+static void range_take(struct web_answer *answer, const char *value)
+{
+    const char *slash = strchr(value, '/');
+
+    answer->range_start = strtoull(value, NULL, 10);
+    answer->range_total = slash ? strtoull(slash + 1, NULL, 10) : 0;
 }
 
 static size_t take_header(char *line, size_t one, size_t size, void *context)
@@ -105,7 +119,7 @@ static size_t take_header(char *line, size_t one, size_t size, void *context)
     value[0] = '\0';
     value_take(line, size, "content-range: bytes", value);
     if (value[0])
-        answer->range_start = strtoull(value, NULL, 10);
+        range_take(answer, value);
     return size;
 }
 
@@ -120,6 +134,10 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *context)
         exchange->rc =
             request->take(request->context, answer, bytes, size, exchange->err);
         return exchange->rc == RC_OK ? size : 0;
+    }
+    if (answer->status / 100 != 2 && answer->text.size + size > REFUSAL_MAX) {
+        exchange->has_enough = true;
+        return 0;
     }
     buf_add(&answer->text, bytes, size);
     return size;
@@ -271,7 +289,7 @@ static enum rc outcome(const struct exchange *exchange, CURLcode code, const cha
     if (code == CURLE_OUT_OF_MEMORY || !buf_ok(&exchange->answer->text))
         return err_set(err, RC_NO_MEMORY, "no memory for the answer of %s",
                        request->shown);
-    if (code != CURLE_OK)
+    if (code != CURLE_OK && !exchange->has_enough)
         return err_set(err, RC_UNREACHABLE, "%s: %s", request->shown,
                        reason[0] ? reason : curl_easy_strerror(code));
     return RC_OK;

@@ -26,6 +26,7 @@ struct web_answer {
     char modified[WEB_TAG_MAX]; /* Last-Modified, as sent */
     char date[WEB_TAG_MAX];     /* the same of Date */
     uint64_t range_start;       /* of a 206 */
+    uint64_t range_total;       /* the whole file's bytes, of a 206; 0 if not known */
     uint64_t size;              /* announced; 0 if not */
     bool has_size;
     struct buf text; /* the body, as far as nobody took it; at most 8 MiB */
