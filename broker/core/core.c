@@ -92,6 +92,8 @@ void core_destroy(struct core *core)
     free(core->runs);
     free(core->attempts);
     free(core->batches);
+    for (uint32_t i = 0; i < core->node_capacity; i++)
+        free(core->nodes[i].labels);
     free(core->nodes);
     free(core->changed);
     free(core->changed_runs);

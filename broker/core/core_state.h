@@ -89,19 +89,19 @@ struct batch { /* an entry of attempts of which count is above 1 */
     uint32_t slot; /* BATCH_NONE: it is none any more */
 };
 
+/* What is looked at of each node when a task needs one stands first. */
 struct node {
-    bool is_known;
     enum node_state state;
-    uint32_t busy;      /* live attempts */
-    struct offer offer; /* labels points to own */
-    uint32_t labels[CORE_LABELS_MAX];
-    bool has_offered;
-    uint32_t cpu_fit;              /* thousandths: the last offer that was not 0 */
+    bool is_known, has_offered;
     bool is_expected;              /* it was there before a restart and may come back */
     int64_t cpu_free, memory_free; /* below 0 when the node shrank */
     int64_t empty_free;
     uint64_t gpus_free;
     struct queue *held_for;
+    struct offer offer; /* labels points to own */
+    uint32_t *labels;   /* offer.label_count of them */
+    uint32_t busy;      /* live attempts */
+    uint32_t cpu_fit;   /* thousandths: the last offer that was not 0 */
     int64_t seen_us;
     int64_t deaf_us; /* since when it lives and does not hear; 0: it hears */
 };

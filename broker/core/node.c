@@ -1,15 +1,23 @@
 /* node.c - nodes come, live, fall silent and go; and the deadline of the machine. */
 #include "broker/core/core_state.h"
 
+/* More places, which may lie elsewhere than the ones before. */
+static void nodes_grow(struct core *core)
+{
+    uint32_t old = core->node_capacity;
+
+    core->nodes = grown(core->nodes, &core->node_capacity, sizeof *core->nodes);
+    for (uint32_t i = 0; i < old; i++)
+        if (core->nodes[i].held_for)
+            core->nodes[i].held_for->held = &core->nodes[i];
+    for (uint32_t i = old; i < core->node_capacity; i++)
+        core->nodes[i] = (struct node){ 0 };
+}
+
 struct node *node_at(struct core *core, uint32_t number)
 {
-    while (number >= core->node_capacity) {
-        uint32_t old = core->node_capacity;
-
-        core->nodes = grown(core->nodes, &core->node_capacity, sizeof *core->nodes);
-        for (uint32_t i = old; i < core->node_capacity; i++)
-            core->nodes[i] = (struct node){ 0 };
-    }
+    while (number >= core->node_capacity)
+        nodes_grow(core);
     core->nodes[number].is_known = true;
     return &core->nodes[number];
 }

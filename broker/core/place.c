@@ -54,23 +54,34 @@ bool demand_fits_node(const struct demand *demand, const struct node *node)
            && demand->gpus <= bits_of(node->offer.gpus) && has_label(node, demand->label);
 }
 
-/* How many tasks of the demand fit into what is free of the node. */
+/* Whether a task of the demand fits into what is free of the node. Asked of every node
+ * for each range that is handed out. */
+static bool fits_now(const struct demand *demand, const struct node *node)
+{
+    if (node->state != NODE_ONLINE)
+        return false;
+    if (is_free_of_charge(demand, node)) /* no CPU: it ends, and takes nothing more */
+        return node->empty_free > 0 && node->offer.cpu_milli > 0
+               && has_label(node, demand->label);
+    return node->cpu_free >= (int64_t)cpu_of(demand)
+           && (demand->memory_mb == 0 || node->offer.memory_mb == 0
+               || node->memory_free >= (int64_t)demand->memory_mb)
+           && (demand->gpus == 0 || bits_of(node->gpus_free) >= demand->gpus)
+           && has_label(node, demand->label);
+}
+
+/* How many of them fit. */
 static uint64_t room_for(const struct demand *demand, const struct node *node)
 {
     uint64_t room;
 
-    if (node->state != NODE_ONLINE || !has_label(node, demand->label))
+    if (!fits_now(demand, node))
         return 0;
-    if (is_free_of_charge(demand, node)) /* no CPU: it ends, and takes nothing more */
-        return node->empty_free > 0 && node->offer.cpu_milli > 0
-                   ? (uint64_t)node->empty_free
-                   : 0;
-    if (node->cpu_free < (int64_t)cpu_of(demand))
-        return 0;
+    if (is_free_of_charge(demand, node))
+        return (uint64_t)node->empty_free;
     room = (uint64_t)node->cpu_free / cpu_of(demand);
     if (demand->memory_mb > 0 && node->offer.memory_mb > 0) {
-        uint64_t by_memory =
-            node->memory_free > 0 ? (uint64_t)node->memory_free / demand->memory_mb : 0;
+        uint64_t by_memory = (uint64_t)node->memory_free / demand->memory_mb;
 
         room = by_memory < room ? by_memory : room;
     }
@@ -79,6 +90,7 @@ static uint64_t room_for(const struct demand *demand, const struct node *node)
 
         room = by_gpus < room ? by_gpus : room;
     }
+    must(room > 0);
     return room;
 }
 
@@ -163,6 +175,8 @@ void node_offer(struct core *core, uint32_t number, const struct offer *offer)
     node->offer = *offer;
     node->offer.labels = NULL;
     node->offer.label_count = labels;
+    node->labels = reallocarray(node->labels, labels + 1, sizeof *node->labels);
+    must(node->labels != NULL);
     if (labels > 0)
         memcpy(node->labels, offer->labels, labels * sizeof *node->labels);
     node->has_offered = true;
@@ -231,11 +245,10 @@ struct choice { /* a node that could take the next task */
 static bool is_better(const struct queue *queue, const struct choice *one,
                       const struct choice *best)
 {
-    uint32_t gpus = bits_of(one->node->gpus_free);
-    uint32_t best_gpus = bits_of(best->node->gpus_free);
+    bool has_gpus = one->node->gpus_free != 0;
 
-    if (queue->demand.gpus == 0 && (gpus > 0) != (best_gpus > 0))
-        return gpus == 0;
+    if (queue->demand.gpus == 0 && has_gpus != (best->node->gpus_free != 0))
+        return !has_gpus;
     if (one->near != best->near)
         return one->near > best->near;
     if (queue->demand.is_empty && one->node->empty_free != best->node->empty_free)
@@ -250,10 +263,11 @@ static struct node *find_node(struct core *core, const struct stage *stage,
     struct choice best = { .node = NULL };
 
     for (uint32_t i = 0; i < core->node_capacity; i++) {
-        struct choice one = { &core->nodes[i], i, near_bytes(stage, i) };
+        struct choice one = { .node = &core->nodes[i], .number = i };
 
-        if (room_for(&queue->demand, one.node) == 0 || !may_use(queue, one.node))
+        if (!fits_now(&queue->demand, one.node) || !may_use(queue, one.node))
             continue;
+        one.near = near_bytes(stage, i);
         if (best.node && !is_better(queue, &one, &best))
             continue;
         best = one;
@@ -531,7 +545,7 @@ static enum why why_blocked(const struct core *core, const struct queue *queue,
     for (uint32_t i = 0; i < core->node_capacity; i++) {
         const struct node *node = &core->nodes[i];
         bool is_here = node->state == NODE_ONLINE;
-        bool has_space = room_for(&queue->demand, node) > 0;
+        bool has_space = fits_now(&queue->demand, node);
 
         is_online |= is_here;
         is_away |= node->is_expected;

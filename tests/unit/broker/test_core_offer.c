@@ -1,5 +1,5 @@
 /* test_core_offer.c - what a node offers decides what it is given: places for empty
- * tasks, devices, and nothing while it is about to end. */
+ * tasks, devices, and nothing while it is about to end or is held for another request. */
 #include "broker/core_world.h"
 
 static void offer(struct world *world, struct offer offer)
@@ -106,6 +106,37 @@ static void test_empty_tasks_that_wait_for_a_place_keep_no_node_from_others(void
     expect(world, "assign 2/0 0+1 t2 n1 #1");
 }
 
+/* Nodes lie in a table that moves as it grows. */
+static void test_a_node_stays_held_when_many_others_come(void **state)
+{
+    struct world *world = *state;
+    struct stage_shape big = { .is_task = true, .demand.cpu_milli = 2000 };
+
+    offer(world, (struct offer){ .cpu_milli = 2000 });
+    sweep(world, (struct demand){ 0 }, 10);
+    expect(world, "assign 1/0 0+2 t1 n1 #1");
+    submit(world, &big, 1, NULL, 0);
+    expect(world, "new 2; resolve 2/0");
+    resolved(world, 2, 0, 1);
+    expect(world, "stage 2/0 queued");
+    tick(world);
+    world->now_us += CORE_PATIENCE_US;
+    tick(world); /* node 1 is held for it */
+    for (uint32_t node = 2; node < 70; node++) {
+        move(world, (struct core_input){
+                        .kind = INPUT_JOIN, .node = node, .offer = { .cpu_milli = 10 } });
+        world->changes.count = 0;
+    }
+    completed(world, 1, 1);
+    world->changes.count = 0;
+    tick(world);
+    expect(world, "");
+    completed(world, 1, 2);
+    world->changes.count = 0;
+    tick(world);
+    expect(world, "assign 2/0 0+1 t3 n1 #1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +158,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_empty_tasks_that_wait_for_a_place_keep_no_node_from_others, world_setup,
             world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_node_stays_held_when_many_others_come,
+                                        world_setup, world_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
