@@ -1,7 +1,6 @@
 /* announce.c - events: numbered, stored in the batch that made them true, published after
  * it. */
 #include "broker/broker_state.h"
-#include "codecs/wire/event_group.h"
 
 #include <stdio.h>
 

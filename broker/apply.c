@@ -133,9 +133,13 @@ static void apply_assign(struct broker *broker, const struct change *change)
 {
     bool is_empty = core_stage_is_empty(broker->core, change->run, change->stage);
 
+    bool is_gathered = layer_takes_assigned(broker, change);
+
     broker->counters.token_next = core_token_next(broker->core);
     broker->counters_changed = true;
-    if (is_empty && change->number == 1 && change->gpus == 0)
+    if (is_gathered)
+        ; /* stored and announced with the others */
+    else if (is_empty && change->number == 1 && change->gpus == 0)
         span_assigned(broker, change);
     else
         assign_each(broker, change);
@@ -149,7 +153,7 @@ static void apply_assign(struct broker *broker, const struct change *change)
                   .number = change->number,
                   .gpus = change->gpus,
                   .is_empty = is_empty && broker->peers[change->node].takes_empty });
-    if (layer_takes_assigned(broker, change))
+    if (is_gathered)
         return;
     announce(broker, &(struct announcement){
                          .kind = "attempt",

@@ -5,6 +5,7 @@
  * a process, has rows of its own, like any other task. */
 #include "broker/broker_state.h"
 #include "broker/store/blocks.h"
+#include "broker/store/layers.h"
 
 void span_assigned(struct broker *broker, const struct change *change)
 {
@@ -23,6 +24,8 @@ void span_leave(struct broker *broker, const struct change *change)
 {
     struct err err;
 
+    if (change->number == 1 && layer_leave(broker, change->run, change->stage))
+        return;
     if (change->number == 1
         && core_stage_is_empty(broker->core, change->run, change->stage))
         batch_check(broker,
@@ -31,7 +34,8 @@ void span_leave(struct broker *broker, const struct change *change)
                     &err);
 }
 
-/* Whether all of them stand in one span, and so have no rows of their own. */
+/* Whether all of them stand in one span, or live in a layer, and so have no rows of their
+ * own. */
 static bool is_span(struct broker *broker, const struct change *change)
 {
     struct err err;
@@ -43,6 +47,12 @@ static bool is_span(struct broker *broker, const struct change *change)
                     store_span_has(broker->store, change->run, change->stage,
                                    change->index, change->count, &is_there, &err),
                     &err);
+    if (!is_there && change->number == 1
+        && core_stage_is_plain(broker->core, change->run, change->stage))
+        batch_check(
+            broker,
+            store_layer_has(broker->store, change->run, change->stage, &is_there, &err),
+            &err);
     return is_there;
 }
 
@@ -91,8 +101,6 @@ static void end_together(struct broker *broker, const struct change *change,
                                 (struct bytes){ (const char *)bytes.data, bytes.size },
                                 &err),
                 &err);
-    if (layer_takes_ended(broker, change))
-        return;
     announce(broker, &(struct announcement){
                          .kind = "task",
                          .run = change->run,
@@ -114,6 +122,8 @@ void block_ended(struct broker *broker, const struct change *change)
     scoped_buf times = { 0 };
     struct task_block part = *block;
 
+    if (layer_takes_ended(broker, change))
+        return;
     if (change->count < block->count)
         part = block_part(&broker->block_walk, change->token - block->token,
                           change->count, &times);

@@ -24,7 +24,7 @@
 #include "broker/store/store.h"
 #include "codecs/plan/resolve.h"
 #include "codecs/wire/block.h"
-#include "codecs/wire/event.h"
+#include "codecs/wire/event_group.h"
 #include "codecs/wire/session.h"
 
 struct class_hash { /* of what the tasks of a stage have in common (versions.c) */
@@ -239,8 +239,11 @@ request_handler query_lineage, query_made;
 
 /* announce.c */
 void announce(struct broker *broker, const struct announcement *announcement);
-struct event_group;
 void announce_group(struct broker *broker, const struct event_group *group);
+
+/* layer_events.c: the list's order is that of the events. */
+void announce_members(struct broker *broker, enum event_group_kind kind,
+                      const struct layer_list *list);
 
 /* near.c: sets near of the input, in scratch. */
 void near_find(struct broker *broker, const struct plan_stage *stage,
@@ -273,6 +276,9 @@ void plans_fini(struct broker *broker);
 NODISCARD enum rc plan_shapes(struct broker *broker, const struct plan *plan,
                               struct arena *arena, struct stage_shape **shapes,
                               struct core_edge **edges);
+/* The resolved stage, as it is stored or as it follows from the plan. RC_NOT_FOUND. */
+NODISCARD enum rc resolved_of(struct broker *broker, uint64_t run, uint32_t stage,
+                              struct buf *bytes, struct err *err);
 struct stage_row stage_row_of(struct broker *broker, uint64_t run, uint32_t stage,
                               struct arena *arena);
 /* Tasks that were stopped, with those that the end of their stage kept from starting: no

@@ -58,7 +58,7 @@ static enum rc kept_load(struct kept *kept, struct broker *broker, struct err *e
     if (!kept->arena || !plan)
         return err_set(err, RC_NO_MEMORY, "the key of a stage");
     buf_init(&bytes, CLASS_ARENA_MAX);
-    rc = store_resolved(broker->store, kept->run, kept->stage, &bytes, err);
+    rc = resolved_of(broker, kept->run, kept->stage, &bytes, err);
     if (rc == RC_OK)
         rc = plan_stage_decode(kept->arena, bytes.data, bytes.size, &stage, err);
     if (rc != RC_OK)

@@ -1,10 +1,8 @@
 /* layer.c - see layer.h. */
 #include "broker/broker_state.h"
-#include "codecs/wire/event_group.h"
+#include "broker/store/layers.h"
 
 #include <stdlib.h>
-
-enum { GROUP_MIN = 8 }; /* fewer share a page with other events */
 
 void layer_fini(struct layer *layer)
 {
@@ -12,6 +10,9 @@ void layer_fini(struct layer *layer)
     free(layer->assigned.members);
     free(layer->ended.members);
     buf_fini(&layer->texts);
+    buf_fini(&layer->places);
+    buf_fini(&layer->times);
+    buf_fini(&layer->bytes);
 }
 
 void layer_forget(struct layer *layer)
@@ -19,172 +20,226 @@ void layer_forget(struct layer *layer)
     layer->queued.count = layer->assigned.count = layer->ended.count = 0;
 }
 
-/* False: no memory. */
-static bool list_add(struct layer_list *list, const struct change *change)
+/* NULL: no memory. */
+static struct layer_member *list_add(struct layer_list *list, const struct change *change)
 {
+    struct layer_member *member;
+
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 64;
         struct layer_member *members =
             reallocarray(list->members, capacity, sizeof *members);
 
         if (!members)
-            return false;
+            return NULL;
         list->members = members;
         list->capacity = capacity;
     }
-    list->members[list->count++] = (struct layer_member){ .run = change->run,
-                                                          .token = change->token,
-                                                          .stage = change->stage,
-                                                          .node = change->node };
-    return true;
+    member = &list->members[list->count++];
+    *member = (struct layer_member){ .run = change->run,
+                                     .token = change->token,
+                                     .stage = change->stage,
+                                     .node = change->node };
+    return member;
 }
 
-static bool is_plain(const struct broker *broker, const struct change *change)
+/* Whether the stage, as this step leaves it, has no row of its own. */
+static bool is_gathered(const struct broker *broker, const struct change *change)
 {
-    return core_stage_is_plain(broker->core, change->run, change->stage);
+    const struct stage_row *row = core_stage(broker->core, change->run, change->stage);
+
+    return core_stage_is_plain(broker->core, change->run, change->stage) && !row->has_row
+           && stage_row_follows(row);
 }
 
-/* The member that ended last, if it is of the stage. */
-static struct layer_member *last_ended(struct layer *layer, const struct change *change)
+/* Files of the code count as used from here on. */
+static void note_code(struct broker *broker, const struct change *change)
 {
-    struct layer_list *ended = &layer->ended;
-    struct layer_member *last =
-        ended->count > 0 ? &ended->members[ended->count - 1] : NULL;
+    struct run_plan *plan = plan_of(broker, change->run);
+    struct err err;
 
-    return last && last->run == change->run && last->stage == change->stage ? last : NULL;
+    if (plan)
+        batch_check(broker,
+                    store_lineage_class(broker->store, change->run, change->stage,
+                                        plan->head.tree,
+                                        &plan->plan->stages[change->stage], &err),
+                    &err);
 }
 
 bool layer_takes_stage(struct broker *broker, const struct change *change)
 {
-    struct layer *layer = &broker->layer;
-    struct layer_member *last;
+    const struct layer_list *ended = &broker->layer.ended;
+    const struct layer_member *last =
+        ended->count > 0 ? &ended->members[ended->count - 1] : NULL;
 
-    if (change->state == STAGE_QUEUED)
-        return is_plain(broker, change) && list_add(&layer->queued, change);
-    last = last_ended(layer, change);
-    if (!last || last->is_complete)
-        return false;
-    if (change->state == STAGE_STARTED)
-        return last->has_started = true;
-    if (change->state != STAGE_COMPLETE || !last->has_started)
-        return false;
-    return last->is_complete = true;
+    if (change->state == STAGE_QUEUED
+        && core_stage_is_plain(broker->core, change->run, change->stage)) {
+        note_code(broker, change);
+        return list_add(&broker->layer.queued, change) != NULL;
+    }
+    /* What ended was gathered with its stage. */
+    return last && last->run == change->run && last->stage == change->stage;
 }
 
 bool layer_takes_assigned(struct broker *broker, const struct change *change)
 {
-    return change->number == 1 && change->gpus == 0 && is_plain(broker, change)
+    return change->number == 1 && change->gpus == 0 && is_gathered(broker, change)
            && list_add(&broker->layer.assigned, change);
 }
 
 bool layer_takes_ended(struct broker *broker, const struct change *change)
 {
-    return is_plain(broker, change) && list_add(&broker->layer.ended, change);
+    struct block_walk *walk = &broker->block_walk;
+    uint64_t place = change->token - broker->block->token;
+    struct layer_member *member;
+
+    if (change->number != 1 || !is_gathered(broker, change)
+        || !(member = list_add(&broker->layer.ended, change)))
+        return false;
+    if (walk->next > place)
+        block_walk_begin(walk, broker->block);
+    do
+        block_next(walk, &member->started_us, &member->ended_us);
+    while (walk->next <= place);
+    return true;
 }
 
-static const char *name_of(struct broker *broker, const struct layer_member *member)
+bool layer_leave(struct broker *broker, uint64_t run, uint32_t stage)
 {
-    return stage_name(broker, member->run, member->stage);
+    uint64_t count = 0;
+    struct err err;
+
+    if (core_stage_is_plain(broker->core, run, stage))
+        batch_check(broker, store_layer_take(broker->store, run, stage, 1, &count, &err),
+                    &err);
+    return count > 0;
 }
 
-static struct announcement stage_event(struct broker *broker,
-                                       const struct layer_member *member,
-                                       enum stage_state state)
+/* How many members from the first on one layer can have. */
+static size_t layer_size(const struct layer_member *first, size_t count)
 {
-    return (struct announcement){ .kind = "stage",
-                                  .run = member->run,
-                                  .stage = name_of(broker, member),
-                                  .count = 1,
-                                  .state = stage_state_name(state) };
-}
+    size_t size = 1;
 
-static struct announcement task_event(struct broker *broker,
-                                      const struct layer_member *member, bool has_ended)
-{
-    return (struct announcement){ .kind = has_ended ? "task" : "attempt",
-                                  .run = member->run,
-                                  .stage = name_of(broker, member),
-                                  .has_index = true,
-                                  .count = 1,
-                                  .token = member->token,
-                                  .attempt = 1,
-                                  .node = broker->peers[member->node].name,
-                                  .cause = has_ended ? cause_name(CAUSE_EXIT) : NULL,
-                                  .has_exit = has_ended,
-                                  .state = has_ended ? "complete" : "assigned" };
-}
-
-static void announce_one(struct broker *broker, enum event_group_kind kind,
-                         const struct layer_member *member)
-{
-    struct announcement what = kind == EVENTS_QUEUED
-                                   ? stage_event(broker, member, STAGE_QUEUED)
-                                   : task_event(broker, member, kind == EVENTS_ENDED);
-
-    announce(broker, &what);
-    if (member->has_started) {
-        what = stage_event(broker, member, STAGE_STARTED);
-        announce(broker, &what);
-    }
-    if (member->is_complete) {
-        what = stage_event(broker, member, STAGE_COMPLETE);
-        announce(broker, &what);
-    }
-}
-
-/* How many members from the first on one group can tell of. */
-static size_t group_size(enum event_group_kind kind, const struct layer_member *first,
-                         size_t count)
-{
-    size_t size = 0;
-
-    while (size < count && size < EVENT_GROUP_STAGES_MAX && first[size].run == first->run
-           && first[size].node == first->node
-           && (kind == EVENTS_QUEUED || first[size].token == first->token + size)
-           && (kind != EVENTS_ENDED || first[size].is_complete))
+    while (size < count && first[size].run == first->run
+           && first[size].node == first->node && first[size].token == first->token + size
+           && first[size].stage > first[size - 1].stage
+           && first[size].stage - first->stage < LAYER_STAGES_MAX)
         size++;
     return size;
 }
 
-static void announce_members(struct broker *broker, enum event_group_kind kind,
-                             const struct layer_member *members, size_t count)
+static struct stage_layer layer_of(struct layer *layer,
+                                   const struct layer_member *members, size_t count)
 {
-    struct buf *texts = &broker->layer.texts;
-    struct event_group group = { .kind = kind,
-                                 .time_us = broker->now_us,
-                                 .run = members->run,
-                                 .token = members->token,
-                                 .count = count };
-
-    buf_clear(texts);
-    if (kind != EVENTS_QUEUED)
-        buf_text(texts, broker->peers[members->node].name);
-    buf_byte(texts, 0);
-    for (size_t i = 0; i < count; i++) {
-        buf_text(texts, name_of(broker, &members[i]));
-        buf_byte(texts, 0);
-    }
-    group.texts = (struct bytes){ (const char *)texts->data, texts->size };
-    must(buf_ok(texts));
-    announce_group(broker, &group);
+    buf_clear(&layer->places);
+    for (size_t i = 0; i < count; i++)
+        layer_add(&layer->places, members[i].stage - members->stage);
+    return (struct stage_layer){ .first = members->stage,
+                                 .places = { (const char *)layer->places.data,
+                                             layer->places.size },
+                                 .token = members->token };
 }
 
-static void list_flush(struct broker *broker, enum event_group_kind kind,
-                       struct layer_list *list)
+static void put_layer(struct broker *broker, const struct layer_member *members,
+                      uint64_t version)
 {
-    size_t at = 0;
+    struct buf *bytes = &broker->layer.bytes;
+    struct err err;
 
-    while (at < list->count) {
-        size_t count = group_size(kind, &list->members[at], list->count - at);
+    must(buf_ok(bytes));
+    batch_check(broker,
+                store_layer_put(
+                    broker->store, members->run, members->node, version, members->stage,
+                    (struct bytes){ (const char *)bytes->data, bytes->size }, &err),
+                &err);
+}
 
-        if (count >= GROUP_MIN) {
-            announce_members(broker, kind, &list->members[at], count);
-            at += count;
-        } else {
-            announce_one(broker, kind, &list->members[at++]);
-        }
+static void store_assigned(struct broker *broker, const struct layer_member *members,
+                           size_t count)
+{
+    struct stage_layer layer = layer_of(&broker->layer, members, count);
+
+    buf_clear(&broker->layer.bytes);
+    layer_encode(&broker->layer.bytes, &layer);
+    put_layer(broker, members, 0);
+}
+
+/* The class of the version is that of the first stage, which is stored as resolved for
+ * it; those of the others follow from the plan, whose hash is in the class. */
+static void store_class(struct broker *broker, const struct layer_member *first)
+{
+    struct buf *bytes = &broker->layer.bytes;
+    struct run_plan *plan = plan_of(broker, first->run);
+    struct err err;
+
+    if (!plan)
+        return; /* the version says why */
+    buf_clear(bytes);
+    plan_stage_encode(bytes, &plan->plan->stages[first->stage]);
+    must(buf_ok(bytes));
+    batch_check(broker,
+                store_resolved_put(broker->store, first->run, first->stage, bytes->data,
+                                   bytes->size, &err),
+                &err);
+    class_resolved(broker, first->run, first->stage, bytes);
+}
+
+static void leave_live(struct broker *broker, const struct layer_member *members,
+                       size_t count)
+{
+    uint64_t taken;
+    struct err err;
+
+    for (size_t at = 0; at < count; at += taken ? taken : 1) {
+        enum rc rc = store_layer_take(broker->store, members->run, members[at].stage,
+                                      count - at, &taken, &err);
+
+        batch_check(broker, rc, &err);
+        if (rc != RC_OK)
+            return;
     }
-    list->count = 0;
+}
+
+static void store_ended(struct broker *broker, const struct layer_member *members,
+                        size_t count)
+{
+    struct layer *self = &broker->layer;
+    struct stage_layer layer = layer_of(self, members, count);
+    int64_t last = members->started_us;
+
+    buf_clear(&self->times);
+    for (size_t i = 0; i < count; i++)
+        block_add(&self->times, &last, members[i].started_us, members[i].ended_us);
+    layer.has_ended = true;
+    layer.ended_us = broker->now_us;
+    layer.block = (struct task_block){ .token = members->token,
+                                       .count = count,
+                                       .started_us = members->started_us,
+                                       .times = { (const char *)self->times.data,
+                                                  self->times.size } };
+    store_class(broker, members);
+    leave_live(broker, members, count);
+    buf_clear(&self->bytes);
+    layer_encode(&self->bytes, &layer);
+    put_layer(broker, members,
+              version_add_block(broker,
+                                &(struct change){ .run = members->run,
+                                                  .stage = members->stage,
+                                                  .node = members->node,
+                                                  .number = 1 },
+                                &layer.block, &self->bytes));
+}
+
+static void list_store(struct broker *broker, const struct layer_list *list,
+                       void (*put)(struct broker *broker,
+                                   const struct layer_member *members, size_t count))
+{
+    size_t size;
+
+    for (size_t at = 0; at < list->count; at += size) {
+        size = layer_size(&list->members[at], list->count - at);
+        put(broker, &list->members[at], size);
+    }
 }
 
 void layer_flush(struct broker *broker)
@@ -195,8 +250,11 @@ void layer_flush(struct broker *broker)
         || layer->queued.count + layer->assigned.count + layer->ended.count == 0)
         return;
     layer->is_flushing = true;
-    list_flush(broker, EVENTS_ENDED, &layer->ended);
-    list_flush(broker, EVENTS_QUEUED, &layer->queued);
-    list_flush(broker, EVENTS_ASSIGNED, &layer->assigned);
+    list_store(broker, &layer->ended, store_ended);
+    announce_members(broker, EVENTS_ENDED, &layer->ended);
+    announce_members(broker, EVENTS_QUEUED, &layer->queued);
+    list_store(broker, &layer->assigned, store_assigned);
+    announce_members(broker, EVENTS_ASSIGNED, &layer->assigned);
+    layer_forget(layer);
     layer->is_flushing = false;
 }

@@ -1,10 +1,11 @@
-/* layer.h - stages of a run that go the same way in one step of the core: thousands of
- * them become ready, are handed out and end together. What is stored and said of them is
- * gathered, and written for all.
+/* layer.h - plain stages of a run that go the same way in one step of the core: thousands
+ * of them become ready, are handed out and end together. What is stored and said of them
+ * is gathered, and written for all: a row for the attempts (broker/store/layers.h), which
+ * another with their ends replaces; one version of these; one record of events.
  *
- * Only plain stages (plan_plain_stages): one task without a command, at its first
- * attempt. Gathered is what one step brings; whatever else is announced comes behind it.
- */
+ * Gathered are stages with one task at its first attempt, whose rows follow from it
+ * (stage_row_follows). All others go the way of tasks and stages alone. What one step
+ * brings is written at its end, or before whatever else it announces. */
 #pragma once
 
 #include "broker/core/core.h"
@@ -15,7 +16,7 @@ struct broker;
 struct layer_member {
     uint64_t run, token;
     uint32_t stage, node;
-    bool has_started, is_complete; /* of those that ended: the stage */
+    int64_t started_us, ended_us; /* of those that ended: the task */
 };
 
 struct layer_list {
@@ -25,7 +26,7 @@ struct layer_list {
 
 struct layer {
     struct layer_list queued, assigned, ended; /* the last two in the order of tokens */
-    struct buf texts;
+    struct buf texts, places, times, bytes;
     bool is_flushing;
 };
 
@@ -33,10 +34,11 @@ void layer_fini(struct layer *layer);
 /* What was gathered is dropped: the turn has failed. */
 void layer_forget(struct layer *layer);
 
-/* CHANGE_STAGE. False: it is not gathered, and to be announced by itself. */
+/* CHANGE_STAGE, CHANGE_ASSIGN, CHANGE_BLOCK. False: it is not gathered. */
 bool layer_takes_stage(struct broker *broker, const struct change *change);
-/* CHANGE_ASSIGN, CHANGE_BLOCK: announces it later. False: not gathered. */
 bool layer_takes_assigned(struct broker *broker, const struct change *change);
 bool layer_takes_ended(struct broker *broker, const struct change *change);
-/* Announces all that was gathered. */
+/* Takes a stage out of the layer in which it lives; false: it is in none. */
+bool layer_leave(struct broker *broker, uint64_t run, uint32_t stage);
+/* Stores and announces all that was gathered. */
 void layer_flush(struct broker *broker);

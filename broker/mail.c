@@ -117,7 +117,7 @@ static enum rc resolved_open(struct broker *broker, uint64_t run, uint32_t stage
     scoped(arena) arena = arena_create(CLASS_ARENA_MAX);
     struct plan_stage *read;
     struct plan_secrets secrets;
-    enum rc rc = arena ? store_resolved(broker->store, run, stage, resolved, err)
+    enum rc rc = arena ? resolved_of(broker, run, stage, resolved, err)
                        : err_set(err, RC_NO_MEMORY, "no memory for a class");
 
     if (rc == RC_OK)

@@ -280,7 +280,6 @@ enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena
         const struct plan_stage *stage = &plan->stages[i];
 
         made[i] = (struct stage_shape){ .is_task = stage->kind == STAGE_TASK,
-                                        .is_plain = plain[i],
                                         .on_error = stage->on_error,
                                         .on_child_error = stage->on_child_error,
                                         .queued_max = stage->queued_max,
@@ -288,6 +287,7 @@ enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena
                                         .pace = pace_of(plan, stage) };
         if (demand_of(broker, stage, &made[i].demand) != RC_OK)
             return RC_NO_MEMORY;
+        made[i].demand.is_plain = plain[i];
         for (size_t a = 0; a < stage->action_count; a++)
             made[i].actions |= stage->actions[a].when;
     }
@@ -296,6 +296,19 @@ enum rc plan_shapes(struct broker *broker, const struct plan *plan, struct arena
     *shapes = made;
     *edges = linked;
     return RC_OK;
+}
+
+enum rc resolved_of(struct broker *broker, uint64_t run, uint32_t stage,
+                    struct buf *bytes, struct err *err)
+{
+    enum rc rc = store_resolved(broker->store, run, stage, bytes, err);
+    struct run_plan *plan = rc == RC_NOT_FOUND ? plan_of(broker, run) : NULL;
+
+    if (!plan || !plan_stage_is_plain(plan->plan, stage)
+        || !stage_row_of(broker, run, stage, broker->scratch).is_resolved)
+        return rc;
+    plan_stage_encode(bytes, &plan->plan->stages[stage]);
+    return buf_ok(bytes) ? RC_OK : err_set(err, RC_NO_MEMORY, "no memory for a stage");
 }
 
 struct stage_row stage_row_of(struct broker *broker, uint64_t run, uint32_t stage,

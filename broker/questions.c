@@ -32,7 +32,7 @@ static enum rc read_resolved(void *context, uint32_t stage, struct arena *arena,
     struct reading *reading = context;
     scoped_buf bytes = { 0 };
     struct plan_stage *read;
-    enum rc rc = store_resolved(reading->broker->store, reading->run, stage, &bytes, err);
+    enum rc rc = resolved_of(reading->broker, reading->run, stage, &bytes, err);
 
     if (rc == RC_OK)
         rc = plan_stage_decode(arena, bytes.data, bytes.size, &read, err);

@@ -1,6 +1,7 @@
 /* restore.c - the core from the store: at the start, and after a commit that failed. */
 #include "broker/broker_state.h"
 #include "broker/store/blocks.h"
+#include "broker/store/layers.h"
 
 #include <stdio.h>
 
@@ -58,6 +59,13 @@ static enum rc restore_attempt(void *context, const struct attempt_row *row,
     if (core_restore_attempt(broker->core, row) != RC_OK)
         return corrupt(row->run, err);
     return RC_OK;
+}
+
+static enum rc restore_layers(void *context, uint64_t run, struct err *err)
+{
+    struct broker *broker = context;
+
+    return store_layer_attempts(broker->store, run, restore_attempt, broker, err);
 }
 
 static enum rc restore_nodes(struct broker *broker, struct err *err)
@@ -118,6 +126,8 @@ enum rc broker_restore(struct broker *broker, struct err *err)
         rc = store_attempts(broker->store, restore_attempt, broker, err);
     if (rc == RC_OK)
         rc = store_spans(broker->store, restore_attempt, broker, err);
+    if (rc == RC_OK)
+        rc = store_active_runs(broker->store, restore_layers, broker, err);
     if (rc != RC_OK)
         return rc;
     if (core_restored(broker->core, broker->now_us) != RC_OK)

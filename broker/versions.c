@@ -5,6 +5,7 @@
  * their side of the socket: this loop only reads. */
 #include "broker/broker_state.h"
 #include "broker/store/blocks.h"
+#include "broker/store/layers.h"
 #include "broker/store/versions.h"
 #include "codecs/version/version.h"
 
@@ -68,8 +69,8 @@ static enum rc class_hash(struct broker *broker, uint64_t run, uint32_t stage,
         return rc;
     class = &plan->classes[stage];
     if (!class->is_known) {
-        rc = read_hash(broker, store_resolved(broker->store, run, stage, &resolved, err),
-                       &resolved, resolved_hash);
+        rc = read_hash(broker, resolved_of(broker, run, stage, &resolved, err), &resolved,
+                       resolved_hash);
         if (rc != RC_OK)
             return rc;
         version_class_hash(broker->digester, plan->head_hash, plan->plan_hash,
@@ -193,6 +194,18 @@ static void bytes_field(struct buf *body, const char *key, const struct buf *byt
     pack_bytes(body, bytes->data, bytes->size);
 }
 
+/* The block or layer that the version is of. */
+static enum rc read_together(struct broker *broker, const struct version *version,
+                             struct buf *bytes, struct err *err)
+{
+    enum rc rc = store_block(broker->store, version->run, version->stage, version->index,
+                             bytes, err);
+
+    return rc == RC_NOT_FOUND
+               ? store_layer(broker->store, version->run, version->stage, bytes, err)
+               : rc;
+}
+
 /* [number, record, result]; what is not there, or not readable, is empty. */
 static enum rc pack_version(struct broker *broker, uint64_t number, struct buf *body,
                             struct err *err)
@@ -205,8 +218,7 @@ static enum rc pack_version(struct broker *broker, uint64_t number, struct buf *
     if (rc == RC_OK && arena
         && version_decode(arena, record.data, record.size, &version, err) == RC_OK)
         rc = version.count > 0
-                 ? store_block(broker->store, version.run, version.stage, version.index,
-                               &result, err)
+                 ? read_together(broker, &version, &result, err)
                  : store_result(broker->store, version.run, version.stage, version.index,
                                 version.attempt, &result, err);
     if (rc != RC_OK && rc != RC_NOT_FOUND && rc != RC_CORRUPT)
@@ -256,8 +268,7 @@ enum rc query_origin(struct broker *broker, const struct request *request,
     if (rc == RC_NOT_FOUND)
         return err_set(err, rc, "there is no run %lu", (unsigned long)request->run);
     if (rc == RC_OK && request->index <= UINT32_MAX)
-        rc = store_resolved(broker->store, request->run, (uint32_t)request->index,
-                            &resolved, err);
+        rc = resolved_of(broker, request->run, (uint32_t)request->index, &resolved, err);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     pack_map(body, 2);

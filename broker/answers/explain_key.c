@@ -32,7 +32,7 @@ static bool side_load(struct broker *broker, const struct origin *at, struct are
     buf_init(&bytes, STAGE_BYTES_MAX);
     side->at = *at;
     if (store_run(broker->store, at->run, arena, &head, &err) != RC_OK
-        || store_resolved(broker->store, at->run, at->stage, &bytes, &err) != RC_OK
+        || resolved_of(broker, at->run, at->stage, &bytes, &err) != RC_OK
         || plan_stage_decode(arena, bytes.data, bytes.size, &side->stage, &err) != RC_OK)
         return false;
     side->tree = head.tree;

@@ -1,6 +1,7 @@
 /* import_check.c - whether what is to be imported is a run as a store has it. */
 #include "broker/answers/import_state.h"
 #include "broker/store/blocks.h"
+#include "broker/store/layers.h"
 #include "broker/store/names.h"
 #include "broker/store/versions.h"
 #include "codecs/plan/tree.h"
@@ -65,6 +66,28 @@ static bool stage_holds(const struct stage_row *row)
            && row->complete + row->failed + row->stopped <= row->tasks;
 }
 
+/* The rows of its stages follow from a layer. */
+static enum rc open_layer(struct import *import, const struct bundle_row *row,
+                          struct err *err)
+{
+    struct layer_record record;
+    const struct stage_layer *layer = &record.layer;
+
+    if (store_layer_decode(row->value, &record, err) != RC_OK || !layer->has_ended
+        || !layer_is_whole(layer) || layer->first != import_number(row->key, 0, 4)
+        || layer_stage(layer, layer_count(layer) - 1) >= import->plan->stage_count)
+        return wrong(err, "a layer does not decode, or has stages that cannot be");
+    for (uint64_t i = 0; i < layer_count(layer); i++) {
+        uint32_t stage = layer_stage(layer, i);
+
+        if (import->in_layer[stage])
+            return wrong(err, "a stage stands in two layers");
+        import->in_layer[stage] = true;
+        import->stages[stage] = layer_stage_row(layer);
+    }
+    return RC_OK;
+}
+
 static enum rc open_stage(struct import *import, uint32_t stage, struct err *err)
 {
     const unsigned char key[4] = { (unsigned char)(stage >> 24),
@@ -76,7 +99,8 @@ static enum rc open_stage(struct import *import, uint32_t stage, struct err *err
     const struct bundle_row *resolved =
         bundle_find(&import->bundle, BUNDLE_RESOLVED, key, sizeof key);
 
-    if (!found || store_stage_decode(found->value, import->arena, row, err) != RC_OK
+    if ((found != NULL) == import->in_layer[stage]
+        || (found && store_stage_decode(found->value, import->arena, row, err) != RC_OK)
         || !stage_holds(row))
         return wrong(err, "a stage's row is missing, or holds what cannot be");
     if (resolved
@@ -84,8 +108,11 @@ static enum rc open_stage(struct import *import, uint32_t stage, struct err *err
                              &import->resolved[stage], err)
                != RC_OK)
         return wrong(err, "a resolved stage does not decode");
-    if (row->is_resolved != (resolved != NULL)
-        || (resolved && plan_stage_task_count(import->resolved[stage]) != row->tasks))
+    if (!resolved && row->is_resolved && plan_stage_is_plain(import->plan, stage))
+        import->resolved[stage] = &import->plan->stages[stage];
+    if (row->is_resolved != (import->resolved[stage] != NULL)
+        || (row->is_resolved
+            && plan_stage_task_count(import->resolved[stage]) != row->tasks))
         return wrong(err, "a stage and its number of tasks contradict each other");
     return RC_OK;
 }
@@ -97,26 +124,33 @@ static size_t count_of(const struct import *import, enum bundle_table table)
 
 static enum rc open_stages(struct import *import, struct err *err)
 {
-    size_t count = import->plan->stage_count;
+    size_t count = import->plan->stage_count, rows = 0;
     enum rc rc = RC_OK;
 
     import->stages = arena_array(import->arena, count, sizeof *import->stages);
     import->resolved = arena_array(import->arena, count, sizeof(struct plan_stage *));
-    if (!import->stages || !import->resolved)
+    import->in_layer = arena_array(import->arena, count, sizeof *import->in_layer);
+    if (!import->stages || !import->resolved || !import->in_layer)
         return err_set(err, RC_NO_MEMORY, "no memory for the stages of a run");
-    for (size_t i = 0; rc == RC_OK && i < count; i++)
+    for (size_t i = import->bundle.first[BUNDLE_LAYERS];
+         rc == RC_OK && i < import->bundle.first[BUNDLE_VERSIONS]; i++)
+        rc = open_layer(import, &import->bundle.rows[i], err);
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
         rc = open_stage(import, (uint32_t)i, err);
-    if (rc == RC_OK && count_of(import, BUNDLE_STAGES) != count)
+        rows += !import->in_layer[i];
+    }
+    if (rc == RC_OK && count_of(import, BUNDLE_STAGES) != rows)
         rc = wrong(err, "there are more stages than the plan has");
     return rc;
 }
 
-/* Whether the key begins with the stage and number of a task that there is. */
+/* Whether the key begins with the stage and number of a task that there is, and that is
+ * in no layer. */
 static bool is_task(const struct import *import, struct bytes key)
 {
     uint64_t stage = import_number(key, 0, 4);
 
-    return stage < import->plan->stage_count
+    return stage < import->plan->stage_count && !import->in_layer[stage]
            && import_number(key, 4, 8) < import->stages[stage].tasks;
 }
 
@@ -187,37 +221,51 @@ static void task_key(unsigned char key[16], const struct version *version)
         key[4 + i] = (unsigned char)(version->index >> (56 - 8 * i));
 }
 
+/* The class of the stage, whose resolved form came along or follows from the plan. */
+static bool class_is_known(struct import *import, uint32_t stage,
+                           const struct bundle_row *row)
+{
+    struct digester *digester = import->broker->digester;
+    uint8_t resolved[DIGEST_SIZE];
+    scoped_buf follows = { 0 };
+
+    if (row && row == import->class_stage)
+        return true;
+    if (row)
+        version_hash(digester, row->value.data, row->value.size, resolved);
+    else if (stage < import->plan->stage_count && import->resolved[stage])
+        plan_stage_encode(&follows, import->resolved[stage]);
+    if (!row && (follows.size == 0 || !buf_ok(&follows)))
+        return false;
+    if (!row)
+        version_hash(digester, follows.data, follows.size, resolved);
+    version_class_hash(digester, import->head_hash, import->plan_hash, resolved,
+                       import->class_hash);
+    import->class_stage = row;
+    return true;
+}
+
 /* The hashes that the record has are those of what came with it. result: of size 0 if
  * there is none. */
 static bool hashes_hold(struct import *import, const struct version *version,
                         struct bytes result)
 {
     struct digester *digester = import->broker->digester;
-    uint8_t resolved[DIGEST_SIZE], hash[DIGEST_SIZE] = { 0 };
+    uint8_t hash[DIGEST_SIZE] = { 0 };
     unsigned char key[16];
 
     task_key(key, version);
-
-    const struct bundle_row *stage =
-        bundle_find(&import->bundle, BUNDLE_RESOLVED, key, 4);
-
-    if (!stage)
-        return false;
     if (!hash_is_zero(version->result_hash) && result.size > 0)
         version_hash(digester, result.data, result.size, hash);
     if (memcmp(hash, version->result_hash, DIGEST_SIZE) != 0)
         return false;
-    if (stage != import->class_stage) {
-        version_hash(digester, stage->value.data, stage->value.size, resolved);
-        version_class_hash(digester, import->head_hash, import->plan_hash, resolved,
-                           import->class_hash);
-        import->class_stage = stage;
-    }
-    return memcmp(import->class_hash, version->class_hash, DIGEST_SIZE) == 0;
+    return class_is_known(import, version->stage,
+                          bundle_find(&import->bundle, BUNDLE_RESOLVED, key, 4))
+           && memcmp(import->class_hash, version->class_hash, DIGEST_SIZE) == 0;
 }
 
-/* Reads the next of the versions: of the task or block that has this key and names this
- * number. */
+/* Reads the next of the versions: of the task, block or layer that has this key and names
+ * this number. */
 static enum rc next_version(const struct import *import, size_t *next, uint64_t number,
                             struct bytes key, struct arena *arena,
                             struct version *version, struct err *err)
@@ -232,7 +280,7 @@ static enum rc next_version(const struct import *import, size_t *next, uint64_t 
     if (version_decode(arena, row->value.data, row->value.size, version, err) != RC_OK
         || row->value.size > VERSION_BYTES_MAX || import_number(row->key, 0, 8) != number
         || version->stage != import_number(key, 0, 4)
-        || version->index != import_number(key, 4, 8))
+        || version->index != (key.size > 4 ? import_number(key, 4, 8) : 0))
         return wrong(err, "a version is not of the task that names it");
     ++*next;
     return RC_OK;
@@ -292,7 +340,7 @@ static bool block_fits(const struct import *import, size_t at,
     if (*task < bundle->first[BUNDLE_RESULTS]
         && is_before(&bundle->rows[*task], key, end))
         return false;
-    return at + 1 == bundle->first[BUNDLE_VERSIONS]
+    return at + 1 == bundle->first[BUNDLE_LAYERS]
            || !is_before(&bundle->rows[at + 1], key, end);
 }
 
@@ -324,8 +372,27 @@ static enum rc check_block(struct import *import, size_t at, size_t *task, size_
                : wrong(err, "a version and what it has the hashes of differ");
 }
 
-/* Each is of the task or block whose row names its number; rows come in the same order.
- */
+static enum rc check_layer(struct import *import, const struct bundle_row *row,
+                           size_t *next, struct err *err)
+{
+    scoped(arena) arena = arena_create(VERSION_ARENA_MAX);
+    struct layer_record record;
+    struct version version;
+    enum rc rc;
+
+    must(store_layer_decode(row->value, &record, err) == RC_OK); /* as it was opened */
+    rc = next_version(import, next, record.version, row->key, arena, &version, err);
+    if (rc != RC_OK)
+        return rc;
+    return version.count == layer_count(&record.layer) && version.attempt == 1
+                   && version.status == RESULT_COMPLETE
+                   && hashes_hold(import, &version, record.bytes)
+               ? RC_OK
+               : wrong(err, "a version and what it has the hashes of differ");
+}
+
+/* Each is of the task, block or layer whose row names its number; rows come in the same
+ * order. */
 static enum rc check_versions(struct import *import, struct err *err)
 {
     const struct bundle *bundle = &import->bundle;
@@ -336,8 +403,11 @@ static enum rc check_versions(struct import *import, struct err *err)
     for (size_t i = task; rc == RC_OK && i < bundle->first[BUNDLE_RESULTS]; i++)
         rc = check_task_version(import, &bundle->rows[i], &next, err);
     for (size_t i = bundle->first[BUNDLE_BLOCKS];
-         rc == RC_OK && i < bundle->first[BUNDLE_VERSIONS]; i++)
+         rc == RC_OK && i < bundle->first[BUNDLE_LAYERS]; i++)
         rc = check_block(import, i, &task, &next, err);
+    for (size_t i = bundle->first[BUNDLE_LAYERS];
+         rc == RC_OK && i < bundle->first[BUNDLE_VERSIONS]; i++)
+        rc = check_layer(import, &bundle->rows[i], &next, err);
     if (rc != RC_OK)
         return rc;
     return next == count ? RC_OK : wrong(err, "there are versions of no task");

@@ -21,6 +21,7 @@ struct import {
     struct plan *plan;
     struct stage_row *stages;
     struct plan_stage **resolved; /* NULL: not resolved */
+    bool *in_layer;               /* of each stage */
     uint8_t head_hash[DIGEST_SIZE], plan_hash[DIGEST_SIZE];
     uint8_t class_hash[DIGEST_SIZE]; /* of class_stage */
     const struct bundle_row *class_stage;

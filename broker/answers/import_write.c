@@ -4,6 +4,7 @@
 #include "broker/name_results.h"
 #include "broker/reuse.h"
 #include "broker/store/blocks.h"
+#include "broker/store/layers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,8 +95,7 @@ static void add_blocks(struct import *import, uint64_t run, size_t *next)
     const struct bundle *bundle = &import->bundle;
     struct store *store = import->broker->store;
 
-    for (size_t i = bundle->first[BUNDLE_BLOCKS]; i < bundle->first[BUNDLE_VERSIONS];
-         i++) {
+    for (size_t i = bundle->first[BUNDLE_BLOCKS]; i < bundle->first[BUNDLE_LAYERS]; i++) {
         struct bytes key = bundle->rows[i].key, bytes;
         uint64_t number;
         struct err err;
@@ -108,6 +108,38 @@ static void add_blocks(struct import *import, uint64_t run, size_t *next)
                                     &err),
                     &err);
     }
+}
+
+static void add_layers(struct import *import, uint64_t run, size_t *next)
+{
+    const struct bundle *bundle = &import->bundle;
+    struct store *store = import->broker->store;
+
+    for (size_t i = bundle->first[BUNDLE_LAYERS]; i < bundle->first[BUNDLE_VERSIONS];
+         i++) {
+        struct layer_record record;
+        struct err err;
+
+        must(store_layer_decode(bundle->rows[i].value, &record, &err) == RC_OK);
+        batch_check(import->broker,
+                    store_layer_put(store, run, UINT32_MAX,
+                                    add_version(import, run, next), record.layer.first,
+                                    record.bytes, &err),
+                    &err);
+    }
+}
+
+/* What is not stored as resolved is not found there by store_lineage_run. */
+static void add_code(struct import *import, uint64_t run)
+{
+    struct err err;
+
+    for (uint32_t i = 0; i < import->plan->stage_count; i++)
+        if (import->resolved[i] == &import->plan->stages[i])
+            batch_check(import->broker,
+                        store_lineage_class(import->broker->store, run, i,
+                                            import->head.tree, import->resolved[i], &err),
+                        &err);
 }
 
 struct ended_task {
@@ -243,8 +275,10 @@ uint64_t import_write(struct import *import)
         &err);
     add_tasks(import, run, &versions);
     add_blocks(import, run, &versions);
+    add_layers(import, run, &versions);
     add_artifacts(import, run);
     batch_check(broker, store_lineage_run(broker->store, run, &err), &err);
+    add_code(import, run);
     announce(broker,
              &(struct announcement){ .kind = "run", .run = run, .state = "imported" });
     batch_check(broker, add_outcomes(import, run, &err), &err);

@@ -459,7 +459,7 @@ enum rc query_stage(struct broker *broker, const struct request *request,
 
     if (rc != RC_OK)
         return rc;
-    rc = store_resolved(broker->store, request->run, stage, &bytes, err);
+    rc = resolved_of(broker, request->run, stage, &bytes, err);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     if (rc == RC_NOT_FOUND) {

@@ -187,6 +187,7 @@ void attempt_started(struct core *core, const struct core_input *input,
 
     struct stage *stage = &attempt->owner->stages[attempt->row.stage];
 
+    stage->row.has_row = true;
     if (stage->row.state == STAGE_QUEUED)
         stage_set(core, stage, STAGE_STARTED, changes);
     change_of(changes, CHANGE_BEGUN, &attempt->row);
@@ -291,6 +292,7 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
     uint8_t losses = (uint8_t)(row.losses + (row.has_started ? 1 : 0));
     struct change *lost = change_of(changes, CHANGE_LOST, &row);
 
+    stage->row.has_row = true;
     lost->will_retry = goes_on && losses < CORE_LOSSES_MAX;
     if (lost->will_retry) {
         retry_add(stage, &(struct retry){ .index = row.index,
@@ -355,6 +357,7 @@ void attempt_finished(struct core *core, const struct core_input *input,
     bool will_retry = has_failed && tries_again(stage, &row);
     struct change *ended = change_of(changes, CHANGE_ENDED, &row);
 
+    stage->row.has_row = true;
     ended->status = input->status;
     ended->cause = input->cause;
     ended->will_retry = will_retry;

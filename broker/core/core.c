@@ -167,15 +167,30 @@ void core_step(struct core *core, const struct core_input *input, struct changes
     }
 }
 
+bool stage_row_follows(const struct stage_row *row)
+{
+    if (row->pending != PENDING_NONE || row->reason != REASON_NONE || row->tasks != 1
+        || row->retry_count > 0 || row->failed + row->stopped > 0)
+        return false;
+    return row->state == STAGE_QUEUED
+               ? row->complete == 0 && row->next == row->running
+               : row->state == STAGE_COMPLETE && row->started_us == row->ended_us;
+}
+
 void core_flush(struct core *core, struct changes *changes)
 {
     for (uint32_t i = 0; i < core->changed_count; i++) {
         struct stage *stage = core->changed[i];
-        struct change *change = change_add(changes, CHANGE_STAGE_ROW);
+        struct change *change;
 
+        stage->is_changed = false;
+        if (stage->shape.demand.is_plain && !stage->row.has_row
+            && stage_row_follows(&stage->row))
+            continue;
+        stage->row.has_row = true;
+        change = change_add(changes, CHANGE_STAGE_ROW);
         change->run = stage->run->row.run;
         change->stage = stage->index;
-        stage->is_changed = false;
     }
     core->changed_count = 0;
     for (uint32_t i = 0; i < core->changed_run_count; i++)
@@ -223,7 +238,7 @@ bool core_stage_is_plain(const struct core *core, uint64_t number, uint32_t stag
 {
     const struct run *run = core_find_run(core, number);
 
-    return run && stage < run->row.stages && run->stages[stage].shape.is_plain;
+    return run && stage < run->row.stages && run->stages[stage].shape.demand.is_plain;
 }
 
 bool core_attempt(const struct core *core, uint64_t token, struct attempt_row *row)

@@ -13,8 +13,10 @@
  * The shell answers CHANGE_RESOLVE and CHANGE_EVALUATE by inputs of their own before it
  * commits. It stores, at the end of each batch, the rows that core_flush names; a core
  * restored from those rows equals the one that was. A stage that was never named is as it
- * was made: it waits. Running out of memory stops the
- * process: the store has everything. */
+ * was made: it waits. Of a plain stage the row is not named either while it follows from
+ * what else is stored (stage_row_follows): queued because it waits for nothing, then with
+ * its first attempt, then complete when that ended in a block. Running out of memory
+ * stops the process: the store has everything. */
 #pragma once
 
 #include "codecs/wire/result.h"
@@ -78,6 +80,8 @@ struct demand {         /* what one task of a stage needs of a node */
     uint32_t label;     /* number of the label that the node must have; 0: none */
     bool is_empty; /* nothing is to be run: on a node with empty_max one of those, and
                       nothing of the above but the label */
+    bool is_plain; /* is_empty, and the stage has one task and nothing to be resolved or
+                      evaluated: it is queued as soon as it waits for nothing */
 };
 
 struct offer {                     /* what a node has */
@@ -93,8 +97,6 @@ struct offer {                     /* what a node has */
 
 struct stage_shape { /* what the plan fixes */
     bool is_task;
-    bool is_plain; /* an empty task that only its own words tell of: nothing is to be
-                      resolved or evaluated */
     enum on_error on_error;
     enum on_child_error on_child_error;
     unsigned actions;    /* WHEN_ bits that have actions */
@@ -115,7 +117,8 @@ struct stage_row {
     uint32_t waits; /* edges into it whose source has not finished; follows from their
                        states, so a row is not stored again for it */
     bool is_resolved, is_met; /* is_met: the stop-condition was */
-    uint64_t tasks, next;     /* tasks known once resolved; below next: handed out once */
+    bool has_row;         /* it was named by core_flush; matters of plain stages only */
+    uint64_t tasks, next; /* tasks known once resolved; below next: handed out once */
     uint64_t running, complete, failed, stopped;
     int64_t started_us, ended_us;
     struct retry *retries; /* a heap: none is due before the first */
@@ -270,6 +273,10 @@ SCOPED(core)
 /* Appends to changes. A refusal is a change, too. */
 void core_step(struct core *core, const struct core_input *input,
                struct changes *changes);
+/* Whether the row of a plain stage follows from its task's first attempt: that it waits,
+ * is live and has not begun, or ended in a block, started_us and ended_us being the time
+ * of that step. */
+bool stage_row_follows(const struct stage_row *row);
 /* Appends CHANGE_RUN_ROW and CHANGE_STAGE_ROW for all that changed since the last flush,
  * each once. To be called before the commit. core_forget, after the rows were read, drops
  * finished runs. */

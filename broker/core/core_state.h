@@ -38,7 +38,8 @@ struct stage {
 struct lane { /* ready stages of one run that ask for the same */
     struct queue *queue;
     struct run *run;
-    struct stage *first;      /* the next to be served: the root of a heap */
+    struct stage *first;      /* the next to be served: the root of a heap, */
+    struct stage *last;       /* or, of plain stages, the front of a list with this end */
     uint32_t turn;            /* the last that was given, counting on from 0 again */
     struct lane *next, *prev; /* in the queue, while it has stages */
     struct lane *sibling;     /* of the same run */
@@ -165,6 +166,8 @@ void run_end(struct core *core, struct run *run, enum run_state outcome,
 void run_settle(struct core *core, struct run *run, struct changes *changes);
 
 /* stage.c */
+/* Settles the tasks of a plain stage. */
+void stage_plain(struct stage *stage);
 void stage_begin(struct core *core, struct stage *stage, struct changes *changes);
 void stage_set(struct core *core, struct stage *stage, enum stage_state state,
                struct changes *changes);
@@ -248,6 +251,7 @@ int64_t pace_us(const struct core *core, const struct stage *stage);
 void ready_update(struct core *core, struct stage *stage);
 /* Behind those of its rank in its lane, the lane to the end of its queue. */
 void line_rotate(struct stage *stage);
+void lane_rotate(struct lane *lane);
 bool line_goes_before(const struct stage *one, const struct stage *other);
 void lines_fini(struct core *core);
 void lanes_leave(struct core *core, struct run *run); /* before its end */

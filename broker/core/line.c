@@ -4,8 +4,9 @@
  * that a run with many ready stages gets no more turns than one with few; in a lane the
  * stage of the highest rank is served, and those of one rank take turns.
  *
- * A lane is a pairing heap: to come in line costs the same however many are in it, and
- * the next to be served is at hand.
+ * Plain stages are handed out together, in the order in which they came. Another lane is
+ * a pairing heap: to come in line costs the same however many are in it, and the next to
+ * be served is at hand.
  *
  * Invariant: a stage is in a lane exactly when stage_available is above 0; a lane is in
  * its queue exactly when it has stages; a queue is listed exactly when it has lanes. */
@@ -27,6 +28,7 @@ static bool is_queue_for(const struct queue *queue, const struct stage_shape *sh
            && queue->demand.memory_mb == shape->demand.memory_mb
            && queue->demand.gpus == shape->demand.gpus
            && queue->demand.is_empty == shape->demand.is_empty
+           && queue->demand.is_plain == shape->demand.is_plain
            && queue->demand.label == shape->demand.label;
 }
 
@@ -34,7 +36,8 @@ static struct queue *queue_for(struct core *core, const struct stage_shape *shap
 {
     uint64_t key =
         mix(mix(mix(mix(mix(1, shape->demand.cpu_milli), shape->demand.memory_mb),
-                    (uint64_t)shape->demand.gpus << 1 | shape->demand.is_empty),
+                    (uint64_t)shape->demand.gpus << 2 | shape->demand.is_plain << 1
+                        | shape->demand.is_empty),
                 shape->demand.label),
             (uint32_t)shape->priority)
         | 1;
@@ -248,7 +251,10 @@ static void stage_enter(struct core *core, struct stage *stage)
 
     if (!lane->first)
         lane_enter(core, lane);
-    heap_add(lane, stage);
+    if (lane->queue->demand.is_plain)
+        LIST_APPEND(lane, stage, lane_next, lane_prev, first, last);
+    else
+        heap_add(lane, stage);
     stage->lane = lane;
 }
 
@@ -256,7 +262,10 @@ static void stage_leave(struct core *core, struct stage *stage)
 {
     struct lane *lane = stage->lane;
 
-    heap_remove(lane, stage);
+    if (lane->queue->demand.is_plain)
+        LIST_REMOVE(lane, stage, lane_next, lane_prev, first, last);
+    else
+        heap_remove(lane, stage);
     stage->lane = NULL;
     if (!lane->first)
         lane_leave(core, lane);
@@ -281,6 +290,11 @@ void line_rotate(struct stage *stage)
         return;
     heap_remove(lane, stage);
     heap_add(lane, stage);
+    lane_rotate(lane);
+}
+
+void lane_rotate(struct lane *lane)
+{
     LIST_REMOVE(lane->queue, lane, next, prev, first, last);
     LIST_APPEND(lane->queue, lane, next, prev, first, last);
 }

@@ -499,6 +499,49 @@ static void hand_out(struct core *core, struct stage *stage, uint32_t node,
     must(row->next <= row->tasks);
 }
 
+/* Marks up to count plain stages of the lane that have not been tried yet, from the front
+ * on, in run->work: bits by index. first and last are the outermost. */
+static void plain_mark(const struct core *core, const struct lane *lane, uint64_t count,
+                       uint32_t *first, uint32_t *last)
+{
+    uint32_t *marks = lane->run->work;
+    const struct stage *stage = lane->first, *end;
+    uint64_t left = count;
+
+    *first = *last = stage->index;
+    for (; stage && left > 0 && !retry_is_due(core, stage); stage = stage->lane_next) {
+        *first = stage->index < *first ? stage->index : *first;
+        *last = stage->index > *last ? stage->index : *last;
+        left--;
+    }
+    end = stage;
+    for (uint32_t i = *first / 32; i <= *last / 32; i++)
+        marks[i] = 0;
+    for (stage = lane->first; stage != end; stage = stage->lane_next)
+        marks[stage->index / 32] |= 1u << stage->index % 32;
+}
+
+/* Hands out up to count plain stages, in the order of their numbers: so who keeps them
+ * together has tokens in a row for stages in a row. */
+static void hand_out_plain(struct core *core, struct lane *lane, uint32_t node,
+                           uint64_t count, struct changes *changes)
+{
+    struct run *run = lane->run;
+    uint32_t first, last;
+
+    plain_mark(core, lane, count, &first, &last);
+    for (uint32_t i = first; i <= last; i++) {
+        if (run->work[i / 32] >> i % 32 == 0)
+            i |= 31; /* none is left in this word */
+        if (!(run->work[i / 32] >> i % 32 & 1))
+            continue;
+        hand_out(core, &run->stages[i], node, 1, changes);
+        ready_update(core, &run->stages[i]);
+    }
+    if (lane->first)
+        lane_rotate(lane);
+}
+
 static void queue_serve(struct core *core, struct queue *queue, struct changes *changes)
 {
     struct stage *stage = queue->first->first;
@@ -519,8 +562,13 @@ static void queue_serve(struct core *core, struct queue *queue, struct changes *
     queue->blocked_us = 0;
     queue_release(queue);
     queue->served = ++core->turn;
+    if (queue->demand.is_plain && !retry_is_due(core, stage)) {
+        hand_out_plain(core, queue->first, number, room ? room : 1, changes);
+        return;
+    }
     hand_out(core, stage, number, room ? room : 1, changes);
-    line_rotate(stage);
+    if (!queue->demand.is_plain)
+        line_rotate(stage);
     ready_update(core, stage);
 }
 

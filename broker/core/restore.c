@@ -70,6 +70,20 @@ static void count_waits(struct run *run)
                 !stage_state_is_final(run->stages[s].row.state);
 }
 
+/* A plain stage has no row for being queued: it is once it waits for nothing. */
+static void plain_queue(struct run *run)
+{
+    for (uint32_t s = 0; run->row.state == RUN_STARTED && s < run->row.stages; s++) {
+        struct stage *stage = &run->stages[s];
+
+        if (!stage->shape.demand.is_plain || stage->row.state != STAGE_WAITING
+            || stage->row.waits > 0 || stage->row.has_row)
+            continue;
+        stage_plain(stage);
+        stage->row.state = STAGE_QUEUED;
+    }
+}
+
 /* A stage waits for others, for a twin, or not at all. */
 static bool waits_are_sane(const struct run *run)
 {
@@ -112,6 +126,7 @@ enum rc core_restore_run(struct core *core, const struct run_row *row,
         if (!stage_restore(&run->stages[i], &stages[i]))
             return RC_CORRUPT;
     count_waits(run);
+    plain_queue(run);
     if (!waits_are_sane(run))
         return RC_CORRUPT;
     run_add(core, steal(&run));
@@ -304,9 +319,27 @@ static const struct stage *heap_next(const struct stage *at)
     return at ? at->lane_next : NULL;
 }
 
+/* Of plain stages. */
+static uint64_t check_list(const struct lane *lane)
+{
+    const struct stage *last = NULL;
+    uint64_t count = 0;
+
+    for (const struct stage *at = lane->first; at; at = at->lane_next) {
+        must(at->lane == lane && at->lane_prev == last && at->run == lane->run);
+        last = at;
+        count++;
+    }
+    must(count > 0 && lane->last == last);
+    return count;
+}
+
 static uint64_t check_lane(const struct lane *lane)
 {
     uint64_t count = 0;
+
+    if (lane->queue->demand.is_plain)
+        return check_list(lane);
 
     must(lane->first != NULL && !lane->first->lane_prev && !lane->first->lane_next);
     for (const struct stage *at = lane->first; at; at = heap_next(at)) {

@@ -41,10 +41,28 @@ static void ask(struct stage *stage, enum change_kind kind, unsigned when,
     change->when = when;
 }
 
+static void stage_queue(struct core *core, struct stage *stage, struct changes *changes)
+{
+    stage->row.pending = PENDING_NONE;
+    stage_set(core, stage, STAGE_QUEUED, changes);
+    stage_settle(core, stage, changes);
+}
+
+void stage_plain(struct stage *stage)
+{
+    stage->row.is_resolved = true;
+    stage->row.tasks = 1;
+}
+
 void stage_begin(struct core *core, struct stage *stage, struct changes *changes)
 {
     must(stage->row.state == STAGE_WAITING);
     must(stage->row.waits == 0);
+    if (stage->shape.demand.is_plain) {
+        stage_plain(stage);
+        stage_queue(core, stage, changes);
+        return;
+    }
     stage->row.state = STAGE_RESOLVING;
     stage_touch(core, stage);
     ask(stage, CHANGE_RESOLVE, 0, changes);
@@ -177,13 +195,6 @@ static struct stage *stage_in(struct core *core, const struct core_input *input,
         return NULL;
     return run->stages[input->stage].row.state == state ? &run->stages[input->stage]
                                                         : NULL;
-}
-
-static void stage_queue(struct core *core, struct stage *stage, struct changes *changes)
-{
-    stage->row.pending = PENDING_NONE;
-    stage_set(core, stage, STAGE_QUEUED, changes);
-    stage_settle(core, stage, changes);
 }
 
 void stage_resolved(struct core *core, const struct core_input *input,

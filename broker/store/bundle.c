@@ -3,13 +3,14 @@
 
 #include "broker/store/blocks.h"
 #include "broker/store/executions.h"
+#include "broker/store/layers.h"
 #include "broker/store/tables.h"
 
 #include <string.h>
 
 enum { REUSED_ARENA_MAX = 1 << 28 };
 
-/* Versions are found by the rows of their tasks and by the blocks. */
+/* Versions are found by the rows of their tasks, by the blocks and by the layers. */
 static const enum table_id tables[BUNDLE_REUSED] = {
     [BUNDLE_HEAD] = TABLE_RUNS,
     [BUNDLE_ROW] = TABLE_RUN_ROWS,
@@ -20,8 +21,10 @@ static const enum table_id tables[BUNDLE_REUSED] = {
     [BUNDLE_TASKS] = TABLE_TASKS,
     [BUNDLE_RESULTS] = TABLE_RESULTS,
     [BUNDLE_BLOCKS] = TABLE_BLOCKS,
+    [BUNDLE_LAYERS] = TABLE_LAYERS,
     [BUNDLE_VERSIONS] = TABLE_TASKS,
     [BUNDLE_BLOCK_VERSIONS] = TABLE_BLOCKS,
+    [BUNDLE_LAYER_VERSIONS] = TABLE_LAYERS,
 };
 
 struct page {
@@ -31,18 +34,25 @@ struct page {
     size_t count;
 };
 
-/* That of a task's row, or of a block. */
+/* That of a task's row, of a block or of a layer. */
 static enum rc version_of(enum table_id table, const MDB_val *value, uint64_t *version,
                           struct err *err)
 {
     struct bytes bytes = { value->mv_data, value->mv_size }, block;
     struct task_row row;
 
+    struct layer_record layer;
+    enum rc rc;
+
     if (table == TABLE_BLOCKS)
         return store_block_decode(bytes, version, &block, err);
-
-    enum rc rc = store_task_decode(bytes, &row, err);
-
+    if (table == TABLE_LAYERS) {
+        rc = store_layer_decode(bytes, &layer, err);
+        if (rc == RC_OK)
+            *version = layer.version;
+        return rc;
+    }
+    rc = store_task_decode(bytes, &row, err);
     if (rc == RC_OK)
         *version = row.version;
     return rc;
@@ -72,7 +82,8 @@ static enum rc add_version(struct page *page, enum table_id table, const MDB_val
 static enum rc add_row(struct page *page, uint32_t part, const MDB_val *key,
                        const MDB_val *value, struct err *err)
 {
-    if (part == BUNDLE_VERSIONS || part == BUNDLE_BLOCK_VERSIONS)
+    if (part == BUNDLE_VERSIONS || part == BUNDLE_BLOCK_VERSIONS
+        || part == BUNDLE_LAYER_VERSIONS)
         return add_version(page, tables[part], value, err);
     bundle_row_encode(page->rows, (enum bundle_table)part,
                       (unsigned char *)key->mv_data + 8, key->mv_size - 8, value->mv_data,
@@ -262,7 +273,8 @@ enum rc store_bundle_write(struct store *store, uint64_t run, const struct bundl
     for (size_t i = 0; rc == RC_OK && i < bundle->count; i++)
         if (bundle->rows[i].table < BUNDLE_VERSIONS
             && bundle->rows[i].table != BUNDLE_TASKS
-            && bundle->rows[i].table != BUNDLE_BLOCKS)
+            && bundle->rows[i].table != BUNDLE_BLOCKS
+            && bundle->rows[i].table != BUNDLE_LAYERS)
             rc = put_row(store, run, &bundle->rows[i], err);
     if (rc == RC_OK)
         rc = db_put(store, TABLE_IDS, head->id, strlen(head->id), key.bytes, key.size,

@@ -14,6 +14,7 @@ struct bundle_cursor { /* where the next page begins; zeroed: at the first row *
 
 enum bundle_part { /* what a cursor comes to behind the tables of the bundle */
                    BUNDLE_BLOCK_VERSIONS = BUNDLE_TABLE_COUNT,
+                   BUNDLE_LAYER_VERSIONS,
                    BUNDLE_REUSED, /* tasks that use the results of others */
                    BUNDLE_END
 };

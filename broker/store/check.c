@@ -29,6 +29,7 @@ static const struct shape shapes[TABLE_COUNT] = {
     [TABLE_ATTEMPTS] = { "8", "uuuuuuuoou", rule_attempt },
     [TABLE_SPANS] = { "848", "uuu", rule_span },
     [TABLE_BLOCKS] = { "848", "uub", rule_block },
+    [TABLE_LAYERS] = { "84", "uub", rule_layer },
     [TABLE_NODES] = { "8", "ttui?u", rule_node },
     [TABLE_ARTIFACTS] = { "", "tuuuui", rule_artifact },
     [TABLE_EVENTS] = { "8", NULL, rule_event },

@@ -2,6 +2,7 @@
  * A place in numbers[] is that of the field in docs/store.md, from 0. */
 #include "broker/store/check_rows.h"
 #include "broker/store/event_page.h"
+#include "broker/store/layer_find.h"
 #include "codecs/digest/digest.h"
 #include "codecs/plan/plan.h"
 #include "codecs/wire/event.h"
@@ -11,7 +12,6 @@
 
 enum { PLAN_ARENA_MAX = 1 << 30 };
 
-enum run_row_field { RUN_ROW_STATE = 0, RUN_ROW_STAGES = 4 };
 enum task_field {
     TASK_FIELD_STATE = 0,
     TASK_ATTEMPTS = 1,
@@ -32,12 +32,35 @@ bool get_row(struct check *check, enum table_id table, struct key key, struct ro
            && row_read(table, &at, &data, row);
 }
 
+bool has_stage(struct check *check, uint64_t run, uint64_t stage)
+{
+    struct view view = check->view;
+    struct layer_place found;
+    struct row counts;
+    struct err err;
+    bool is_there;
+
+    if (stage > UINT32_MAX
+        || has_key(check, TABLE_STAGES, key_stage(run, (uint32_t)stage)))
+        return stage <= UINT32_MAX;
+    if (has_key(check, TABLE_ACTIVE, key_run(run)))
+        return get_row(check, TABLE_RUN_ROWS, key_run(run), &counts)
+               && stage < counts.numbers[RUN_ROW_STAGES];
+    view.cursor = NULL; /* the other one is in the middle of its table */
+    is_there = layer_seek(&view, run, (uint32_t)stage, &found, &err) == RC_OK;
+    if (view.cursor)
+        mdb_cursor_close(view.cursor);
+    return is_there;
+}
+
+/* A stage without a row of its own has one task at most. */
 static bool has_task(struct check *check, uint64_t run, uint64_t stage, uint64_t index)
 {
     struct row row;
 
-    return get_row(check, TABLE_STAGES, key_stage(run, (uint32_t)stage), &row)
-           && index < row.numbers[STAGE_TASKS];
+    if (!get_row(check, TABLE_STAGES, key_stage(run, (uint32_t)stage), &row))
+        return index == 0 && has_stage(check, run, stage);
+    return index < row.numbers[STAGE_TASKS];
 }
 
 static bool is_number(const MDB_val *data)
@@ -84,7 +107,7 @@ const char *rule_run_row(struct check *check, const struct row *row)
         return is_final ? "the run has ended, but is in active"
                         : "the run goes on, but is not in active";
     if (stages == 0 || stages > CORE_STAGES_MAX
-        || !has_key(check, TABLE_STAGES, key_stage(row->keys[0], (uint32_t)stages - 1))
+        || !has_stage(check, row->keys[0], stages - 1)
         || has_key(check, TABLE_STAGES, key_stage(row->keys[0], (uint32_t)stages)))
         return "the run has more or fewer stages than its row says";
     return NULL;
@@ -145,7 +168,7 @@ const char *rule_of_stage(struct check *check, const struct row *row)
     struct plan_stage *stage;
     struct err err;
 
-    if (!has_key(check, TABLE_STAGES, key_stage(row->keys[0], (uint32_t)row->keys[1])))
+    if (!has_stage(check, row->keys[0], row->keys[1]))
         return "the stage is not there";
     if (row->table == TABLE_RESOLVED
         && (!arena
@@ -265,9 +288,7 @@ const char *rule_by_step(struct check *check, const struct row *row)
     const unsigned char *key = row->key.mv_data;
 
     return row->key.mv_size == 28
-                   && has_key(check, TABLE_STAGES,
-                              key_stage(key_number(key + 16, 8),
-                                        (uint32_t)key_number(key + 24, 4)))
+                   && has_stage(check, key_number(key + 16, 8), key_number(key + 24, 4))
                ? NULL
                : "the stage is not there";
 }
@@ -295,7 +316,7 @@ const char *rule_reused(struct check *check, const struct row *row)
 
 const char *rule_secret(struct check *check, const struct row *row)
 {
-    if (!has_key(check, TABLE_STAGES, key_stage(row->keys[0], (uint32_t)row->keys[1])))
+    if (!has_stage(check, row->keys[0], row->keys[1]))
         return "the stage is not there";
     return has_key(check, TABLE_ACTIVE, key_run(row->keys[0]))
                ? NULL
@@ -317,9 +338,7 @@ const char *rule_lineage(struct check *check, const struct row *row)
     if (row->table == TABLE_MAKERS
         && !has_task(check, run, stage, key_number(key + DIGEST_SIZE + 12, 8)))
         return "the task is not there";
-    return has_key(check, TABLE_STAGES, key_stage(run, (uint32_t)stage))
-               ? NULL
-               : "the stage is not there";
+    return has_stage(check, run, stage) ? NULL : "the stage is not there";
 }
 
 const char *rule_removed(struct check *check, const struct row *row)

@@ -1,4 +1,6 @@
-/* check_ranges.c - spans and blocks, and versions, which are of a task or of a block. */
+/* check_ranges.c - spans, blocks and layers, and versions, which are of a task, of a
+ * block or of a layer. */
+#include "broker/store/layer_find.h"
 #include "broker/store/check_rows.h"
 #include "codecs/digest/digest.h"
 #include "codecs/version/version.h"
@@ -81,8 +83,9 @@ static bool read_version(struct check *check, uint64_t number, struct arena *are
            && version_decode(arena, data.mv_data, data.mv_size, version, NULL) == RC_OK;
 }
 
-/* The version tells of these tasks, and of these bytes. */
-static bool version_fits(struct check *check, const struct row *row, uint64_t count)
+/* The version tells of these tasks, and of these bytes. index: of the first. */
+static bool version_fits(struct check *check, const struct row *row, uint64_t index,
+                         uint64_t count)
 {
     scoped(arena) arena = arena_create(VERSION_ARENA_MAX);
     scoped(digester) digester = digester_create(false);
@@ -94,7 +97,7 @@ static bool version_fits(struct check *check, const struct row *row, uint64_t co
         return false;
     version_hash(digester, bytes.data, bytes.size, hash);
     return version.run == row->keys[0] && version.stage == row->keys[1]
-           && version.index == row->keys[2] && version.count == count
+           && version.index == index && version.count == count
            && memcmp(hash, version.result_hash, DIGEST_SIZE) == 0;
 }
 
@@ -113,9 +116,61 @@ const char *rule_block(struct check *check, const struct row *row)
         return "the node of its tasks is not there";
     if (!is_imported && !knows_tokens(check, block.token, block.count))
         return "the counters do not know of its tokens";
-    if (!version_fits(check, row, block.count))
+    if (!version_fits(check, row, row->keys[2], block.count))
         return "its version is not there, or is of something else";
     return range_rule(check, row, block.count);
+}
+
+/* Whether another record tells of the stage, too. */
+static bool stands_elsewhere(struct check *check, const struct row *row, uint32_t stage)
+{
+    struct view view = check->view;
+    struct layer_place found;
+    struct err err;
+    bool is_here;
+
+    view.cursor = NULL; /* the other one is in the middle of its table */
+    is_here = layer_seek(&view, row->keys[0], stage, &found, &err) == RC_OK
+              && found.record.layer.first == row->keys[1];
+    if (view.cursor)
+        mdb_cursor_close(view.cursor);
+    return !is_here || has_key(check, TABLE_TASKS, key_task(row->keys[0], stage, 0))
+           || has_key(check, TABLE_BLOCKS, key_task(row->keys[0], stage, 0))
+           || has_key(check, TABLE_SPANS, key_task(row->keys[0], stage, 0));
+}
+
+static const char *members_rule(struct check *check, const struct row *row,
+                                const struct stage_layer *layer)
+{
+    uint32_t last = layer_stage(layer, layer_count(layer) - 1);
+    struct row counts;
+
+    if (!get_row(check, TABLE_RUN_ROWS, key_run(row->keys[0]), &counts)
+        || last >= counts.numbers[RUN_ROW_STAGES])
+        return "the run is not there, or has fewer stages";
+    for (uint64_t i = 0; i < layer_count(layer); i++)
+        if (stands_elsewhere(check, row, layer_stage(layer, i)))
+            return "some of its stages stand elsewhere, too";
+    return NULL;
+}
+
+const char *rule_layer(struct check *check, const struct row *row)
+{
+    bool is_imported = row->numbers[BLOCK_NODE] == UINT32_MAX;
+    struct stage_layer layer;
+
+    if (!layer_open(row->texts[BLOCK_BYTES], &layer) || !layer_is_whole(&layer)
+        || layer.first != row->keys[1])
+        return "the layer does not decode";
+    if (!is_imported && !has_key(check, TABLE_NODES, key_run(row->numbers[BLOCK_NODE])))
+        return "the node of its tasks is not there";
+    if (!is_imported && !knows_tokens(check, layer.token, layer_count(&layer)))
+        return "the counters do not know of its tokens";
+    if (!layer.has_ended && !has_key(check, TABLE_ACTIVE, key_run(row->keys[0])))
+        return "the run of its attempts does not go on";
+    if (layer.has_ended && !version_fits(check, row, 0, layer_count(&layer)))
+        return "its version is not there, or is of something else";
+    return members_rule(check, row, &layer);
 }
 
 const char *rule_version(struct check *check, const struct row *row)
@@ -132,6 +187,9 @@ const char *rule_version(struct check *check, const struct row *row)
         || version_decode(arena, row->data.mv_data, row->data.mv_size, &version, NULL)
                != RC_OK)
         return "the record does not decode";
+    if (version.count > 0
+        && has_key(check, TABLE_LAYERS, key_stage(version.run, version.stage)))
+        return NULL;
     return get_row(check, version.count > 0 ? TABLE_BLOCKS : TABLE_TASKS,
                    key_task(version.run, version.stage, version.index), &task)
                ? NULL

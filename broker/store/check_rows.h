@@ -40,12 +40,17 @@ bool has_key(struct check *check, enum table_id table, struct key key);
 /* The row of that key, taken apart; false: it is not there, or does not decode. */
 bool get_row(struct check *check, enum table_id table, struct key key, struct row *row);
 
+/* The stage has a row, stands in a layer, or waits in a run that goes on. */
+bool has_stage(struct check *check, uint64_t run, uint64_t stage);
+
 /* Places in numbers[]. */
+enum run_row_field { RUN_ROW_STATE = 0, RUN_ROW_STAGES = 4 };
 enum stage_field { STAGE_FIELD_STATE = 0, STAGE_TASKS = 8, STAGE_NEXT = 9 };
 
 row_rule rule_meta, rule_run, rule_run_row, rule_plan, rule_to_run, rule_active,
     rule_stage, rule_of_stage, rule_task, rule_result, rule_attempt, rule_span,
-    rule_block, rule_node, rule_artifact, rule_event, rule_version, rule_execution,
-    rule_by_step, rule_reused, rule_secret, rule_lineage, rule_removed, rule_removal,
-    rule_datum, rule_datum_id, rule_datum_run, rule_alias, rule_alias_change, rule_tag,
-    rule_tags_of, rule_dataset, rule_dataset_key, rule_dataset_file;
+    rule_block, rule_layer, rule_node, rule_artifact, rule_event, rule_version,
+    rule_execution, rule_by_step, rule_reused, rule_secret, rule_lineage, rule_removed,
+    rule_removal, rule_datum, rule_datum_id, rule_datum_run, rule_alias,
+    rule_alias_change, rule_tag, rule_tags_of, rule_dataset, rule_dataset_key,
+    rule_dataset_file;

@@ -1,6 +1,8 @@
 /* ranges.c - see ranges.h. */
 #include "broker/store/ranges.h"
 
+#include "broker/store/layer_find.h"
+
 #include <string.h>
 
 static bool is_of(const MDB_val *found, const struct key *stage)
@@ -157,6 +159,8 @@ enum rc range_task(struct store *store, uint64_t run, uint32_t stage, uint64_t i
 
     if (rc == RC_NOT_FOUND)
         rc = row_in(store, TABLE_SPANS, run, stage, index, row, err);
+    if (rc == RC_NOT_FOUND)
+        rc = layer_row_of_task(store, run, stage, index, row, err);
     return rc == RC_NOT_FOUND
                ? err_set(err, rc, "store: task %lu of stage %u of run %lu is not there",
                          (unsigned long)index, stage, (unsigned long)run)
@@ -277,6 +281,20 @@ static enum rc source_choose(struct source *sources, size_t count, uint64_t run,
     return rc;
 }
 
+/* A task of a layer is the only one of its stage, and stands nowhere else. */
+static enum rc visit_layer(struct store *store, uint64_t run, uint32_t stage,
+                           void (*visit)(void *context, uint64_t index,
+                                         const struct task_row *row),
+                           void *context, struct err *err)
+{
+    struct task_row row;
+    enum rc rc = layer_row_of_task(store, run, stage, 0, &row, err);
+
+    if (rc == RC_OK)
+        visit(context, 0, &row);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc range_tasks(struct store *store, uint64_t run, uint32_t stage, uint64_t first,
                     size_t limit,
                     void (*visit)(void *context, uint64_t index,
@@ -289,6 +307,7 @@ enum rc range_tasks(struct store *store, uint64_t run, uint32_t stage, uint64_t 
     struct source *chosen = NULL;
     struct view view;
     uint64_t index = first;
+    size_t left = limit;
     enum rc rc = view_begin(store, &view, err);
 
     if (rc != RC_OK)
@@ -297,7 +316,7 @@ enum rc range_tasks(struct store *store, uint64_t run, uint32_t stage, uint64_t 
         sources[i].view = view;
         rc = source_open(&sources[i], run, stage, first, err);
     }
-    for (; rc == RC_OK && limit > 0; limit--, index++) {
+    for (; rc == RC_OK && left > 0; left--, index++) {
         rc = source_choose(sources, COUNT_OF(sources), run, stage, &index, &chosen, err);
         if (rc != RC_OK || !chosen)
             break;
@@ -310,5 +329,7 @@ enum rc range_tasks(struct store *store, uint64_t run, uint32_t stage, uint64_t 
         if (sources[i].view.cursor)
             mdb_cursor_close(sources[i].view.cursor);
     view_end(&view);
+    if (rc == RC_OK && first == 0 && left == limit && limit > 0)
+        rc = visit_layer(store, run, stage, visit, context, err);
     return rc;
 }

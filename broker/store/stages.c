@@ -1,6 +1,6 @@
 /* stages.c - rows, resolved forms and notes of stages. */
 #include "broker/store/bundle.h"
-#include "broker/store/tables.h"
+#include "broker/store/layer_find.h"
 
 #include <string.h>
 
@@ -86,6 +86,7 @@ static void read_row(struct reader *reader, struct arena *arena, struct stage_ro
     row->stopped = reader_uint(reader);
     row->started_us = reader_int(reader);
     row->ended_us = reader_int(reader);
+    row->has_row = true;
     read_retries(reader, arena, row);
     if (reader_at_end(reader))
         return; /* written before results were reused */
@@ -113,6 +114,8 @@ enum rc store_stage(struct store *store, uint64_t run, uint32_t stage,
         rc = record_close(&reader, TABLE_STAGES, err);
     }
     view_end(&view);
+    if (rc == RC_NOT_FOUND)
+        return layer_row_of_stage(store, run, stage, row, err);
     if (rc == RC_OK)
         *row = read;
     return rc;

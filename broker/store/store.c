@@ -16,51 +16,6 @@
 
 enum { PROBE_BYTES = 1 << 20, RESERVE_PART = 16, RESERVE_MAX = 64 << 20 };
 
-static const char *const names[TABLE_COUNT] = {
-    [TABLE_META] = "meta",
-    [TABLE_RUNS] = "runs",
-    [TABLE_RUN_ROWS] = "run_rows",
-    [TABLE_PLANS] = "plans",
-    [TABLE_IDS] = "ids",
-    [TABLE_SUBMISSIONS] = "submissions",
-    [TABLE_ACTIVE] = "active",
-    [TABLE_STAGES] = "stages",
-    [TABLE_RESOLVED] = "resolved",
-    [TABLE_NOTES] = "notes",
-    [TABLE_TASKS] = "tasks",
-    [TABLE_RESULTS] = "results",
-    [TABLE_ATTEMPTS] = "attempts",
-    [TABLE_SPANS] = "spans",
-    [TABLE_BLOCKS] = "blocks",
-    [TABLE_NODES] = "nodes",
-    [TABLE_ARTIFACTS] = "artifacts",
-    [TABLE_EVENTS] = "events",
-    [TABLE_VERSIONS] = "versions",
-    [TABLE_EXECUTIONS] = "executions",
-    [TABLE_BY_STEP] = "by_step",
-    [TABLE_REUSED] = "reused",
-    [TABLE_MAKERS] = "makers",
-    [TABLE_USERS] = "users",
-    [TABLE_REMOVED] = "removed",
-    [TABLE_REMOVALS] = "removals",
-    [TABLE_SECRETS] = "secrets",
-    [TABLE_DATUMS] = "datums",
-    [TABLE_DATUM_IDS] = "datum_ids",
-    [TABLE_DATUM_RUNS] = "datum_runs",
-    [TABLE_ALIASES] = "aliases",
-    [TABLE_ALIAS_CHANGES] = "alias_changes",
-    [TABLE_TAGS] = "tags",
-    [TABLE_TAGS_OF] = "tags_of",
-    [TABLE_DATASETS] = "datasets",
-    [TABLE_DATASET_KEYS] = "dataset_keys",
-    [TABLE_DATASET_FILES] = "dataset_files",
-};
-
-const char *table_name(enum table_id table)
-{
-    return names[table];
-}
-
 /* LMDB calls a short write of a full disk EIO, as it calls an error of the device. Who is
  * right shows when as much is written as a file of this size would next get. */
 static bool is_disk_full(const struct store *store)
@@ -678,7 +633,7 @@ enum rc db_put(struct store *store, enum table_id table, const void *key, size_t
         return rc;
     store->written += key_size + size;
     code = store_put(store, table, &k, &d);
-    return code ? store_failed(store, err, code, names[table]) : RC_OK;
+    return code ? store_failed(store, err, code, table_name(table)) : RC_OK;
 }
 
 enum rc db_put_buf(struct store *store, enum table_id table, const struct key *key,
@@ -700,8 +655,9 @@ enum rc db_remove(struct store *store, enum table_id table, const void *key,
     if (rc != RC_OK)
         return rc;
     code = mdb_del(store->batch, store->tables[table], &k, NULL);
-    return code && code != MDB_NOTFOUND ? store_failed(store, err, code, names[table])
-                                        : RC_OK;
+    return code && code != MDB_NOTFOUND
+               ? store_failed(store, err, code, table_name(table))
+               : RC_OK;
 }
 
 enum rc view_begin(struct store *store, struct view *view, struct err *err)
@@ -748,12 +704,14 @@ enum rc view_get(struct view *view, enum table_id table, const void *key, size_t
     if (rc != RC_OK)
         return rc;
     if (view->store->tables[table] == TABLE_ABSENT)
-        return err_set(err, RC_NOT_FOUND, "store: there is no table %s", names[table]);
+        return err_set(err, RC_NOT_FOUND, "store: there is no table %s",
+                       table_name(table));
     code = mdb_get(view->txn, view->store->tables[table], &k, data);
 
     if (code == MDB_NOTFOUND)
-        return err_set(err, RC_NOT_FOUND, "store: %s has no such record", names[table]);
-    return code ? store_failed(view->store, err, code, names[table]) : RC_OK;
+        return err_set(err, RC_NOT_FOUND, "store: %s has no such record",
+                       table_name(table));
+    return code ? store_failed(view->store, err, code, table_name(table)) : RC_OK;
 }
 
 enum rc view_next(struct view *view, MDB_cursor_op move, MDB_val *found, MDB_val *data,
@@ -775,7 +733,7 @@ enum rc view_seek(struct view *view, enum table_id table, const void *key,
         return RC_NOT_FOUND;
     code = mdb_cursor_open(view->txn, view->store->tables[table], &view->cursor);
     if (code)
-        return store_failed(view->store, err, code, names[table]);
+        return store_failed(view->store, err, code, table_name(table));
     *found = (MDB_val){ key_size, (void *)(uintptr_t)key };
     return view_next(view, key_size ? MDB_SET_RANGE : MDB_FIRST, found, data, err);
 }

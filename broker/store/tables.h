@@ -23,6 +23,7 @@ enum table_id {
     TABLE_ATTEMPTS,    /* token -> row, live ones only */
     TABLE_SPANS,      /* run, stage, index of the first -> live attempts of empty tasks */
     TABLE_BLOCKS,     /* run, stage, index of the first -> empty tasks that ended */
+    TABLE_LAYERS,     /* run, first stage -> plain stages that go together */
     TABLE_NODES,      /* node -> record */
     TABLE_ARTIFACTS,  /* digest text -> record */
     TABLE_EVENTS,     /* number -> body */

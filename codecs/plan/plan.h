@@ -199,6 +199,7 @@ bool plan_stage_is_empty(const struct plan_stage *stage);
  * edge, an action or a secret could add to its own words. Its resolved form is the stage
  * as it stands in the plan. */
 void plan_plain_stages(const struct plan *plan, bool *plain);
+bool plan_stage_is_plain(const struct plan *plan, uint32_t stage);
 
 /* Number of tasks that the stage has now: 1 without a sweep, else by its columns; an
  * empty column of a product gives 0. Above PLAN_TASKS_MAX: PLAN_TASKS_MAX + 1. */

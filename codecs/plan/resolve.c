@@ -340,6 +340,16 @@ static size_t edges_from(const struct plan *plan, uint32_t stage)
     return low;
 }
 
+bool plan_stage_is_plain(const struct plan *plan, uint32_t stage)
+{
+    bool plain = stage < plan->stage_count && is_plain(&plan->stages[stage]);
+
+    for (size_t i = plain ? edges_from(plan, stage) : plan->edge_count;
+         i < plan->edge_count && plan->edges[i].target == stage; i++)
+        plain = plain && plan->edges[i].target_type == EDGE_DEPENDENCY;
+    return plain;
+}
+
 enum rc plan_resolve(const struct plan *plan, uint32_t stage,
                      const struct upstream *upstream, struct arena *arena,
                      struct plan_stage **resolved, struct buf *notes, struct err *err)

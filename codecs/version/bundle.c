@@ -8,20 +8,28 @@ enum { BUNDLE_FORMAT = 1, SORT_PIECE = 1 << 20 };
 
 static const char magic[] = "sluice-run";
 static const char *const names[BUNDLE_TABLE_COUNT] = {
-    [BUNDLE_HEAD] = "runs",         [BUNDLE_ROW] = "run_rows",
-    [BUNDLE_PLAN] = "plans",        [BUNDLE_STAGES] = "stages",
-    [BUNDLE_RESOLVED] = "resolved", [BUNDLE_NOTES] = "notes",
-    [BUNDLE_TASKS] = "tasks",       [BUNDLE_RESULTS] = "results",
-    [BUNDLE_BLOCKS] = "blocks",     [BUNDLE_VERSIONS] = "versions",
-    [BUNDLE_TAGS] = "tags",         [BUNDLE_DATUM_TAGS] = "datum_tags",
-    [BUNDLE_ALIASES] = "aliases",   [BUNDLE_DATASETS] = "datasets",
+    [BUNDLE_HEAD] = "runs",
+    [BUNDLE_ROW] = "run_rows",
+    [BUNDLE_PLAN] = "plans",
+    [BUNDLE_STAGES] = "stages",
+    [BUNDLE_RESOLVED] = "resolved",
+    [BUNDLE_NOTES] = "notes",
+    [BUNDLE_TASKS] = "tasks",
+    [BUNDLE_RESULTS] = "results",
+    [BUNDLE_BLOCKS] = "blocks",
+    [BUNDLE_LAYERS] = "layers",
+    [BUNDLE_VERSIONS] = "versions",
+    [BUNDLE_TAGS] = "tags",
+    [BUNDLE_DATUM_TAGS] = "datum_tags",
+    [BUNDLE_ALIASES] = "aliases",
+    [BUNDLE_DATASETS] = "datasets",
 };
 /* Bytes of a key behind the run's number. */
 static const size_t key_sizes[BUNDLE_TABLE_COUNT] = {
-    [BUNDLE_STAGES] = 4,    [BUNDLE_RESOLVED] = 4,    [BUNDLE_NOTES] = 4,
-    [BUNDLE_TASKS] = 12,    [BUNDLE_RESULTS] = 16,    [BUNDLE_BLOCKS] = 12,
-    [BUNDLE_VERSIONS] = 8,  [BUNDLE_DATUM_TAGS] = 16, [BUNDLE_ALIASES] = 16,
-    [BUNDLE_DATASETS] = 16,
+    [BUNDLE_STAGES] = 4,   [BUNDLE_RESOLVED] = 4,  [BUNDLE_NOTES] = 4,
+    [BUNDLE_TASKS] = 12,   [BUNDLE_RESULTS] = 16,  [BUNDLE_BLOCKS] = 12,
+    [BUNDLE_LAYERS] = 4,   [BUNDLE_VERSIONS] = 8,  [BUNDLE_DATUM_TAGS] = 16,
+    [BUNDLE_ALIASES] = 16, [BUNDLE_DATASETS] = 16,
 };
 
 const char *bundle_table_name(enum bundle_table table)

@@ -21,7 +21,8 @@ enum bundle_table {
     BUNDLE_TASKS,
     BUNDLE_RESULTS,
     BUNDLE_BLOCKS,
-    BUNDLE_VERSIONS, /* of the tasks, then of the blocks */
+    BUNDLE_LAYERS,
+    BUNDLE_VERSIONS, /* of the tasks, then of the blocks, then of the layers */
     BUNDLE_TAGS,     /* at most one */
     BUNDLE_DATUM_TAGS,
     BUNDLE_ALIASES,

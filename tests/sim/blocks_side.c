@@ -62,6 +62,7 @@ static void put_block(struct sim *sim, const struct change *change,
     put->token = change->token;
     put->number = change->number;
     put->node = change->node;
+    put->at_us = sim->broker.now_us;
     block_encode(&put->body, block);
 }
 

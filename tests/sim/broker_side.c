@@ -110,8 +110,12 @@ static void apply_stage_row(struct sim *sim, const struct change *change)
 {
     const struct stage_row *row =
         core_stage(sim->broker.core, change->run, change->stage);
-    struct put *put = rows_put(sim, PUT_STAGE_ROW);
+    struct put *put;
 
+    if (sim->mutation == MUTATION_PLAIN_ROW_FORGOTTEN
+        && stage_of_change(sim, change)->shape.demand.is_plain)
+        return;
+    put = rows_put(sim, PUT_STAGE_ROW);
     put->run = change->run;
     put->stage = change->stage;
     put->stage_row = *row;

@@ -48,8 +48,40 @@ static void attempt_remove(struct rows *rows, uint64_t token)
         }
 }
 
-static void apply(struct rows *rows, struct put *put)
+static bool gets_row(const struct rows *rows, uint64_t run, uint32_t stage)
 {
+    for (size_t i = 0; i < rows->put_count; i++)
+        if (rows->puts[i].kind == PUT_STAGE_ROW && rows->puts[i].run == run
+            && rows->puts[i].stage == stage)
+            return true;
+    return false;
+}
+
+/* What the attempt of a plain stage says of it while it has no row of its own. */
+static void derive(struct sim *sim, const struct put *put)
+{
+    struct stored_run *run = &sim->rows.runs[put->run];
+    struct stage_row *row = &run->stages[put->stage];
+    bool has_ended = put->kind == PUT_BLOCK;
+
+    if (!sim->plans[run->plan].stage[put->stage].shape.demand.is_plain || row->has_row
+        || gets_row(&sim->rows, put->run, put->stage)
+        || (has_ended && sim->mutation == MUTATION_PLAIN_END_FORGOTTEN))
+        return;
+    *row = (struct stage_row){ .state = has_ended ? STAGE_COMPLETE : STAGE_QUEUED,
+                               .is_resolved = true,
+                               .tasks = 1,
+                               .next = 1,
+                               .running = !has_ended,
+                               .complete = has_ended,
+                               .started_us = has_ended ? put->at_us : 0,
+                               .ended_us = has_ended ? put->at_us : 0 };
+    must(stage_row_follows(row));
+}
+
+static void apply(struct sim *sim, struct put *put)
+{
+    struct rows *rows = &sim->rows;
     struct stored_run *run = &rows->runs[put->run];
 
     switch (put->kind) {
@@ -90,11 +122,13 @@ static void apply(struct rows *rows, struct put *put)
         break;
     case PUT_SPAN:
         span_put(rows, put);
+        derive(sim, put);
         break;
     case PUT_SPAN_TAKE:
         span_take(rows, put);
         break;
     case PUT_BLOCK:
+        derive(sim, put);
         buf_fini(&put->body);
         break;
     case PUT_OFFER:
@@ -109,7 +143,7 @@ void rows_commit(struct sim *sim)
     for (size_t i = 0; i < rows->put_count; i++) {
         model_commit(sim, &rows->puts[i]);
         if (sim->mutation != MUTATION_SPAN_NOT_STORED || rows->puts[i].kind != PUT_SPAN)
-            apply(rows, &rows->puts[i]);
+            apply(sim, &rows->puts[i]);
     }
     rows->put_count = 0;
     rows->numbers = sim->broker.numbers;
@@ -239,7 +273,8 @@ static void compare_stage(struct sim *sim, uint64_t run, uint32_t stage,
     if (a->reused != b->reused || a->ahead != b->ahead)
         differ(sim, run, stage, "number of reused tasks");
     if (a->is_met != b->is_met || a->is_resolved != b->is_resolved
-        || a->started_us != b->started_us || a->ended_us != b->ended_us)
+        || a->has_row != b->has_row || a->started_us != b->started_us
+        || a->ended_us != b->ended_us)
         differ(sim, run, stage, "mark");
     if (a->retry_count != b->retry_count)
         differ(sim, run, stage, "number of retries");

@@ -92,6 +92,8 @@ enum mutation {
     MUTATION_EMPTY_SLOT_LEAKED,
     MUTATION_DRAIN_IGNORED,
     MUTATION_LIMIT_IGNORED,
+    MUTATION_PLAIN_ROW_FORGOTTEN,
+    MUTATION_PLAIN_END_FORGOTTEN,
     MUTATION_COUNT
 };
 
@@ -206,6 +208,7 @@ struct put {
     struct attempt_row attempt;
     enum result_status status;
     uint64_t claims; /* the token that the result itself names */
+    int64_t at_us;   /* PUT_BLOCK: when its tasks ended, for the broker */
     bool will_retry, is_by_join;
     unsigned work, reused; /* reused: bits of tasks */
     enum topic topic;

@@ -93,6 +93,8 @@ static const char *const mutation_names[MUTATION_COUNT] = {
     [MUTATION_EMPTY_SLOT_LEAKED] = "empty-slot-leaked",
     [MUTATION_DRAIN_IGNORED] = "draining-node-used",
     [MUTATION_LIMIT_IGNORED] = "time-limit-ignored",
+    [MUTATION_PLAIN_ROW_FORGOTTEN] = "row-of-plain-stage-forgotten",
+    [MUTATION_PLAIN_END_FORGOTTEN] = "end-of-plain-stage-forgotten",
 };
 
 /* The seed that runs, for the handler of abort: an invariant of a core did not hold. */

@@ -35,6 +35,22 @@ static void make_short(struct sim *sim, struct sim_stage *stage)
     stage->shape.demand.gpus = 0;
 }
 
+/* One empty task, about which the core has nothing to ask. */
+static void make_plain(struct sim_stage *stage)
+{
+    struct stage_shape *shape = &stage->shape;
+
+    shape->demand.is_plain = true;
+    shape->demand.gpus = 0;
+    shape->is_task = false;
+    shape->actions = 0;
+    shape->queued_max = 0;
+    stage->tasks = 1;
+    stage->counts = -1;
+    stage->is_unresolvable = false;
+    stage->work = 0;
+}
+
 static void make_stage(struct sim *sim, struct sim_plan *plan, uint32_t number)
 {
     struct sim_stage *stage = &plan->stage[number];
@@ -71,6 +87,8 @@ static void make_stage(struct sim *sim, struct sim_plan *plan, uint32_t number)
     stage->fails = stage->stops = 0;
     stage->is_endless = false;
     stage->length_us = SECOND / 100;
+    if (chance(sim, 600))
+        make_plain(stage);
 }
 
 static void make_plan(struct sim *sim, struct sim_plan *plan)

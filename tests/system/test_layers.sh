@@ -175,3 +175,36 @@ for stage in s1-1 s2-77 s3-300 join; do
             "$(value $path record "1/$stage/0")" "$path of $stage"
     done
 done
+cd "$project" || exit 1
+
+# Damages a copy of the store, and tells what is found.
+damaged() { # TABLE WHAT
+    rm -rf "$scratch/bad"
+    cp -a "$scratch/safe" "$scratch/bad"
+    exits 0 "$TOOLS/flip" "$scratch/bad/store" "$1" first "$2"
+}
+
+it "names layers that were changed, cut, moved and removed"
+sluice_exits 0 backup "$scratch/safe"
+for what in cut move 20 -1; do
+    damaged layers $what
+    sluice_exits 1 check "$scratch/bad"
+    has "layers "
+done
+damaged layers remove
+sluice_exits 1 check "$scratch/bad"
+has "versions "
+damaged versions remove
+sluice_exits 1 check "$scratch/bad"
+has "layers "
+for what in -1 20 cut remove; do
+    "$SLUICE" stop --force >/dev/null
+    cp .sluice/store/data.mdb "$scratch/whole.mdb"
+    exits 0 "$TOOLS/flip" .sluice/store layers first $what
+    sluice_exits 1 verify --json
+    same result "$("$TOOLS/json" fault.what <"$out")" "what is wrong: $what"
+    same 1 "$("$TOOLS/json" fault.version <"$out")" "where it is wrong: $what"
+    "$SLUICE" stop --force >/dev/null
+    cp "$scratch/whole.mdb" .sluice/store/data.mdb
+done
+sluice_exits 0 verify
