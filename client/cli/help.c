@@ -165,14 +165,14 @@ static const struct help helps[] = {
       "\n"
       "Exit status: 0 all outputs are equal, 5 they are not, others as of `sluice run`.\n"
       "\n" REFERENCE_TEXT },
-    { "verify", "sluice verify [--head HASH] [--allow-missing] [RUN]",
+    { "verify", "sluice verify [--head HASH|FILE] [--allow-missing] [RUN]",
       "check that no record and no file was changed",
       "Checks the chain of versions, the hashes in each, and every file that they name;\n"
       "with RUN, only the files and results of that run. Names the first that was\n"
       "changed.\n"
       "\n"
-      "  --head HASH            what an earlier verify printed and was kept elsewhere:\n"
-      "                         a version must still have this hash\n"
+      "  --head HASH|FILE       what an earlier verify printed, or the file of an exported\n"
+      "                         run, kept elsewhere: a version must still have this hash\n"
       "  --allow-missing        files that are not in the store are only counted\n"
       "\n"
       "Exit status: 0 nothing was changed, 1 something was.\n" },

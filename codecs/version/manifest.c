@@ -30,6 +30,8 @@ void manifest_encode(struct buf *json, const struct manifest *manifest)
     buf_printf(json, ", \"number\": %lu", (unsigned long)manifest->number);
     write_text(json, "records", manifest->records);
     buf_printf(json, ", \"records_size\": %lu", (unsigned long)manifest->records_size);
+    if (manifest->head)
+        write_text(json, "head", manifest->head);
     write_digests(json, "objects", manifest->objects, manifest->object_count);
     write_digests(json, "missing", manifest->missing, manifest->missing_count);
     buf_text(json, "}\n");
@@ -110,6 +112,9 @@ enum rc manifest_decode(struct arena *arena, const char *json, size_t size,
             return wrong(err, texts[i].key);
     if (!digest_is_valid(read.records, strlen(read.records)))
         return wrong(err, "records");
+    if (read_text(&map, "head", &read.head)
+        && !digest_is_valid(read.head, strlen(read.head)))
+        return wrong(err, "head");
     if (!read_number(&map, "number", &read.number))
         return wrong(err, "number");
     if (!read_number(&map, "records_size", &read.records_size))

@@ -14,7 +14,9 @@ struct manifest {
     uint64_t number;       /* of the run in that store */
     const char *records;   /* digest of the records */
     uint64_t records_size; /* bytes */
-    const char **objects;  /* digests, in the order of the file; each once */
+    const char *head;     /* hash of that store's last version at the export, as a digest;
+                             NULL     if it is not told */
+    const char **objects; /* digests, in the order of the file; each once */
     size_t object_count;
     const char **missing; /* digests that the store did not have any more */
     size_t missing_count;

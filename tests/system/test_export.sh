@@ -89,6 +89,18 @@ has "4 versions"
 sluice_exits 0 stop
 sluice_exits 0 verify
 
+it "tells whether the store that it is from is still that store"
+(cd "$scratch/p" && "$SLUICE" verify --head "$scratch/one.tar" >"$out" 2>&1) ||
+    fail "the store does not have the hash of its own export"
+has "has the hash that was given: nothing up to it was"
+sluice_exits 1 verify --head "$scratch/one.tar"
+sluice_exits 2 verify --head valohai.yaml
+has "no exported run" "$err"
+sluice_exits 2 verify --head nosuch
+has "no hash and no file" "$err"
+same "$(tar -xOf "$scratch/one.tar" manifest.json | "$TOOLS/json" head)" \
+    "$(cd "$scratch/p" && value 0.version.hash record 2/train)"
+
 it "refuses what is here already, and takes a second one"
 sluice_exits 2 import "$scratch/one.tar"
 has "is here already: it is run 1" "$err"

@@ -154,6 +154,25 @@ static int sort_out(struct export *export)
     return EXIT_GO_ON;
 }
 
+/* Who keeps the file can tell later whether the store was made anew. */
+static int tell_head(struct export *export)
+{
+    struct sluice_versions *versions;
+    char *head = arena_alloc(export->arena, DIGEST_TEXT_SIZE);
+
+    if (!head)
+        return cli_fail(export->cli, EXIT_FAILED, "out of memory");
+    if (sluice_versions(export->cli->sluice, INT64_MAX, 1, &versions,
+                        &export->cli->error))
+        return cli_fail_last(export->cli);
+    if (versions->last > 0) {
+        digest_text(versions->head, head);
+        export->manifest.head = head;
+    }
+    sluice_versions_free(versions);
+    return EXIT_GO_ON;
+}
+
 static int describe(struct export *export)
 {
     const struct sluice_run *run = &export->target->view->run;
@@ -287,6 +306,7 @@ static void print_export(const struct export *export)
     json_uint(&json, "files", manifest->object_count);
     json_uint(&json, "bytes", export->bytes);
     json_uint(&json, "missing", manifest->missing_count);
+    json_text(&json, "head", manifest->head);
     json_close(&json, '}');
     json_print(&json, stdout);
 }
@@ -312,6 +332,8 @@ int verb_export(int argc, char **argv)
         end = sort_out(&export);
     if (end == EXIT_GO_ON)
         end = describe(&export);
+    if (end == EXIT_GO_ON)
+        end = tell_head(&export);
     if (end == EXIT_GO_ON)
         end = write_file(&export);
     if (end == EXIT_GO_ON)

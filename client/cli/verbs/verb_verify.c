@@ -1,12 +1,15 @@
 /* verb_verify.c - `sluice verify [RUN]`: whether anything was changed. */
 #include "client/cli/text/human.h"
 #include "client/cli/text/json_out.h"
+#include "client/cli/load.h"
 #include "client/cli/reference.h"
 #include "client/cli/verbs/verbs.h"
+#include "client/cli/versions/tar_file.h"
 #include "client/cli/versions/verify.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_json(const struct verify *verify, bool is_good)
 {
@@ -65,20 +68,57 @@ static void print_text(const struct verify *verify, bool is_good)
     digest_text(verify->head, head);
     if (verify->version_count)
         printf("version %" PRIu64 " has the hash %s\n", verify->version_count, head);
+    if (verify->version_count && !verify->has_known)
+        cli_note(
+            verify->cli,
+            "kept elsewhere, that hash tells later, with --head, whether all this was "
+            "made anew; the file of an exported run has one, too");
+}
+
+/* An exported run tells the hash of the last version that there was. */
+static int read_exported(struct verify *verify, const char *path)
+{
+    scoped(tar_reader) reader = NULL;
+    scoped(arena) arena = arena_create(LOAD_ARENA_MAX);
+    scoped_buf json = { 0 };
+    struct manifest manifest;
+    char digest[DIGEST_TEXT_SIZE];
+    uint64_t size;
+    struct err err;
+    enum rc rc = arena ? tar_reader_create(path, &reader, &err)
+                       : err_set(&err, RC_NO_MEMORY, "out of memory");
+
+    buf_init(&json, MANIFEST_BYTES_MAX);
+    if (rc == RC_OK)
+        rc = tar_read(reader, "manifest.json", MANIFEST_BYTES_MAX, &json, -1, digest,
+                      &size, &err);
+    if (rc == RC_OK)
+        rc = manifest_decode(arena, (char *)json.data, json.size, &manifest, &err);
+    if (rc == RC_OK && !manifest.head)
+        rc = err_set(&err, RC_INVALID, "it was exported by a release that told no hash");
+    if (rc != RC_OK)
+        return cli_fail(verify->cli, EXIT_WRONG, "--head: %s: %s", path, err.text);
+    digest_raw(manifest.head, verify->known);
+    return EXIT_GO_ON;
 }
 
 static int read_head(struct verify *verify, const char *text)
 {
+    int end = EXIT_GO_ON;
+
     if (!text)
         return EXIT_GO_ON;
-    if (!digest_is_valid(text, strlen(text)))
-        return cli_fail(verify->cli, EXIT_WRONG,
-                        "--head: \"%s\" is no hash; give it as verify printed it, "
-                        "sha256: and 64 hex digits",
-                        text);
-    digest_raw(text, verify->known);
-    verify->has_known = true;
-    return EXIT_GO_ON;
+    if (digest_is_valid(text, strlen(text)))
+        digest_raw(text, verify->known);
+    else if (access(text, F_OK) == 0)
+        end = read_exported(verify, text);
+    else
+        end = cli_fail(verify->cli, EXIT_WRONG,
+                       "--head: \"%s\" is no hash and no file; give it as verify printed "
+                       "it, sha256: and 64 hex digits, or the file of an exported run",
+                       text);
+    verify->has_known = end == EXIT_GO_ON;
+    return end;
 }
 
 int verb_verify(int argc, char **argv)
