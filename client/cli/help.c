@@ -171,8 +171,8 @@ static const struct help helps[] = {
       "with RUN, only the files and results of that run. Names the first that was\n"
       "changed.\n"
       "\n"
-      "  --head HASH|FILE       what an earlier verify printed, or the file of an exported\n"
-      "                         run, kept elsewhere: a version must still have this hash\n"
+      "  --head HASH|FILE       what an earlier verify printed, or an exported run's\n"
+      "                         file, kept elsewhere: a version must still have it\n"
       "  --allow-missing        files that are not in the store are only counted\n"
       "\n"
       "Exit status: 0 nothing was changed, 1 something was.\n" },
