@@ -247,6 +247,8 @@ static int wait_ms(const struct agent *agent)
         until = empty_deadline_us(agent);
     if (drain_deadline_us(agent) < until)
         until = drain_deadline_us(agent);
+    if (broker_tell_us(agent) < until)
+        until = broker_tell_us(agent);
     if (until == INT64_MAX)
         return -1;
     if (until <= now)

@@ -10,7 +10,8 @@ enum {
     JOIN_REPEAT_US = 2000000,
     JOIN_REFUSED_US = 60000000, /* a broker that was upgraded is a new connection */
     SCRATCH_MAX = 256 << 20,
-    EARLY_MAX = 8, /* short tasks for each CPU, prepared while others run */
+    EARLY_MAX = 16,       /* short tasks for each CPU, prepared while others run */
+    TELL_DELAY_US = 4000, /* for ends of short tasks to be told together */
 };
 
 void broker_send(struct agent *agent, enum message_type type, const struct buf *body)
@@ -338,8 +339,53 @@ static void tell_results(struct agent *agent)
         send_results(agent, items, count);
 }
 
+/* Whether the token's attempt left nothing, or has such a folder: one of very many. */
+static bool is_of_many(struct agent *agent, uint64_t token)
+{
+    const struct hand *hand = hand_find(agent, token);
+
+    return hand && (hand->is_logged || hand->warm);
+}
+
+/* Short tasks end one by one, and each message costs two processes a turn, one of them a
+ * commit. So their ends wait for each other, while the node has enough to go on with. */
+static bool may_tell_later(struct agent *agent)
+{
+    if (agent_unstarted(agent->core) < 2 * agent->settings.slots)
+        return false;
+    for (uint32_t i = 0; i < agent->started_count; i++)
+        if (!is_of_many(agent, agent->started[i]))
+            return false;
+    for (uint32_t i = 0; i < agent->report_count; i++)
+        if (!is_of_many(agent, agent->reports[i]))
+            return false;
+    return true;
+}
+
+static bool is_tell_due(struct agent *agent)
+{
+    if (agent->started_count == 0 && agent->report_count == 0)
+        return false;
+    if (agent->tell_us == 0)
+        agent->tell_us = agent->now_us + TELL_DELAY_US;
+    if (agent->tell_us > agent->now_us && agent->tell_us - agent->now_us <= TELL_DELAY_US
+        && may_tell_later(agent))
+        return false;
+    agent->tell_us = 0;
+    return true;
+}
+
+int64_t broker_tell_us(const struct agent *agent)
+{
+    return agent->tell_us > 0 ? agent->tell_us : INT64_MAX;
+}
+
 void broker_tell(struct agent *agent)
 {
+    if (!is_tell_due(agent)) {
+        empty_tell(agent);
+        return;
+    }
     if (agent->started_count > 0)
         tell_started(agent);
     if (agent->report_count > 0)

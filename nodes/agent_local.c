@@ -50,14 +50,17 @@ static void on_failed(struct agent *agent, struct hand *hand,
 static void on_exited(struct agent *agent, struct hand *hand,
                       const struct channel_message *message)
 {
+    struct channel_message start = *message;
     struct err err;
 
     if (hand->has_exited)
         return;
+    if (hand->started_us == 0) { /* only its end was told */
+        start.time_us -= (int64_t)message->usage.wall_us;
+        on_started(agent, hand, &start);
+    }
     hand->has_exited = true;
     hand->exit = *message;
-    if (hand->started_us == 0) /* only its end was told */
-        hand->started_us = message->time_us - (int64_t)message->usage.wall_us;
     if (hand->is_followed
         && follow_finish(agent->follower, hand->token, agent->now_us, &err) != RC_OK)
         attempt_say(&agent->staging, hand->token, "output was not read to its end: %s",

@@ -115,7 +115,8 @@ struct agent {
     int64_t now_us, heard_us, next_beat_us, next_join_us;
     int64_t monotonic_us; /* of the moment that now_us names */
     uint64_t timeout_ms;
-    uint64_t *started, *reports; /* tokens of what this turn tells the broker */
+    uint64_t *started, *reports; /* tokens of what the broker is to be told */
+    int64_t tell_us;             /* when it is told at the latest; 0: there is nothing */
     uint32_t started_count, started_capacity, report_count, report_capacity;
 };
 
@@ -160,7 +161,8 @@ void broker_join(struct agent *agent);
 void broker_send(struct agent *agent, enum message_type type, const struct buf *body);
 /* Adds what the node has heard. */
 void broker_beat(struct agent *agent, const struct beat *beat);
-void broker_tell(struct agent *agent); /* started and results of this turn */
+void broker_tell(struct agent *agent);             /* started and results, now or soon */
+int64_t broker_tell_us(const struct agent *agent); /* when; INT64_MAX: nothing waits */
 void broker_timers(struct agent *agent);
 
 /* agent_empty.c */

@@ -32,7 +32,7 @@ static const char usage[] =
     "  --example            prints every setting as a file with its default\n"
     "  --version, --help\n";
 
-enum { ARGUMENTS_MAX = 200 };
+enum { ARGUMENTS_MAX = 200, START_DELAY_MS = 5 };
 
 struct start {
     struct service_options options;
@@ -256,6 +256,7 @@ static int run_supervisor(struct start *start, int argc, char **argv)
     struct supervisor_options supervisor = { .directory = start->directory,
                                              .agent = agent,
                                              .stop_grace_ms = values->stop_grace_ms,
+                                             .start_delay_ms = START_DELAY_MS,
                                              .attempts_max =
                                                  (uint32_t)values->attempts_max,
                                              .restart_wait_ms = 100 };

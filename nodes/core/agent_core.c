@@ -53,6 +53,15 @@ uint32_t agent_count(const struct agent_core *core)
     return core->count;
 }
 
+uint32_t agent_unstarted(const struct agent_core *core)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < core->count; i++)
+        count += core->attempts[i].state < AGENT_STARTING;
+    return count;
+}
+
 const struct agent_attempt *agent_at(const struct agent_core *core, uint32_t i)
 {
     must(i < core->count);

@@ -126,6 +126,8 @@ int64_t agent_deadline_us(const struct agent_core *core);
 /* NULL if it is not known. Valid until the next step. */
 const struct agent_attempt *agent_attempt(const struct agent_core *core, uint64_t token);
 uint32_t agent_count(const struct agent_core *core);
+/* Those that have not been started. */
+uint32_t agent_unstarted(const struct agent_core *core);
 /* The i-th known attempt, i below agent_count, in no particular but a repeatable order.
  */
 const struct agent_attempt *agent_at(const struct agent_core *core, uint32_t i);

@@ -6,10 +6,10 @@
  * highest that they have in common. Until then the supervisor uses its lowest, and the
  * agent skips what it cannot read: LIST has all of it told again. The supervisor never
  * blocks on a slow agent: what does not fit is sent when the socket is writable again,
- * from its table of attempts; an attempt that ended meanwhile is then told by its end
- * alone, without the start. STARTED, FAILED, EXITED and LOST state a fact and may be told
- * more than once, always so after LIST. The keeper of an attempt (keeper.h) uses the same
- * messages. */
+ * from its table of attempts; starts wait some milliseconds in any case. An attempt that
+ * ended meanwhile is then told by its end alone, without the start. STARTED, FAILED,
+ * EXITED and LOST state a fact and may be told more than once, always so after LIST. The
+ * keeper of an attempt (keeper.h) uses the same messages. */
 #pragma once
 
 #include "codecs/pack/pack.h"

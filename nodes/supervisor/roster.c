@@ -34,6 +34,8 @@ struct roster {
     size_t orphaned;  /* attempts with is_orphaned */
     uint32_t version; /* of the channel to the agent; 0: not agreed yet */
     bool is_listing;  /* LISTED is owed once nobody waits to be told */
+    bool has_news;    /* more than starts is to be told */
+    int64_t start_us; /* of the oldest start that is to be told; 0: none */
     bool is_journal_stale;
     bool has_failed; /* while the journal is read */
     pid_t agent;     /* for the search for what dead keepers left */
@@ -89,6 +91,10 @@ static void fact_set(struct roster *roster, struct attempt *attempt,
     attempt->fact = *fact;
     fact_keep(roster, fact);
     attempts_tell(roster->attempts, attempt);
+    if (fact->kind != CHANNEL_STARTED)
+        roster->has_news = true;
+    else if (roster->start_us == 0)
+        roster->start_us = now_us();
 }
 
 static void record_apply(void *context, const struct channel_message *record)
@@ -319,8 +325,10 @@ enum rc roster_start(struct roster *roster, uint64_t token, struct err *err)
     struct err why = { 0 };
 
     if (attempt) {
-        if (attempt->fact.kind != CHANNEL_START)
+        if (attempt->fact.kind != CHANNEL_START) {
             attempts_tell(roster->attempts, attempt);
+            roster->has_news = true;
+        }
         return RC_OK;
     }
     if (attempts_count(roster->attempts) < attempts_max(roster))
@@ -407,7 +415,7 @@ void roster_list(struct roster *roster, uint32_t version)
 {
     roster->version = version;
     attempts_each(roster->attempts, tell_visit, roster);
-    roster->is_listing = true;
+    roster->is_listing = roster->has_news = true;
 }
 
 size_t roster_running(const struct roster *roster)
@@ -522,12 +530,29 @@ void roster_children_changed(struct roster *roster, pid_t agent)
         attempts_each(roster->attempts, orphan_settle, roster);
 }
 
+int roster_wait_ms(const struct roster *roster)
+{
+    int64_t delay_us = (int64_t)roster->options.start_delay_ms * 1000, left_us;
+
+    if (roster->has_news)
+        return 0;
+    if (roster->start_us == 0)
+        return -1;
+    left_us = roster->start_us + delay_us - now_us();
+    /* A clock that was set back must not make it longer. */
+    if (left_us > delay_us)
+        left_us = delay_us;
+    return left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
+}
+
 enum rc roster_tell(struct roster *roster, int fd, struct err *err)
 {
     struct channel_message listed = { .kind = CHANNEL_LISTED, .speaks = channel_ours() };
     struct attempt *attempt;
     enum rc rc = RC_OK;
 
+    if (roster_wait_ms(roster) != 0)
+        return RC_OK;
     while (rc == RC_OK && (attempt = attempts_waiting(roster->attempts))) {
         struct channel_message fact = attempt->fact;
 
@@ -539,6 +564,10 @@ enum rc roster_tell(struct roster *roster, int fd, struct err *err)
     if (rc == RC_OK && roster->is_listing) {
         rc = channel_send(fd, &listed, err);
         roster->is_listing = rc != RC_OK;
+    }
+    if (rc == RC_OK) {
+        roster->has_news = false;
+        roster->start_us = 0;
     }
     return rc;
 }

@@ -16,7 +16,8 @@ struct roster_options {
     int epoll_fd;          /* keepers are added to it with their attempt as data.ptr */
     int lock_fd;           /* for keepers, see keeper.h */
     struct rlimit file_limit;
-    uint32_t attempts_max; /* beyond, none is started; 0: ATTEMPT_MAX */
+    uint32_t attempts_max;   /* beyond, none is started; 0: ATTEMPT_MAX */
+    uint32_t start_delay_ms; /* so long a start waits for more to be told */
 };
 
 /* Reads <directory>/journal, kills what is left of attempts without an end and holds
@@ -45,5 +46,9 @@ void roster_keeper_ready(struct roster *roster, struct attempt *attempt);
 /* Some child of ours was reaped; agent: its pid or 0. Kills what dead keepers left. */
 void roster_children_changed(struct roster *roster, pid_t agent);
 
-/* Sends to the agent what it has not been told. RC_FULL: more when fd is writable. */
+/* Sends to the agent what it has not been told. A start alone waits: of a short
+ * attempt only the end is told, which wakes the agent once and not twice.
+ * RC_FULL: more when fd is writable. */
 NODISCARD enum rc roster_tell(struct roster *roster, int fd, struct err *err);
+/* Milliseconds until roster_tell has something to send; -1: it has not. */
+int roster_wait_ms(const struct roster *roster);

@@ -9,10 +9,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "codecs/base/buf.h"
 #include "nodes/supervisor/process.h"
+
+enum { NS_PER_S = 1000000000 };
 
 /* Opens a file and puts it at the given descriptor. */
 static int stream_place(int directory_fd, const char *name, int flags, int at)
@@ -135,13 +138,36 @@ static enum rc path_set(const struct launch *launch, struct err *err)
     return RC_OK;
 }
 
+static uint64_t boottime_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* Field 22 of /proc/<pid>/stat, which is dear to read: the tick in which the process was
+ * made, and so the present one, if that has not changed since. Nobody else reaps the
+ * process, so the number is still its own when it has ended. */
+static uint64_t start_ticks(pid_t pid, uint64_t before_ns)
+{
+    long per_s = sysconf(_SC_CLK_TCK);
+    uint64_t tick_ns = NS_PER_S / (per_s > 0 ? (uint64_t)per_s : 1);
+    struct process child = { 0 };
+
+    if (before_ns / tick_ns == boottime_ns() / tick_ns)
+        return before_ns / tick_ns;
+    (void)!process_read(pid, &child);
+    return child.start_ticks;
+}
+
 enum rc spawn_process(const struct launch *launch, int directory_fd,
                       const struct rlimit *file_limit, struct spawned *spawned,
                       struct err *err)
 {
     struct err failure = { .rc = RC_OK };
     struct err *volatile left = &failure; /* or the compiler sees nobody change it */
-    struct process child = { 0 };
+    uint64_t before_ns = boottime_ns();
     pid_t parent = getpid();
 
     must(launch->argument_count > 0);
@@ -164,8 +190,6 @@ enum rc spawn_process(const struct launch *launch, int directory_fd,
         *err = *left;
         return left->rc;
     }
-    /* Nobody else reaps it, so the number is still its own when it has ended. */
-    (void)!process_read(pid, &child);
-    *spawned = (struct spawned){ .pid = pid, .start_ticks = child.start_ticks };
+    *spawned = (struct spawned){ .pid = pid, .start_ticks = start_ticks(pid, before_ns) };
     return RC_OK;
 }

@@ -394,6 +394,23 @@ static int time_left(const struct supervisor *self)
     return due <= now ? 0 : (int)(due - now);
 }
 
+/* The same for what the agent is to be told. Not while it does not read. */
+static int tell_left(const struct supervisor *self)
+{
+    return self->agent.fd < 0 || (self->agent_events & EPOLLOUT)
+               ? -1
+               : roster_wait_ms(self->roster);
+}
+
+static int wait_ms(const struct supervisor *self)
+{
+    int timer = time_left(self), tell = tell_left(self);
+
+    if (timer < 0 || tell < 0)
+        return timer < 0 ? tell : timer;
+    return timer < tell ? timer : tell;
+}
+
 static void timers_run(struct supervisor *self)
 {
     if (time_left(self) != 0)
@@ -409,7 +426,7 @@ static void loop(struct supervisor *self)
     struct epoll_event events[EVENTS];
 
     while (self->stage < STAGE_STOP_TASKS || roster_running(self->roster) > 0) {
-        int count = epoll_wait(self->epoll_fd, events, EVENTS, time_left(self));
+        int count = epoll_wait(self->epoll_fd, events, EVENTS, wait_ms(self));
         bool has_signal = false;
 
         for (int i = 0; i < count; i++) {
@@ -448,6 +465,7 @@ static enum rc supervisor_open(struct supervisor *self, struct err *err)
         .lock_fd = self->keepers_fd,
         .file_limit = files_raise(),
         .attempts_max = self->options.attempts_max,
+        .start_delay_ms = self->options.start_delay_ms,
     };
 
     self->roster = roster_create(&options, err);

@@ -18,6 +18,7 @@ struct supervisor_options {
                                  as file descriptor SUPERVISOR_CHANNEL_FD */
     uint64_t stop_grace_ms;   /* at the end: from SIGTERM to SIGKILL */
     uint32_t attempts_max;    /* that may be known at once; 0: ATTEMPT_MAX */
+    uint32_t start_delay_ms; /* an attempt that ends within it is told by its end alone */
     uint32_t restart_wait_ms; /* between an agent that crashed and the next; doubles up to
                                  10 s while it crashes within a second of its start */
 };

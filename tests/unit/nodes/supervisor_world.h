@@ -41,6 +41,7 @@ struct world {
     pid_t agent;
     int control_fd; /* a byte ends the agent with that status */
     int channel_fd; /* the agent's */
+    uint32_t start_delay_ms;
     char note[CHANNEL_TEXT_MAX];
 };
 
@@ -128,6 +129,7 @@ static inline void supervisor_start(struct world *world)
         struct supervisor_options options = { .directory = world->directory,
                                               .agent = agent,
                                               .stop_grace_ms = 15000,
+                                              .start_delay_ms = world->start_delay_ms,
                                               .restart_wait_ms = 1 };
 
         _exit(supervisor_run(&options));
@@ -135,10 +137,12 @@ static inline void supervisor_start(struct world *world)
     agent_meet(world);
 }
 
-static inline int setup(void **state)
+static inline int setup_delayed(void **state, uint32_t start_delay_ms)
 {
     struct world *world = calloc(1, sizeof *world);
     char path[128];
+
+    world->start_delay_ms = start_delay_ms;
 
     snprintf(world->directory, sizeof world->directory, "/tmp/sluice-supervisor-XXXXXX");
     assert_non_null(mkdtemp(world->directory));
@@ -154,6 +158,11 @@ static inline int setup(void **state)
     supervisor_start(world);
     *state = world;
     return 0;
+}
+
+static inline int setup(void **state)
+{
+    return setup_delayed(state, 0);
 }
 
 static inline int supervisor_wait(struct world *world)

@@ -1,6 +1,8 @@
 /* test_supervisor.c - attempts from start to end, and the ends of who is in charge. */
 #include "supervisor_world.h"
 
+#include "nodes/supervisor/process.h"
+
 static void test_a_task_tells_its_status_usage_and_output(void **state)
 {
     struct world *world = *state;
@@ -344,6 +346,51 @@ static void test_two_hundred_tasks_at_once_all_end(void **state)
     expect(world, CHANNEL_LISTED, 0);
 }
 
+static int setup_minute(void **state)
+{
+    return setup_delayed(state, 60000);
+}
+
+static void test_a_short_task_is_told_by_its_end_and_others_when_asked(void **state)
+{
+    struct world *world = *state;
+
+    start_shell(world, 1, "exit 3");
+    assert_int_equal(WEXITSTATUS(expect(world, CHANNEL_EXITED, 1).status), 3);
+    start_shell(world, 2, "exec sleep 1000");
+    tell(world, CHANNEL_FORGET, 1, 0);
+    tell(world, CHANNEL_LIST, 0, 0);
+    tell(world, CHANNEL_SIGNAL, 2, SIGKILL);
+
+    struct channel_message message = { .kind = CHANNEL_NOTE };
+
+    /* It may have been started after LIST, and is told by its end then. */
+    while (message.kind != CHANNEL_EXITED) {
+        readable_wait(world->channel_fd);
+        assert_int_equal(channel_receive(world->channel_fd, &message, NULL), RC_OK);
+        assert_true(message.token == 2 || message.kind == CHANNEL_LISTED);
+    }
+}
+
+static int setup_moment(void **state)
+{
+    return setup_delayed(state, 1);
+}
+
+static void test_a_start_is_told_in_time(void **state)
+{
+    struct world *world = *state;
+    struct channel_message started;
+    struct process process;
+
+    start_shell(world, 1, "exec sleep 1000");
+    started = expect(world, CHANNEL_STARTED, 1);
+    assert_true(process_read(started.pid, &process));
+    assert_int_equal(process.start_ticks, started.start_ticks);
+    tell(world, CHANNEL_SIGNAL, 1, SIGKILL);
+    expect(world, CHANNEL_EXITED, 1);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "agent") == 0)
@@ -364,6 +411,11 @@ int main(int argc, char **argv)
         WORLD_TEST(test_sigterm_ends_the_agent_then_the_tasks),
         WORLD_TEST(test_binds_are_shown_where_namespaces_are_allowed),
         WORLD_TEST(test_two_hundred_tasks_at_once_all_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_short_task_is_told_by_its_end_and_others_when_asked, setup_minute,
+            teardown),
+        cmocka_unit_test_setup_teardown(test_a_start_is_told_in_time, setup_moment,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
