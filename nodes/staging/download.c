@@ -47,19 +47,41 @@ static enum rc explained(const struct err *why, enum rc rc, struct err *err)
     return err_set(err, rc, "cannot fetch %s", why->text);
 }
 
-enum rc download_http(const struct fetching *fetching, const struct wanted *wanted,
-                      struct object_writer **writer, struct web_got *got, struct err *err)
+/* People write blanks and letters of any language; a server wants them encoded, but for
+ * those of the host's name. */
+static const char *url_of(struct arena *arena, const char *uri)
+{
+    const char *host = strstr(uri, "://"), *path;
+    scoped_buf url = { 0 };
+
+    host = host ? host + 3 : uri;
+    path = host + strcspn(host, "/?#");
+    buf_add(&url, uri, (size_t)(path - uri));
+    for (uri = path; *uri; uri++) {
+        if (*uri > ' ' && *uri <= '~')
+            buf_byte(&url, (unsigned char)*uri);
+        else
+            buf_printf(&url, "%%%02X", (unsigned char)*uri);
+    }
+    return buf_ok(&url) ? arena_text(arena, buf_string(&url)) : NULL;
+}
+
+enum rc download_http(const struct fetching *fetching, struct arena *arena,
+                      const struct wanted *wanted, struct object_writer **writer,
+                      struct web_got *got, struct err *err)
 {
     struct progress progress = { fetching, wanted->shown, clock_us() };
-    struct web_request request = { .url = wanted->uri,
+    struct web_request request = { .url = url_of(arena, wanted->uri),
                                    .shown = wanted->shown,
                                    .progress = take_progress,
                                    .context = &progress,
                                    .cancelled = fetching->cancelled };
     struct err why = { .text = "" };
-    enum rc rc =
-        web_get(&request, cache_objects(fetching->staging->cache), writer, got, &why);
+    enum rc rc = RC_NO_MEMORY;
 
+    if (request.url)
+        rc =
+            web_get(&request, cache_objects(fetching->staging->cache), writer, got, &why);
     return rc == RC_OK ? RC_OK : explained(&why, rc, err);
 }
 
@@ -207,8 +229,7 @@ enum rc download_compare(const struct fetching *fetching, struct arena *arena,
     struct store store;
     struct s3_place place;
     struct err why = { .text = "" };
-    struct web_request request = { .url = uri,
-                                   .shown = before->uri,
+    struct web_request request = { .shown = before->uri,
                                    .cancelled = fetching->cancelled };
     enum rc rc = RC_OK;
 
@@ -218,9 +239,11 @@ enum rc download_compare(const struct fetching *fetching, struct arena *arena,
             return rc;
         request.store = &store;
         request.url = s3_url(arena, &place, NULL);
-        if (!request.url)
-            return err_set(err, RC_NO_MEMORY, "%s: no memory", before->uri);
+    } else {
+        request.url = url_of(arena, uri);
     }
+    if (!request.url)
+        return err_set(err, RC_NO_MEMORY, "%s: no memory", before->uri);
     rc = web_compare(&request, before->etag, before->size, sameness, &why);
     return rc == RC_OK ? RC_OK : explained(&why, rc, err);
 }

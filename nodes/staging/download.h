@@ -12,7 +12,7 @@ struct wanted {
 };
 
 /* These two give a writer with the bytes, which is the caller's. */
-NODISCARD enum rc download_http(const struct fetching *fetching,
+NODISCARD enum rc download_http(const struct fetching *fetching, struct arena *arena,
                                 const struct wanted *wanted,
                                 struct object_writer **writer, struct web_got *got,
                                 struct err *err);

@@ -72,7 +72,7 @@ static enum rc download(const struct fetching *fetching, struct arena *arena,
     struct objects *objects = cache_objects(fetching->staging->cache);
 
     if (uri_is_web(uri))
-        return download_http(fetching, wanted, writer, got, err);
+        return download_http(fetching, arena, wanted, writer, got, err);
     if (uri_is_object(uri) && !wanted->is_list)
         return download_s3(fetching, arena, wanted, writer, got, err);
     if (wanted->is_list) {

@@ -92,6 +92,11 @@ fails file "file"
 sluice_exits 0 outputs --json "$(last_run)/copy"
 has_not root
 
+it "asks for what a person writes, and gives the file that name"
+says 'a%20b%C3%BC%25' 'HTTP/1.1 200 OK\nContent-Length: 3\n' odd
+gives 'a bü%25' odd
+same 'a bü%' "$(value 0.fetched.0.name record "$(last_run)/copy")" "its name"
+
 it "records no header that could not be read back"
 says tagged "HTTP/1.1 200 OK\nETag: \"\\377\\001\"\nLast-Modified: \\200\nContent-Length: 1\n" x
 gives tagged x
