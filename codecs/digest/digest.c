@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 256 << 10 };
+enum { READ_BYTES = 256 << 10, SMALL_BYTES = 8 << 10 };
 
 enum algorithm { SHA256, MD5, SHA1, ALGORITHM_COUNT };
 
@@ -154,11 +154,16 @@ void digest_bytes(const void *bytes, size_t size, char text[DIGEST_TEXT_SIZE])
     sha256_text(text, digest);
 }
 
-static enum rc add_file(struct digester *digester, int fd, unsigned char *room,
+/* New pages for each of many small files would cost more than hashing them: only a larger
+ * one gets *large, and without memory it does without. */
+static enum rc add_file(struct digester *digester, int fd, unsigned char **large,
                         uint64_t *bytes, struct err *err)
 {
+    unsigned char small[SMALL_BYTES], *room = small;
+    size_t size = sizeof small;
+
     for (off_t at = 0;;) {
-        ssize_t got = pread(fd, room, READ_BYTES, at);
+        ssize_t got = pread(fd, room, size, at);
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -170,6 +175,11 @@ static enum rc add_file(struct digester *digester, int fd, unsigned char *room,
         }
         digester_add(digester, room, (size_t)got);
         at += got;
+        if (got == SMALL_BYTES && !*large
+            && (*large = aligned_alloc(COPY_ALIGN, READ_BYTES)) != NULL) {
+            room = *large;
+            size = READ_BYTES;
+        }
     }
 }
 
@@ -177,12 +187,11 @@ enum rc digest_file(int fd, bool with_legacy, struct digest_set *set, uint64_t *
                     struct err *err)
 {
     scoped(digester) digester = digester_create(with_legacy);
-    unsigned char *room = aligned_alloc(COPY_ALIGN, READ_BYTES);
-    enum rc rc = digester && room
-                     ? add_file(digester, fd, room, bytes, err)
-                     : err_set(err, RC_NO_MEMORY, "no memory to hash a file");
+    unsigned char *large = NULL;
+    enum rc rc = digester ? add_file(digester, fd, &large, bytes, err)
+                          : err_set(err, RC_NO_MEMORY, "no memory to hash a file");
 
-    free(room);
+    free(large);
     if (rc == RC_OK)
         digester_end(digester, set);
     return rc;
