@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "codecs/names/scheme.h"
+#include "codecs/digest/digest.h"
 #include "codecs/pack/pack.h"
 #include "codecs/plan/secret.h"
 #include "codecs/plan/task.h"
@@ -275,6 +276,21 @@ static enum rc listing_end(struct listing *listing, const struct plan_stage *sta
     return RC_OK;
 }
 
+/* An image that is named by its digest is that one, whatever it is called besides. */
+static void add_image(struct listing *listing, const char *image)
+{
+    const char *at = image ? strchr(image, '@') : NULL;
+    struct buf value = { 0 };
+
+    if (!at || !digest_is_valid(at + 1, strlen(at + 1))) {
+        add_text(listing, "image", image);
+        return;
+    }
+    value.data = (unsigned char *)(uintptr_t)(at + 1); /* only read */
+    value.size = strlen(at + 1);
+    add_packed(listing, "image", image, &value);
+}
+
 static void list_class(struct listing *listing, const struct plan_stage *stage,
                        const char *tree)
 {
@@ -283,7 +299,7 @@ static void list_class(struct listing *listing, const struct plan_stage *stage,
     add_text(listing, "code", has_own ? stage->code : tree);
     add_text(listing, "step", stage->step);
     add_text(listing, "source-path", stage->source_path);
-    add_text(listing, "image", stage->image);
+    add_image(listing, stage->image);
     add_text(listing, "stop-condition", stage->stop_condition);
     add_commands(listing, stage);
     for (size_t i = 0; i < stage->parameter_count; i++)

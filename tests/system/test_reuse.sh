@@ -161,6 +161,17 @@ sed -i 's/default: fast/default: slow/' valohai.yaml
 sluice_exits 0 run p
 same "0 3 0 " "$(ran)"
 same "variable:MODE " "$(fields_of last/sweep)"
+sluice_exits 0 explain last/sweep
+has "variable:MODE            fast -> slow"
+digest=$(printf '%064d' 7)
+sed -i "0,/image: debian:12/s//image: debian:12@sha256:$digest/" valohai.yaml
+sluice_exits 0 run p
+same "1 0 0 " "$(ran)"
+sluice_exits 0 explain last/prepare
+has "image                    debian:12 -> debian:12@sha256:0000"
+sed -i "s/debian:12@sha256/mirror.example\/debian@sha256/" valohai.yaml
+sluice_exits 0 run p
+same "0 0 0 " "$(ran)"
 
 it "an equal step by itself uses the task of a sweep, if asked to"
 sluice_exits 0 outputs last/prepare -d "$scratch/three"

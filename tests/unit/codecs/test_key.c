@@ -146,6 +146,30 @@ static void assert_changed(struct sample *changed, const char *name)
         assert_changed(s, field);                                                        \
     } while (0)
 
+static void test_an_image_with_a_digest_is_known_by_that(void **state)
+{
+    struct sample *one = sample_create(), *other = sample_create();
+    unsigned char keys[2][KEY_SIZE];
+
+    (void)state;
+    CHANGE("image", s->stage.image = "debian:12@" OTHER);
+    one->stage.image = "debian:12@" OTHER;
+    other->stage.image = "mirror.example/debian@" OTHER;
+    key_of(one, keys[0]);
+    key_of(other, keys[1]);
+    assert_memory_equal(keys[0], keys[1], KEY_SIZE);
+    other->stage.image = "debian:12@" TREE;
+    key_of(other, keys[1]);
+    assert_memory_not_equal(keys[0], keys[1], KEY_SIZE);
+    other->stage.image = "debian:12@sha256:short";
+    one->stage.image = "debian@sha256:short";
+    key_of(one, keys[0]);
+    key_of(other, keys[1]);
+    assert_memory_not_equal(keys[0], keys[1], KEY_SIZE);
+    free(one);
+    free(other);
+}
+
 static void test_what_a_command_sees_changes_the_key(void **state)
 {
     (void)state;
@@ -360,6 +384,7 @@ static void test_the_key_of_the_sample_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_image_with_a_digest_is_known_by_that),
         cmocka_unit_test(test_what_a_command_sees_changes_the_key),
         cmocka_unit_test(test_input_files_count_by_name_content_and_order),
         cmocka_unit_test(test_names_places_and_resources_do_not_count),
