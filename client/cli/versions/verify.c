@@ -28,42 +28,54 @@ void verify_fini(struct verify *verify)
     digest_table_fini(&verify->seen);
 }
 
-static int hash_of_plan(struct verify *verify, uint64_t run, struct arena *arena,
-                        struct plan **plan)
+static int learn_plan(struct verify *verify, uint64_t run,
+                      const struct known_plan **known)
 {
+    struct known_plan *place = &verify->plans[run % PLANS_KNOWN];
+    scoped(arena) arena = NULL;
+    struct plan *plan;
     void *bytes;
     size_t size;
     struct cli *cli = verify->cli;
 
-    *plan = NULL;
+    *known = place;
+    if (place->run == run && run > 0)
+        return EXIT_GO_ON;
+    arena = arena_create(VERIFY_ARENA_MAX);
+    if (!arena)
+        return cli_fail(cli, EXIT_FAILED, "out of memory");
     if (sluice_plan(cli->sluice, run, &bytes, &size, &cli->error))
         return cli_fail_last(cli);
-    version_hash(verify->digester, bytes, size, verify->plan_hash);
-    if (plan_decode(arena, bytes, size, plan, NULL) != RC_OK)
-        *plan = NULL; /* its hash will tell */
+    *place = (struct known_plan){ .run = run };
+    version_hash(verify->digester, bytes, size, place->hash);
+    /* Of one that cannot be read the hash will tell. */
+    place->is_readable = plan_decode(arena, bytes, size, &plan, NULL) == RC_OK;
+    if (place->is_readable && plan->code.tree)
+        snprintf(place->tree, sizeof place->tree, "%s", plan->code.tree);
     free(bytes);
     return EXIT_GO_ON;
 }
 
 /* The hash of what the version's stage has in common now, and what it names. */
 static int read_class(struct verify *verify, const struct version *version,
-                      struct arena *arena, struct plan **plan, struct plan_stage **stage)
+                      struct arena *arena, const struct known_plan **plan,
+                      struct plan_stage **stage)
 {
     void *head, *resolved;
     size_t head_size, resolved_size;
-    uint8_t resolved_hash[DIGEST_SIZE];
+    uint8_t head_hash[DIGEST_SIZE], resolved_hash[DIGEST_SIZE];
     struct cli *cli = verify->cli;
-    int end = hash_of_plan(verify, version->run, arena, plan);
+    int end = learn_plan(verify, version->run, plan);
 
     if (end != EXIT_GO_ON)
         return end;
     if (sluice_origin(cli->sluice, version->run, version->stage, &head, &head_size,
                       &resolved, &resolved_size, &cli->error))
         return cli_fail_last(cli);
-    version_hash(verify->digester, head, head_size, verify->head_hash);
+    version_hash(verify->digester, head, head_size, head_hash);
     version_hash(verify->digester, resolved, resolved_size, resolved_hash);
-    version_class_hash(verify->digester, verify->head_hash, verify->plan_hash,
-                       resolved_hash, verify->class_hash);
+    version_class_hash(verify->digester, head_hash, (*plan)->hash, resolved_hash,
+                       verify->class_hash);
     if (plan_stage_decode(arena, resolved, resolved_size, stage, NULL) != RC_OK)
         *stage = NULL;
     free(head);
@@ -81,7 +93,7 @@ static int check_class(struct verify *verify, uint64_t number,
                        const struct version *version)
 {
     scoped(arena) arena = NULL;
-    struct plan *plan = NULL;
+    const struct known_plan *plan = NULL;
     struct plan_stage *stage = NULL;
     bool is_known = is_same_class(verify, version);
     int end = EXIT_GO_ON;
@@ -103,8 +115,9 @@ static int check_class(struct verify *verify, uint64_t number,
     verify->class_run = version->run;
     verify->class_stage = version->stage;
     verify->has_class = true;
-    return plan && stage ? verify_class_artifacts(verify, number, plan->code.tree, stage)
-                         : EXIT_GO_ON;
+    return plan && plan->is_readable && stage
+               ? verify_class_artifacts(verify, number, plan->tree, stage)
+               : EXIT_GO_ON;
 }
 
 static int check_result(struct verify *verify, const struct sluice_version *stored,

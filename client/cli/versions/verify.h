@@ -18,6 +18,15 @@ struct verify_fault {
     char text[ERR_TEXT_MAX];       /* one sentence */
 };
 
+/* Of a run: its plan is asked for once, not once for each stage. */
+struct known_plan {
+    uint64_t run; /* 0: none */
+    bool is_readable;
+    uint8_t hash[DIGEST_SIZE];
+    char tree[DIGEST_TEXT_SIZE]; /* of the code; "" if there is none */
+};
+enum { PLANS_KNOWN = 64 };
+
 struct verify {
     struct cli *cli;
     uint64_t run; /* only what this run's versions name; 0: all */
@@ -33,8 +42,9 @@ struct verify {
     /* Of the run and stage that were looked at last. */
     uint64_t class_run;
     uint32_t class_stage;
-    bool has_run, has_class;
-    uint8_t head_hash[DIGEST_SIZE], plan_hash[DIGEST_SIZE], class_hash[DIGEST_SIZE];
+    bool has_class;
+    uint8_t class_hash[DIGEST_SIZE];
+    struct known_plan plans[PLANS_KNOWN]; /* each at its run's number modulo that */
 };
 
 /* EXIT_GO_ON: all is as it was; EXIT_FAILED with verify->fault set, or the exit code of
