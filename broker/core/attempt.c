@@ -80,8 +80,8 @@ static void ring_leave(struct core *core, struct stage *stage, uint32_t slot)
         stage->live_first = attempt->next == slot ? 0 : attempt->next + 1;
 }
 
-void attempt_enter(struct core *core, const struct attempt_row *row, struct run *run,
-                   uint64_t count)
+uint32_t attempt_enter(struct core *core, const struct attempt_row *row, struct run *run,
+                       uint64_t count)
 {
     uint32_t slot = slot_take(core);
 
@@ -93,19 +93,33 @@ void attempt_enter(struct core *core, const struct attempt_row *row, struct run 
         table_put(&core->attempt_slots, row->token, slot);
     else
         batch_note(core, slot);
+    return slot;
 }
 
-void attempts_add(struct core *core, const struct attempt_row *row, struct run *run,
-                  uint64_t count)
+static void count_in(struct core *core, const struct attempt_row *row, struct run *run,
+                     uint64_t count)
 {
     struct node *node = node_at(core, row->node);
 
-    attempt_enter(core, row, run, count);
     core->attempt_count += (uint32_t)count;
     run->live += (uint32_t)count;
     run->stages[row->stage].row.running += count;
     node->busy += (uint32_t)count;
     node_take(node, &run->stages[row->stage].shape.demand, row->gpus, count);
+}
+
+void attempts_add(struct core *core, const struct attempt_row *row, struct run *run,
+                  uint64_t count)
+{
+    attempt_enter(core, row, run, count);
+    count_in(core, row, run, count);
+}
+
+void attempt_return(struct core *core, const struct attempt_row *row, struct run *run)
+{
+    if (!batch_extend(core, core->returned, row, run))
+        core->returned = attempt_enter(core, row, run, 1);
+    count_in(core, row, run, 1);
 }
 
 static void entry_leave(struct core *core, struct stage *stage, struct attempt *attempt)

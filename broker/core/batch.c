@@ -50,15 +50,42 @@ static void tidy(struct core *core)
     core->batches_over = 0;
 }
 
+/* New tokens come at the end, those of a restart anywhere. */
 void batch_note(struct core *core, uint32_t slot)
 {
     uint64_t token = core->attempts[slot].row.token;
+    uint32_t place = core->batch_count;
 
-    must(core->batch_count == 0 || core->batches[core->batch_count - 1].token < token);
     if (core->batch_count == core->batch_capacity)
         core->batches =
             grown(core->batches, &core->batch_capacity, sizeof *core->batches);
-    core->batches[core->batch_count++] = (struct batch){ token, slot };
+    while (place > 0 && core->batches[place - 1].token > token) {
+        core->batches[place] = core->batches[place - 1];
+        place--;
+    }
+    must(place == 0 || core->batches[place - 1].token < token);
+    core->batches[place] = (struct batch){ token, slot };
+    core->batch_count++;
+}
+
+bool batch_extend(struct core *core, uint32_t slot, const struct attempt_row *row,
+                  const struct run *run)
+{
+    struct attempt *first = slot < core->attempt_capacity ? &core->attempts[slot] : NULL;
+
+    if (!first || first->row.token == 0 || first->owner != run
+        || !run->stages[row->stage].shape.demand.is_empty
+        || row->stage != first->row.stage || row->node != first->row.node
+        || row->number != 1 || first->row.number != 1 || row->has_started
+        || first->row.has_started || row->is_stopping != first->row.is_stopping
+        || row->gpus || first->row.gpus || row->token != first->row.token + first->count
+        || row->index != first->row.index + first->count)
+        return false;
+    if (first->count++ == 1) {
+        table_remove(&core->attempt_slots, first->row.token);
+        batch_note(core, slot);
+    }
+    return true;
 }
 
 void batch_forget(struct core *core, uint64_t token)
@@ -94,6 +121,7 @@ void batch_part(struct core *core, struct attempt *attempt)
     uint32_t slot = (uint32_t)(attempt - core->attempts);
     struct attempt_row row = attempt->row;
     struct run *run = attempt->owner;
+    uint32_t join_mark = attempt->join_mark;
     uint64_t count = attempt->count;
 
     if (count == 1)
@@ -104,8 +132,24 @@ void batch_part(struct core *core, struct attempt *attempt)
     for (uint64_t i = 1; i < count; i++) {
         row.index++;
         row.token++;
-        attempt_enter(core, &row, run, 1);
+        slot = attempt_enter(core, &row, run, 1);
+        core->attempts[slot].join_mark = join_mark;
     }
+}
+
+uint64_t batch_named(struct core *core, uint32_t node, const uint64_t *tokens,
+                     size_t count)
+{
+    struct attempt *batch = batch_find(core, tokens[0]);
+
+    if (!batch || batch->row.node != node || batch->row.token != tokens[0]
+        || batch->count > count)
+        return 0;
+    for (uint64_t i = 1; i < batch->count; i++)
+        if (tokens[i] != tokens[0] + i)
+            return 0;
+    batch->join_mark = core->join_mark;
+    return batch->count;
 }
 
 void batches_part(struct core *core, uint32_t node)
@@ -113,7 +157,8 @@ void batches_part(struct core *core, uint32_t node)
     for (uint32_t i = core->batch_count; i-- > 0;) {
         uint32_t slot = i < core->batch_count ? core->batches[i].slot : BATCH_NONE;
 
-        if (slot != BATCH_NONE && core->attempts[slot].row.node == node)
+        if (slot != BATCH_NONE && core->attempts[slot].row.node == node
+            && core->attempts[slot].join_mark != core->join_mark)
             batch_part(core, &core->attempts[slot]);
     }
 }

@@ -120,6 +120,7 @@ struct core {
     struct table attempt_slots; /* token -> slot, but of batches */
     struct batch *batches;      /* in the order of tokens */
     uint32_t batch_count, batch_capacity, batches_over;
+    uint32_t returned;   /* slot of what attempt_return took last */
     uint64_t stop_steps; /* attempts that attempts_stop has looked at */
     struct node *nodes;
     uint32_t node_capacity;
@@ -208,12 +209,14 @@ void attempts_stop(struct core *core, const struct stage *stage, struct changes 
 struct attempt *attempt_find(struct core *core, uint64_t token);
 bool attempt_row_find(const struct core *core, uint64_t token, struct attempt_row *row);
 /* Count attempts in a row, of which row is the first; more than one at once only on a
- * node where they are free of charge, and with new tokens. */
+ * node where they are free of charge. */
 void attempts_add(struct core *core, const struct attempt_row *row, struct run *run,
                   uint64_t count);
-/* An entry for what is counted already. */
-void attempt_enter(struct core *core, const struct attempt_row *row, struct run *run,
-                   uint64_t count);
+/* One that was there before a restart. */
+void attempt_return(struct core *core, const struct attempt_row *row, struct run *run);
+/* An entry for what is counted already. Gives its slot. */
+uint32_t attempt_enter(struct core *core, const struct attempt_row *row, struct run *run,
+                       uint64_t count);
 void assign(struct core *core, struct changes *changes);
 
 /* batch.c */
@@ -224,7 +227,16 @@ void batch_forget(struct core *core, uint64_t token);
 void batch_trim(struct core *core, struct attempt *attempt, uint64_t count);
 /* Each gets an entry of its own. */
 void batch_part(struct core *core, struct attempt *attempt);
+/* Those of the node that its join did not name. */
 void batches_part(struct core *core, uint32_t node);
+/* The tokens begin with all of a batch of the node, of so many; 0: they do not. Marks it
+ * as named by this join. */
+uint64_t batch_named(struct core *core, uint32_t node, const uint64_t *tokens,
+                     size_t count);
+/* Takes the attempt into the entry in that slot, if it is the next one of what was handed
+ * out with it; false: it has to have its own. */
+bool batch_extend(struct core *core, uint32_t slot, const struct attempt_row *row,
+                  const struct run *run);
 void batches_check(const struct core *core);
 
 struct change *change_of(struct changes *changes, enum change_kind kind,

@@ -42,6 +42,7 @@ static void set_state(struct core *core, uint32_t number, enum node_state state,
 /* Every attempt of the node that this join did not name is lost. */
 static void lose_unnamed(struct core *core, uint32_t number, struct changes *changes)
 {
+    batches_part(core, number);
     for (uint32_t i = 0; i < core->attempt_capacity; i++) {
         struct attempt *attempt = &core->attempts[i];
 
@@ -84,11 +85,31 @@ void nodes_watch(struct core *core)
         watch(core, &core->nodes[i]);
 }
 
+/* What the node names by the tokens from that place on; gives how many they are. What is
+ * not live is dropped, what should stop is told so. */
+static size_t take_named(struct core *core, const struct core_input *input, size_t place,
+                         struct changes *changes)
+{
+    const uint64_t *tokens = input->tokens + place;
+    uint64_t count = batch_named(core, input->node, tokens, input->token_count - place);
+    struct attempt_row row;
+    bool is_live = attempt_row_find(core, tokens[0], &row) && row.node == input->node;
+
+    if (is_live && count == 0)
+        attempt_find(core, tokens[0])->join_mark = core->join_mark;
+    count = count > 0 ? count : 1;
+    for (uint64_t i = 0; i < count && (!is_live || row.is_stopping); i++) {
+        struct change *change = change_add(changes, is_live ? CHANGE_STOP : CHANGE_DROP);
+
+        change->node = input->node;
+        change->token = tokens[i];
+    }
+    return count;
+}
+
 void node_join(struct core *core, const struct core_input *input, struct changes *changes)
 {
     struct node *node = node_at(core, input->node);
-
-    batches_part(core, input->node); /* it names them one by one, or does not */
 
     bool has_changed = node->offer.cpu_milli != input->offer.cpu_milli
                        || node->offer.memory_mb != input->offer.memory_mb
@@ -103,22 +124,8 @@ void node_join(struct core *core, const struct core_input *input, struct changes
     set_state(core, input->node, NODE_ONLINE, changes);
     watch(core, node);
     core->join_mark++;
-    for (size_t i = 0; i < input->token_count; i++) {
-        struct attempt *attempt = attempt_find(core, input->tokens[i]);
-
-        if (attempt && attempt->row.node == input->node) {
-            attempt->join_mark = core->join_mark;
-            if (!attempt->row.is_stopping)
-                continue;
-        }
-
-        struct change *change = change_add(
-            changes,
-            attempt && attempt->join_mark == core->join_mark ? CHANGE_STOP : CHANGE_DROP);
-
-        change->node = input->node;
-        change->token = input->tokens[i];
-    }
+    for (size_t i = 0; i < input->token_count;)
+        i += take_named(core, input, i, changes);
     lose_unnamed(core, input->node, changes);
 }
 
@@ -126,7 +133,6 @@ void node_leave(struct core *core, uint32_t number, struct changes *changes)
 {
     if (number >= core->node_capacity || !core->nodes[number].is_known)
         return;
-    batches_part(core, number);
     core->join_mark++;
     core->nodes[number].is_expected = false;
     core->nodes_changed++;

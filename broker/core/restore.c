@@ -150,7 +150,7 @@ enum rc core_restore_attempt(struct core *core, const struct attempt_row *row)
         return RC_CORRUPT;
     live = *row;
     live.is_stopping = stage->state == STAGE_STOPPING;
-    attempts_add(core, &live, run, 1);
+    attempt_return(core, &live, run);
     return RC_OK;
 }
 
@@ -407,9 +407,10 @@ static void check_resources(const struct core *core, uint32_t number)
             empty += (int64_t)attempt->count;
             continue;
         }
-        must(attempt->count == 1);
-        cpu += demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT;
-        memory += demand->memory_mb;
+        must(attempt->count == 1 || demand->is_empty);
+        cpu += (int64_t)attempt->count
+               * (demand->cpu_milli ? demand->cpu_milli : CORE_CPU_DEFAULT);
+        memory += (int64_t)attempt->count * demand->memory_mb;
         must((gpus & attempt->row.gpus) == 0);
         gpus |= attempt->row.gpus;
     }

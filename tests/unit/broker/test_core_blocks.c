@@ -264,6 +264,62 @@ static void test_each_of_a_batch_is_stopped_or_lost(void **state)
                   "run 1 stopped cancelled");
 }
 
+static void join_naming(struct world *world, uint32_t empty, const uint64_t *tokens,
+                        size_t count)
+{
+    move(world, (struct core_input){ .kind = INPUT_JOIN,
+                                     .node = 1,
+                                     .offer = { .cpu_milli = 1000, .empty_max = empty },
+                                     .tokens = tokens,
+                                     .token_count = count });
+}
+
+static void test_a_node_that_comes_back_may_name_all_of_a_batch_or_some(void **state)
+{
+    struct world *world = *state;
+    const uint64_t all[] = { 1, 2, 3, 4, 5 }, some[] = { 5, 4, 2, 4, 9 };
+
+    one_sweep(world, nothing, 5, 5);
+    expect(world, "assign 1/0 0+5 t1 n1 #1");
+    join_naming(world, 5, all, 5);
+    expect(world, "");
+    join_naming(world, 0, all, 5); /* an older release, which runs them on its CPU */
+    expect(world, "");
+    join_naming(world, 5, some, 5);
+    expect(world, "drop n1 t9; lost 1/0/0 t1 retry; lost 1/0/2 t3 retry");
+    block(world, 1, 1, 5);
+    expect(world, "taken n1 t1; block 1/0/1 t2 +1; stage 1/0 started; "
+                  "block 1/0/3 t4 +2");
+}
+
+static void test_batches_are_batches_again_after_a_restart(void **state)
+{
+    struct world *world = *state;
+    const struct run_row run = { .run = 1, .stages = 1, .open = 1 };
+    const struct stage_row row = {
+        .state = STAGE_STARTED, .is_resolved = true, .tasks = 6, .next = 6, .running = 6
+    };
+    const uint64_t tokens[] = { 4, 5, 6, 1, 2, 3 };
+
+    core_restore_counters(world->core, 2, 7);
+    assert_int_equal(core_restore_run(world->core, &run, &nothing, &row, NULL, 0), RC_OK);
+    for (uint64_t i = 0; i < 6; i++)
+        assert_int_equal(
+            core_restore_attempt(
+                world->core,
+                &(struct attempt_row){
+                    .token = tokens[i], .run = 1, .index = i, .node = 1, .number = 1 }),
+            RC_OK);
+    assert_int_equal(core_restored(world->core, world->now_us), RC_OK);
+    core_check(world->core);
+    join_naming(world, 6, tokens, 6);
+    expect(world, "node 1 online");
+    block(world, 1, 1, 3);
+    expect(world, "taken n1 t1; block 1/0/3 t1 +3");
+    block(world, 1, 4, 3);
+    expect(world, "taken n1 t4; block 1/0/0 t4 +3; stage 1/0 complete; run 1 complete");
+}
+
 static void block_unread(struct world *world, uint64_t token, uint64_t tasks)
 {
     for (uint32_t node = 1; node <= 2; node++) { /* whoever has them */
@@ -312,6 +368,8 @@ int main(void)
         TEST(test_one_of_a_batch_may_have_an_end_of_its_own),
         TEST(test_the_last_of_a_batch_is_an_attempt_like_others),
         TEST(test_each_of_a_batch_is_stopped_or_lost),
+        TEST(test_a_node_that_comes_back_may_name_all_of_a_batch_or_some),
+        TEST(test_batches_are_batches_again_after_a_restart),
         TEST(test_batches_are_found_whatever_has_ended),
         TEST(test_they_go_beside_a_task_that_has_the_whole_node),
     };
