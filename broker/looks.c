@@ -295,7 +295,9 @@ void looks_step(struct broker *broker)
 
     if (looks_are_due(broker) && !is_any_free(broker))
         looks->tried = looks->waiting.count - looks->first;
-    for (unsigned i = 0; i < STEP_LOOKS_MAX && looks_are_due(broker); i++) {
+    for (unsigned i = 0; i < STEP_LOOKS_MAX && looks_are_due(broker)
+                         && broker->batch.rc == RC_OK && !outbox_is_full(&broker->outbox);
+         i++) {
         struct look_item item = waiting_take(looks);
         uint32_t node;
 

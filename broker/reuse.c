@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HIT_ARENA_MAX = 256 << 20, RANGES_MAX = 1 << 20 };
+enum {
+    HIT_ARENA_MAX = 256 << 20,
+    RANGES_MAX = 1 << 20,
+    CANDIDATES_MAX = 1000, /* tasks of a sweep whose open keys are tried */
+};
 
 struct reuse {
     struct classes *classes;
@@ -265,7 +269,7 @@ static bool find_candidate(struct search *search, struct key_class *class, uint6
     unsigned char key[KEY_SIZE];
     struct err err;
 
-    for (uint64_t i = 0; i < tasks; i++)
+    for (uint64_t i = 0; i < tasks && i < CANDIDATES_MAX; i++)
         if (key_of_task(class, i, key, &err) == RC_OK
             && store_execution(broker->store, key, candidate, &err) == RC_OK
             && is_whole(broker, candidate))

@@ -102,6 +102,14 @@ static void note(struct looking *self, struct plan_source *found, const char *ur
         self->look->text = "there was no memory to look at the inputs";
 }
 
+static bool has_reason(struct looking *self)
+{
+    pthread_mutex_lock(&self->lock);
+    bool has = self->look->text != NULL;
+    pthread_mutex_unlock(&self->lock);
+    return has;
+}
+
 static bool look_at(void *context, size_t index)
 {
     struct looking *self = context;
@@ -118,7 +126,7 @@ static bool look_at(void *context, size_t index)
     rc = compare(self, source, source->uri, before, &is_known, &err);
     if (rc == RC_OK && !is_known && source->etag && !before)
         say(self, "%s is new", source->uri);
-    if (self->look->text)
+    if (has_reason(self))
         return false;
     if (rc == RC_OK && !is_known)
         rc = fetch_uri(&self->fetching, source->uri, &fetched, &err);
@@ -132,7 +140,7 @@ static bool look_at(void *context, size_t index)
     else
         note(self, found, source->uri, fetched.digest, fetched.size, fetched.etag);
     pthread_mutex_unlock(&self->lock);
-    return !self->look->text;
+    return !has_reason(self);
 }
 
 /* The names have to be those that the files would get. */
