@@ -17,11 +17,18 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { TIMEOUT_MS = 10000, EVENTS_MAX = 256, EARLY_MAX = 8, ARENA_MAX = 64 << 20 };
+enum {
+    TIMEOUT_MS = 10000,
+    EVENTS_MAX = 256,
+    EARLY_MAX = 8,
+    START_WAIT_US = 5000,
+    ARENA_MAX = 64 << 20
+};
 
 struct sleeper { /* a task that goes on */
     struct light_node *node;
     struct done done; /* ended_us: when it will; while it waits for a slot: its length */
+    bool is_told;     /* that it has started */
 };
 
 struct length { /* of the tasks of a stage */
@@ -99,7 +106,12 @@ static void sleep_begin(struct crowd *crowd, const struct sleeper *sleeper)
     begun->done.started_us = wall_us();
     begun->done.ended_us += begun->done.started_us;
     begun->node->running++;
-    light_node_started(begun->node, begun->done.token, begun->done.started_us);
+}
+
+/* As of noded: of a short task only the end is told. */
+static int64_t tell_at_us(const struct sleeper *sleeper)
+{
+    return sleeper->is_told ? INT64_MAX : sleeper->done.started_us + START_WAIT_US;
 }
 
 /* The first that waits for a slot of the node gets the one that has become free. */
@@ -134,12 +146,13 @@ static void on_task(void *context, struct light_node *node, const struct assignm
     }
     done.ended_us = length_of(crowd, task);
     if (node->running < node->slots) {
-        sleep_begin(crowd, &(struct sleeper){ node, done });
+        sleep_begin(crowd, &(struct sleeper){ .node = node, .done = done });
         return;
     }
     crowd->waiting = grown(crowd->waiting, crowd->waiting_count, &crowd->waiting_capacity,
                            sizeof *crowd->waiting);
-    crowd->waiting[crowd->waiting_count++] = (struct sleeper){ node, done };
+    crowd->waiting[crowd->waiting_count++] =
+        (struct sleeper){ .node = node, .done = done };
 }
 
 static void join(struct crowd *crowd, struct light_node *node)
@@ -193,6 +206,19 @@ static void wake(struct crowd *crowd)
     }
 }
 
+static void starts_tell(struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->sleeper_count; i++) {
+        struct sleeper *sleeper = &crowd->sleepers[i];
+
+        if (tell_at_us(sleeper) > crowd->now_us)
+            continue;
+        sleeper->is_told = true;
+        light_node_started(sleeper->node, sleeper->done.token, sleeper->done.started_us);
+        serve(crowd, sleeper->node);
+    }
+}
+
 static void beat(struct crowd *crowd)
 {
     if (crowd->next_beat_us > crowd->now_us)
@@ -218,9 +244,12 @@ static struct timespec until_next(const struct crowd *crowd)
 {
     int64_t due = crowd->next_beat_us, left;
 
-    for (size_t i = 0; i < crowd->sleeper_count; i++)
-        if (crowd->sleepers[i].done.ended_us < due)
-            due = crowd->sleepers[i].done.ended_us;
+    for (size_t i = 0; i < crowd->sleeper_count; i++) {
+        const struct sleeper *sleeper = &crowd->sleepers[i];
+
+        due = sleeper->done.ended_us < due ? sleeper->done.ended_us : due;
+        due = tell_at_us(sleeper) < due ? tell_at_us(sleeper) : due;
+    }
     left = due - wall_us();
     left = left > 0 ? left : 0;
     return (struct timespec){ left / 1000000, left % 1000000 * 1000 };
@@ -249,6 +278,7 @@ static void turn(struct crowd *crowd)
         else
             crowd->is_ending = true;
     wake(crowd);
+    starts_tell(crowd);
     beat(crowd);
 }
 

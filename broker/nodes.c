@@ -271,6 +271,8 @@ static void on_result(struct broker *broker, uint32_t node,
         }
         input.cause = result->cause;
         input.status = result_status_of(result->cause, result->exit_code);
+        if (result->started_us > 0 && result->ended_us > result->started_us)
+            input.took_us = result->ended_us - result->started_us;
         /* A store that was restored from a backup knows the attempt, but what the node
          * gave to the store that was lost is not in it. */
         input.yes = item->token < broker->token_first && !has_files(broker, result);

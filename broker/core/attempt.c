@@ -336,11 +336,12 @@ void attempt_lost(struct core *core, struct attempt *attempt, struct changes *ch
 
 /* For how early the next are handed out. Forgotten by a restart, and soon known again. */
 static void time_count(const struct core *core, struct stage *stage,
-                       const struct attempt *attempt)
+                       const struct attempt *attempt, const struct core_input *input)
 {
-    int64_t took_us = core->now_us - attempt->since_us;
+    int64_t took_us =
+        input->took_us > 0 ? input->took_us : core->now_us - attempt->since_us;
 
-    if (attempt->since_us == 0)
+    if (input->took_us <= 0 && attempt->since_us == 0)
         return;
     took_us = took_us > 0 ? took_us : 0;
     if (stage->timed < CORE_EARLY_AFTER)
@@ -375,7 +376,7 @@ void attempt_finished(struct core *core, const struct core_input *input,
     ended->status = input->status;
     ended->cause = input->cause;
     ended->will_retry = will_retry;
-    time_count(core, stage, attempt);
+    time_count(core, stage, attempt, input);
     if (input->status == RESULT_COMPLETE)
         pace_note(core, stage);
     attempts_remove(core, attempt, 1);

@@ -167,8 +167,8 @@ enum input_kind {
     INPUT_BEAT,     /* node, deaf_us: it lives; yes: and offers offer.cpu_milli from now
                        on */
     INPUT_STARTED,  /* node, token */
-    INPUT_FINISHED, /* node, token, status, cause; yes: but files that it names are
-                       nowhere, so the attempt is lost */
+    INPUT_FINISHED, /* node, token, status, cause, took_us; yes: but files that it names
+                       are nowhere, so the attempt is lost */
     INPUT_BLOCK,    /* node, token (the first), tasks: as many in a row are complete */
     INPUT_TICK, /* time has passed, or the batch ends: nodes time out, tasks are handed
                    out */
@@ -192,6 +192,7 @@ struct core_input {
     struct offer offer;
     int64_t deaf_us; /* since when the node has not heard what it was told; 0: it hears */
     uint64_t token, tasks;
+    int64_t took_us; /* by the node's clock; 0: not known */
     bool yes;
     unsigned then; /* bits 1 << enum then */
     enum result_status status;

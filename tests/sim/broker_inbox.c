@@ -130,6 +130,8 @@ static void finished(struct sim *sim, int node, uint64_t token,
     struct model *model = &sim->model;
     struct attempt_row row;
 
+    if (result->started_us > 0 && result->ended_us > result->started_us)
+        input.took_us = result->ended_us - result->started_us;
     sim->broker.claims = result->message ? strtoull(result->message, NULL, 10) : 0;
     if (sim->mutation == MUTATION_TOKEN_UNCHECKED && token < model->attempt_count
         && model->attempts[token].run > 0

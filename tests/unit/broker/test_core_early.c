@@ -158,6 +158,29 @@ static void test_what_was_very_short_in_an_earlier_run_is_given_early(void **sta
     assert_int_equal(given(world, 1), 0);
 }
 
+static void test_how_long_a_task_took_the_node_knows_best(void **state)
+{
+    struct world *world = *state;
+
+    join_with(world, 1, (struct offer){ .cpu_milli = CPUS * 1000, .early = 64 });
+    sweep(world, (struct demand){ 0 }, 1000);
+    given(world, 1);
+    for (uint64_t token = 1; token <= CORE_EARLY_AFTER; token++) {
+        started(world, 1, token); /* told late, or not at all, of a short one */
+        world->changes.count = 0;
+        move(world, (struct core_input){ .kind = INPUT_FINISHED,
+                                         .node = 1,
+                                         .token = token,
+                                         .took_us = CORE_EARLY_US / 2,
+                                         .status = RESULT_COMPLETE,
+                                         .cause = CAUSE_EXIT });
+        world->changes.count = 0;
+        if (token < CORE_EARLY_AFTER)
+            assert_int_equal(given(world, 1), 1);
+    }
+    assert_int_equal(given(world, 1), 1 + CPUS * 2);
+}
+
 static void test_what_was_short_in_an_earlier_run_is_not_short_enough(void **state)
 {
     struct world *world = *state;
@@ -178,6 +201,7 @@ int main(void)
         WORLD_TEST(test_a_node_that_takes_nothing_early_gets_nothing_early),
         WORLD_TEST(test_a_free_node_comes_before_one_that_is_busy),
         WORLD_TEST(test_what_was_very_short_in_an_earlier_run_is_given_early),
+        WORLD_TEST(test_how_long_a_task_took_the_node_knows_best),
         WORLD_TEST(test_what_was_short_in_an_earlier_run_is_not_short_enough),
         WORLD_TEST(test_devices_and_limited_memory_are_not_promised_early),
     };
