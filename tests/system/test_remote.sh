@@ -160,7 +160,7 @@ reuse() { # ARGUMENT...
     run=$(last_run)
 }
 all() {
-    reuse -i "in=$url/-/file/f" -i 'all=s3://kept/x/**' "$@"
+    reuse -i "in=$url/-/file/f" -i 'all=s3://kept/x/**'
 }
 all
 had=$run
