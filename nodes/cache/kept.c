@@ -188,20 +188,34 @@ void cache_unkeep(struct cache *cache, const char *digest)
     pthread_mutex_unlock(&cache->lock);
 }
 
-bool cache_forget(struct cache *cache, const char *digest, bool is_kept)
+/* Makes the entry the caller's own, if nobody holds it. One that is busy and that nobody
+ * holds is being removed, which does not take long. */
+static struct cache_entry *entry_take_free(struct cache *self, const char *digest,
+                                           bool may_be_kept)
 {
     struct cache_entry *entry;
-    struct err ignored;
     bool is_free;
 
-    pthread_mutex_lock(&cache->lock);
-    entry = cache_entry_get(cache->entries, digest);
-    is_free =
-        entry && !entry->is_busy && entry->pins == 0 && (is_kept || !entry->is_kept);
+    pthread_mutex_lock(&self->lock);
+    for (;;) {
+        entry = cache_entry_get(self->entries, digest);
+        is_free = entry && entry->pins == 0 && (may_be_kept || !entry->is_kept);
+        if (!is_free || !entry->is_busy)
+            break;
+        pthread_cond_wait(&self->idle, &self->lock);
+    }
     if (is_free)
-        cache_entry_set_busy(cache->entries, entry, true);
-    pthread_mutex_unlock(&cache->lock);
-    if (!is_free)
+        cache_entry_set_busy(self->entries, entry, true);
+    pthread_mutex_unlock(&self->lock);
+    return is_free ? entry : NULL;
+}
+
+bool cache_forget(struct cache *cache, const char *digest, bool is_kept)
+{
+    struct cache_entry *entry = entry_take_free(cache, digest, is_kept);
+    struct err ignored;
+
+    if (!entry)
         return false;
     cache_unkeep(cache, digest);
 
