@@ -77,6 +77,8 @@ struct submission { /* what a submit holds while the core takes it */
     uint64_t run;                 /* set when the core has taken it */
 };
 
+enum { ASKED_RUNS = 2 };
+
 struct broker {
     struct broker_settings settings;
     void *context; /* libzmq */
@@ -121,7 +123,7 @@ struct broker {
     int64_t plans_due_us; /* before it no plan has to be dropped */
     uint64_t *visited;    /* runs whose plan came this turn, for the end of it */
     size_t visited_count, visited_capacity;
-    uint64_t asked_run; /* one that has ended and whose plan stays for now, or 0 */
+    uint64_t asked_runs[ASKED_RUNS]; /* have ended, plans stay for now; 0: none */
     int signal_fd;
     int64_t now_us, started_at_us, active_at_us, trim_at_us, readers_at_us;
     int64_t monotonic_us; /* of the moment that now_us names */

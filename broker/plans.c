@@ -36,7 +36,7 @@ void plans_fini(struct broker *broker)
     broker->visited = NULL;
     broker->plans_due_us = INT64_MAX;
     broker->visited_count = broker->visited_capacity = 0;
-    broker->asked_run = 0;
+    memset(broker->asked_runs, 0, sizeof broker->asked_runs);
 }
 
 static int64_t rests_at_us(const struct run_plan *plan)
@@ -176,20 +176,26 @@ static void plans_rest(struct broker *broker)
             note_due(broker, &broker->plans[i]);
 }
 
-/* Who asks about a run that has ended asks about one stage after the other: its plan
- * stays until it is at rest, or that of another such run comes. */
+/* Who asks about a run that has ended asks about one stage after the other, or about the
+ * same stage of two runs: their plans stay until they are at rest, or that of another
+ * such run comes. */
 static void leave(struct broker *broker, uint64_t run)
 {
+    uint64_t *asked = broker->asked_runs;
     uint32_t slot;
     bool is_large = table_find(&broker->plan_slots, run, &slot)
                     && arena_used(broker->plans[slot].arena) > PLAN_SMALL;
 
     if (!is_large || core_run(broker->core, run)) {
         plan_drop(broker, run);
-    } else if (run != broker->asked_run) {
-        plan_drop(broker, broker->asked_run);
-        broker->asked_run = run;
+        return;
     }
+    for (size_t i = 0; i < ASKED_RUNS; i++)
+        if (asked[i] == run)
+            return;
+    plan_drop(broker, asked[ASKED_RUNS - 1]);
+    memmove(asked + 1, asked, (ASKED_RUNS - 1) * sizeof *asked);
+    asked[0] = run;
 }
 
 void plans_leave(struct broker *broker)

@@ -26,37 +26,42 @@ static void turn_end(struct broker *broker)
     plans_leave(broker);
 }
 
-/* Three of them, of which the third goes on. */
-static void three_runs(struct broker *broker)
+/* Four of them, of which the fourth goes on. */
+static void four_runs(struct broker *broker)
 {
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         submit_large(broker);
-    for (uint64_t run = 1; run <= 2; run++)
+    for (uint64_t run = 1; run <= 3; run++)
         broker_step(broker, &(struct core_input){ .kind = INPUT_CANCEL, .run = run });
     turn_end(broker);
 }
 
-static void test_of_runs_that_have_ended_the_plan_last_asked_for_stays(void **state)
+static void test_of_runs_that_have_ended_the_plans_last_asked_for_stay(void **state)
 {
     struct fixture *self = *state;
     struct broker *broker = self->broker;
     const struct plan *plan;
 
-    three_runs(broker);
+    four_runs(broker);
     assert_int_equal(broker->plan_count, 1);
     plan = plan_of(broker, 1)->plan;
     turn_end(broker);
     assert_ptr_equal(plan_of(broker, 1)->plan, plan);
     turn_end(broker);
     assert_int_equal(broker->plan_count, 2);
-    assert_non_null(plan_of(broker, 2));
+    assert_non_null(plan_of(broker, 2)); /* beside the first */
     turn_end(broker);
-    assert_int_equal(broker->plan_count, 2);
+    assert_ptr_equal(plan_of(broker, 1)->plan, plan);
+    turn_end(broker);
+    assert_int_equal(broker->plan_count, 3);
+    assert_non_null(plan_of(broker, 3));
+    turn_end(broker);
+    assert_int_equal(broker->plan_count, 3);
     assert_string_equal(stage_name(broker, 2, 7), "s7");
     assert_string_equal(stage_name(broker, 1, 8), "s8");
-    assert_string_equal(stage_name(broker, 3, 9), "s9");
+    assert_string_equal(stage_name(broker, 4, 9), "s9");
     turn_end(broker);
-    assert_int_equal(broker->plan_count, 2);
+    assert_int_equal(broker->plan_count, 3);
 }
 
 static void test_plans_that_nobody_uses_go(void **state)
@@ -64,7 +69,7 @@ static void test_plans_that_nobody_uses_go(void **state)
     struct fixture *self = *state;
     struct broker *broker = self->broker;
 
-    three_runs(broker);
+    four_runs(broker);
     assert_non_null(plan_of(broker, 1));
     turn_end(broker);
     broker->now_us += LONG_US;
@@ -78,9 +83,9 @@ static void test_a_run_that_ends_takes_its_plan_with_it(void **state)
     struct fixture *self = *state;
     struct broker *broker = self->broker;
 
-    three_runs(broker);
-    assert_non_null(plan_of(broker, 3));
-    broker_step(broker, &(struct core_input){ .kind = INPUT_CANCEL, .run = 3 });
+    four_runs(broker);
+    assert_non_null(plan_of(broker, 4));
+    broker_step(broker, &(struct core_input){ .kind = INPUT_CANCEL, .run = 4 });
     turn_end(broker);
     assert_int_equal(broker->plan_count, 0);
 }
@@ -90,7 +95,7 @@ int main(void)
 #define FIXTURE_TEST(name)                                                               \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_of_runs_that_have_ended_the_plan_last_asked_for_stays),
+        FIXTURE_TEST(test_of_runs_that_have_ended_the_plans_last_asked_for_stay),
         FIXTURE_TEST(test_plans_that_nobody_uses_go),
         FIXTURE_TEST(test_a_run_that_ends_takes_its_plan_with_it),
     };
