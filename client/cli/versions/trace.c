@@ -404,28 +404,40 @@ static int fold(struct step *step)
     return end;
 }
 
+/* The plan of the run, which is asked for once as long as the stages are of one run. */
+static int learn_plan(struct trace *trace, uint64_t run)
+{
+    void *bytes;
+    size_t size;
+    struct err err;
+
+    if (trace->plan && trace->plan_run == run)
+        return EXIT_GO_ON;
+    trace->plan = NULL;
+    arena_destroy(trace->plan_arena);
+    trace->plan_arena = arena_create(LOAD_ARENA_MAX);
+    if (!trace->plan_arena)
+        return cli_fail(trace->cli, EXIT_FAILED, "out of memory");
+    if (sluice_plan(trace->cli->sluice, run, &bytes, &size, &trace->cli->error))
+        return cli_fail_last(trace->cli);
+
+    enum rc rc = plan_decode(trace->plan_arena, bytes, size, &trace->plan, &err);
+
+    free(bytes);
+    trace->plan_run = run;
+    return rc == RC_OK ? EXIT_GO_ON : cli_fail_err(trace->cli, EXIT_FAILED, &err);
+}
+
 /* Stages from which values came that were no files, or to which they went. */
 static int link_values(struct step *step)
 {
     struct trace *trace = step->trace;
     uint32_t number = trace->nodes[step->node].number;
     uint64_t run = trace->nodes[step->node].run;
-    struct plan *plan;
-    void *bytes;
-    size_t size;
-    struct err err;
-    int end = EXIT_GO_ON;
+    int end = learn_plan(trace, run);
 
-    if (sluice_plan(trace->cli->sluice, run, &bytes, &size, &trace->cli->error))
-        return cli_fail_last(trace->cli);
-
-    enum rc rc = plan_decode(step->arena, bytes, size, &plan, &err);
-
-    free(bytes);
-    if (rc != RC_OK)
-        return cli_fail_err(trace->cli, EXIT_FAILED, &err);
-    for (size_t i = 0; end == EXIT_GO_ON && i < plan->edge_count; i++) {
-        const struct plan_edge *edge = &plan->edges[i];
+    for (size_t i = 0; end == EXIT_GO_ON && i < trace->plan->edge_count; i++) {
+        const struct plan_edge *edge = &trace->plan->edges[i];
         uint32_t self = trace->is_down ? edge->source : edge->target;
         uint32_t other = trace->is_down ? edge->target : edge->source;
 

@@ -8,6 +8,7 @@
 
 #include "client/cli/cli.h"
 #include "codecs/base/arena.h"
+#include "codecs/plan/plan.h"
 
 #include <stdio.h>
 
@@ -56,6 +57,9 @@ struct trace {
     const char **keys; /* of the nodes */
     struct sluice_view **views;
     size_t view_count, view_capacity;
+    uint64_t plan_run; /* whose plan was looked at last */
+    struct plan *plan; /* in plan_arena; NULL: none yet */
+    struct arena *plan_arena;
 };
 
 /* NULL-safe; a zeroed struct is fine. */

@@ -18,6 +18,7 @@ void trace_fini(struct trace *trace)
     free(trace->nodes);
     free(trace->slots);
     free(trace->keys);
+    arena_destroy(trace->plan_arena);
     arena_destroy(trace->arena);
     *trace = (struct trace){ 0 };
 }
