@@ -32,6 +32,11 @@ cat >"$scratch/disk/valohai.yaml" <<END
     image: debian:12
     command: echo short
 END
+mkdir "$scratch/other" && cd "$scratch/other" || exit 1
+cp "$scratch/disk/valohai.yaml" .
+sluice_exits 0 run --step short
+sluice_exits 0 export last -o "$scratch/other.sluice"
+head -c 3000000 /dev/urandom >"$scratch/data.bin"
 cd "$scratch/disk" || exit 1
 sluice_exits 0 run --step short
 sluice_exits 0 run --detach --step wait
@@ -46,6 +51,15 @@ grep -q 'No space left' "$err" || fail "no word of the full disk: $(cat "$err")"
 sluice_exits 0 ls
 has 'wait'
 
+it "takes no file and no run of elsewhere, writes none out, and leaves nothing behind"
+sluice_exits 1 import "$scratch/other.sluice"
+grep -q 'No space left' "$err" || fail "no word of the full disk: $(cat "$err")"
+sluice_exits 1 datum add "$scratch/data.bin"
+sluice_exits 1 export 1
+grep -q 'No space left' "$err" || fail "no word of the full disk: $(cat "$err")"
+same "" "$(ls ./*.sluice* 2>/dev/null)" "what the export left"
+sluice_exits 0 check
+
 it "lets what runs end, and takes its result when there is space again"
 echo go >"$scratch/go"
 sluice_exits 1 run --step short
@@ -55,5 +69,10 @@ same complete "$(value run.state show 2)" "the state of the run that waited"
 
 it "goes on with the same daemons"
 sluice_exits 0 run --step short
+sluice_exits 0 import "$scratch/other.sluice"
+sluice_exits 0 datum add "$scratch/data.bin"
+sluice_exits 0 export 1
+sluice_exits 0 check --bytes
+sluice_exits 0 verify
 same "$broker" "$(value pid status)" "the broker"
 same "$node" "$(cat .sluice/node/lock)" "the node"
