@@ -23,7 +23,7 @@
 #include "codecs/wire/state.h"
 
 enum {
-    CORE_EARLY_AFTER = 8,  /* tasks of a stage that were timed before some are handed out
+    CORE_EARLY_AFTER = 4,  /* tasks of a stage that were timed before some are handed out
                               early */
     CORE_EARLY_US = 20000, /* of work for each CPU is handed out early, */
     CORE_EARLY_TASK_US = 250000, /* or one task that takes no longer than this */
