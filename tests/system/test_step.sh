@@ -43,6 +43,9 @@ it "refuses what is wrong before anything is started"
 sluice_exits 2 run --step nosuch
 has nosuch "$err"
 sluice_exits 2 run --step needs
+mkdir folder
+sluice_exits 2 run --step needs -p given=1 -i data=folder
+has "folder is a folder: name the files in it" "$err"
 sluice_exits 2 run --step show -p epochs=x
 has epochs "$err"
 sluice_exits 2 run --step show -p epochs=10

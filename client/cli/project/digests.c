@@ -206,6 +206,9 @@ enum rc digests_get(struct digests *self, const char *path, bool with_legacy,
 
     if (stat(path, &status) < 0)
         return err_set_sys(err, rc_of_errno(errno), errno, "cannot read %s", path);
+    if (S_ISDIR(status.st_mode))
+        return err_set(err, RC_INVALID,
+                       "%s is a folder: name the files in it, as by %s/*", path, path);
     if (!S_ISREG(status.st_mode))
         return err_set(err, RC_INVALID, "%s is not a regular file", path);
 
