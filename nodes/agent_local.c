@@ -183,6 +183,9 @@ static void on_prepared(struct agent *agent, struct hand *hand)
     if (job->rc != RC_OK)
         snprintf(hand->message, sizeof hand->message, "%s", job->err.text);
     hand->warm = job->warm;
+    /* The folder has too much in it, for example: it was looked at in vain. */
+    if (job->is_warm && !job->warm && job->rc == RC_OK && !job->cancelled)
+        hand->class->misses++;
     agent_prepared(agent, hand);
 }
 
