@@ -152,3 +152,10 @@ find "$store/objects" -type f -exec touch -m -d '7 days ago' {} +
 says "files of the cache that nobody needs" gc --runs "$(last_run)"
 [ ! -e "$(place_of "$given")" ] || fail "node a still has the input in its cache"
 sluice_check
+
+it "goes into the file of an exported run from where it is"
+make make
+exits 0 "$SLUICE" export "$run" -o "$scratch/kept.sluice" --json
+same 0 "$("$TOOLS/json" missing <"$out")" "files that are missing"
+exits 0 tar -xOf "$scratch/kept.sluice" "objects/$hex"
+same "$hex" "$(sha256sum <"$out" | cut -c 1-64)" "the output in the file"
