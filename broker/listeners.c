@@ -33,12 +33,15 @@ static bool make_room(struct listeners *listeners)
 
 static void add(struct listeners *listeners, const char *topic, size_t size)
 {
-    char *kept = make_room(listeners) ? strndup(topic, size) : NULL;
+    char *kept = make_room(listeners) ? malloc(size + 1) : NULL;
 
-    if (kept)
-        listeners->topics[listeners->count++] = kept;
-    else
+    if (!kept) {
         listeners->are_unknown = true;
+        return;
+    }
+    memcpy(kept, topic, size);
+    kept[size] = '\0';
+    listeners->topics[listeners->count++] = kept;
 }
 
 static void drop(struct listeners *listeners, const char *topic, size_t size)

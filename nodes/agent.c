@@ -20,7 +20,8 @@ enum {
     TIMEOUT_DEFAULT_MS = 10000,
     CLOCK_JUMP_US = 1000000,
     GIVING_QUEUE_MAX = 64,
-    SHELF_KEPT_US = 60000000
+    SHELF_KEPT_US = 60000000,
+    WARM_KEPT_US = 2000000
 };
 
 int64_t agent_clock_us(void)
@@ -321,7 +322,7 @@ static void turn(struct agent *agent, bool is_told, bool is_connected)
     broker_timers(agent);
     kept_step(agent);
     shelf_clear(agent, SHELF_KEPT_US);
-    warm_drop(agent, SHELF_KEPT_US);
+    warm_drop(agent, WARM_KEPT_US);
     drain_step(agent);
     broker_tell(agent);
 }

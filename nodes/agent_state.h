@@ -91,6 +91,7 @@ struct agent {
     uint32_t hand_count, hand_capacity;
     struct work_class **classes;
     uint32_t class_count, class_capacity;
+    uint32_t parked_count; /* of all classes */
     int signal_fd;
     struct session session;
     uint32_t protocol;       /* agreed with the broker; 0: not yet */

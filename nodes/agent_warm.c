@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 
 enum {
+    PARKED_MAX =
+        64, /* folders unused, beyond what one stage has: all go when there are more */
     MISSES_MAX = 4, /* more attempts that left something than others: no more of it */
     ENVIRONMENT_US = 100000 /* the environment was looked at so long ago at most */
 };
@@ -26,13 +28,14 @@ static uint32_t folders_max(const struct agent *agent)
     return 2 * (agent->settings.slots ? agent->settings.slots : 1);
 }
 
-static struct warm *parked_pop(struct work_class *class)
+static struct warm *parked_pop(struct agent *agent, struct work_class *class)
 {
     struct warm *warm = class->parked;
 
     if (warm) {
         class->parked = warm->next;
         class->uses--;
+        agent->parked_count--;
     }
     return warm;
 }
@@ -56,7 +59,7 @@ static bool parked_take(struct agent *agent, struct hand *hand)
     struct warm *warm;
     struct err err;
 
-    while ((warm = parked_pop(class)) != NULL) {
+    while ((warm = parked_pop(agent, class)) != NULL) {
         uint64_t token = warm->token;
 
         if (folder_prepare(agent, warm, hand, &err) == RC_OK) {
@@ -184,7 +187,10 @@ static void folder_pass(struct agent *agent, struct hand *hand)
     warm->next = class->parked;
     class->parked = warm;
     class->uses++; /* it stays as long as it has folders */
+    agent->parked_count++;
     waiting_wake(agent, class);
+    if (agent->parked_count > PARKED_MAX + folders_max(agent))
+        warm_drop(agent, 0);
 }
 
 bool warm_collect(struct agent *agent, struct hand *hand,
@@ -237,6 +243,7 @@ static void parked_drop(struct agent *agent, struct work_class *class, int64_t s
         *at = warm->next;
         class->uses--;
         class->folders--;
+        agent->parked_count--;
         follow_remove(agent->follower, warm->token);
         workers_remove(agent->workers, warm->token);
         warm_destroy(warm);
