@@ -131,9 +131,9 @@ static void assign_each(struct broker *broker, const struct change *change)
 
 static void apply_assign(struct broker *broker, const struct change *change)
 {
-    bool is_empty = core_stage_is_empty(broker->core, change->run, change->stage);
-
     bool is_gathered = layer_takes_assigned(broker, change);
+    bool is_empty =
+        is_gathered || core_stage_is_empty(broker->core, change->run, change->stage);
 
     broker->counters.token_next = core_token_next(broker->core);
     broker->counters_changed = true;

@@ -43,48 +43,21 @@ static struct layer_member *list_add(struct layer_list *list, const struct chang
     return member;
 }
 
-/* Whether the stage, as this step leaves it, has no row of its own. */
-static bool is_gathered(const struct broker *broker, const struct change *change)
-{
-    const struct stage_row *row = core_stage(broker->core, change->run, change->stage);
-
-    return core_stage_is_plain(broker->core, change->run, change->stage) && !row->has_row
-           && stage_row_follows(row);
-}
-
-/* Files of the code count as used from here on. */
-static void note_code(struct broker *broker, const struct change *change)
-{
-    struct run_plan *plan = plan_of(broker, change->run);
-    struct err err;
-
-    if (plan)
-        batch_check(broker,
-                    store_lineage_class(broker->store, change->run, change->stage,
-                                        plan->head.tree,
-                                        &plan->plan->stages[change->stage], &err),
-                    &err);
-}
-
 bool layer_takes_stage(struct broker *broker, const struct change *change)
 {
     const struct layer_list *ended = &broker->layer.ended;
     const struct layer_member *last =
         ended->count > 0 ? &ended->members[ended->count - 1] : NULL;
 
-    if (change->state == STAGE_QUEUED
-        && core_stage_is_plain(broker->core, change->run, change->stage)) {
-        note_code(broker, change);
+    if (change->follows)
         return list_add(&broker->layer.queued, change) != NULL;
-    }
     /* What ended was gathered with its stage. */
     return last && last->run == change->run && last->stage == change->stage;
 }
 
 bool layer_takes_assigned(struct broker *broker, const struct change *change)
 {
-    return change->number == 1 && change->gpus == 0 && is_gathered(broker, change)
-           && list_add(&broker->layer.assigned, change);
+    return change->follows && list_add(&broker->layer.assigned, change);
 }
 
 bool layer_takes_ended(struct broker *broker, const struct change *change)
@@ -93,8 +66,7 @@ bool layer_takes_ended(struct broker *broker, const struct change *change)
     uint64_t place = change->token - broker->block->token;
     struct layer_member *member;
 
-    if (change->number != 1 || !is_gathered(broker, change)
-        || !(member = list_add(&broker->layer.ended, change)))
+    if (!change->follows || !(member = list_add(&broker->layer.ended, change)))
         return false;
     if (walk->next > place)
         block_walk_begin(walk, broker->block);
@@ -230,6 +202,26 @@ static void store_ended(struct broker *broker, const struct layer_member *member
                                 &layer.block, &self->bytes));
 }
 
+/* Files of the code count as used from here on. */
+static void note_code(struct broker *broker, const struct layer_list *queued)
+{
+    struct run_plan *plan = NULL;
+    struct err err;
+
+    for (size_t i = 0; i < queued->count; i++) {
+        const struct layer_member *member = &queued->members[i];
+
+        if (!plan || plan->run != member->run)
+            plan = plan_of(broker, member->run);
+        if (plan && plan->head.tree[0])
+            batch_check(broker,
+                        store_lineage_class(broker->store, member->run, member->stage,
+                                            plan->head.tree,
+                                            &plan->plan->stages[member->stage], &err),
+                        &err);
+    }
+}
+
 static void list_store(struct broker *broker, const struct layer_list *list,
                        void (*put)(struct broker *broker,
                                    const struct layer_member *members, size_t count))
@@ -252,6 +244,7 @@ void layer_flush(struct broker *broker)
     layer->is_flushing = true;
     list_store(broker, &layer->ended, store_ended);
     announce_members(broker, EVENTS_ENDED, &layer->ended);
+    note_code(broker, &layer->queued);
     announce_members(broker, EVENTS_QUEUED, &layer->queued);
     list_store(broker, &layer->assigned, store_assigned);
     announce_members(broker, EVENTS_ASSIGNED, &layer->assigned);

@@ -4,11 +4,6 @@
 
 enum { GROUP_MIN = 8 }; /* fewer share a page with other events */
 
-static const char *name_of(struct broker *broker, const struct layer_member *member)
-{
-    return stage_name(broker, member->run, member->stage);
-}
-
 static const char *node_of(const struct broker *broker, enum event_group_kind kind,
                            const struct layer_member *member)
 {
@@ -20,12 +15,13 @@ static struct event_group group_of(struct broker *broker, enum event_group_kind 
                                    const struct layer_member *members, size_t count)
 {
     struct buf *texts = &broker->layer.texts;
+    const struct run_plan *plan = plan_of(broker, members->run);
 
     buf_clear(texts);
     buf_text(texts, node_of(broker, kind, members));
     buf_byte(texts, 0);
     for (size_t i = 0; i < count; i++) {
-        buf_text(texts, name_of(broker, &members[i]));
+        buf_text(texts, plan ? plan->plan->stages[members[i].stage].name : "?");
         buf_byte(texts, 0);
     }
     must(buf_ok(texts));

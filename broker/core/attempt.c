@@ -263,6 +263,9 @@ static uint64_t block_end(struct core *core, uint32_t node, uint64_t token, uint
     struct change *ended = change_of(changes, CHANGE_BLOCK, &row);
     uint64_t count = 0;
 
+    ended->follows = stage->shape.demand.is_plain && !stage->row.has_row
+                     && stage->row.state == STAGE_QUEUED;
+
     do {
         uint64_t part = max - count < attempt->count ? max - count : attempt->count;
 

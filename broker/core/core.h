@@ -253,6 +253,9 @@ struct change {
         state; /* enum run_state, stage_state or node_state; the row may be further */
     unsigned when;
     bool will_retry, is_late;
+    /* CHANGE_STAGE: a plain stage is queued. CHANGE_ASSIGN, CHANGE_BLOCK: of a plain
+     * stage, whose row follows from this (stage_row_follows). */
+    bool follows;
     uint64_t gpus; /* CHANGE_ASSIGN */
 };
 

@@ -490,6 +490,8 @@ static void hand_out(struct core *core, struct stage *stage, uint32_t node,
 
     change->count = count;
     change->gpus = next.gpus;
+    change->follows = stage->shape.demand.is_plain && !stage->row.has_row && !is_retry
+                      && next.gpus == 0;
     if (!is_retry && is_free_of_charge(&stage->shape.demand, node_at(core, node)))
         attempts_add(core, &next, stage->run, count);
     else
@@ -504,21 +506,19 @@ static void hand_out(struct core *core, struct stage *stage, uint32_t node,
 static void plain_mark(const struct core *core, const struct lane *lane, uint64_t count,
                        uint32_t *first, uint32_t *last)
 {
-    uint32_t *marks = lane->run->work;
-    const struct stage *stage = lane->first, *end;
-    uint64_t left = count;
+    struct run *run = lane->run;
+    const struct stage *stage = lane->first;
 
+    memset(run->work, 0, (run->row.stages + 31) / 32 * sizeof *run->work);
     *first = *last = stage->index;
-    for (; stage && left > 0 && !retry_is_due(core, stage); stage = stage->lane_next) {
-        *first = stage->index < *first ? stage->index : *first;
-        *last = stage->index > *last ? stage->index : *last;
-        left--;
+    for (; stage && count > 0 && !retry_is_due(core, stage); stage = stage->lane_next) {
+        uint32_t index = stage->index;
+
+        *first = index < *first ? index : *first;
+        *last = index > *last ? index : *last;
+        run->work[index / 32] |= 1u << index % 32;
+        count--;
     }
-    end = stage;
-    for (uint32_t i = *first / 32; i <= *last / 32; i++)
-        marks[i] = 0;
-    for (stage = lane->first; stage != end; stage = stage->lane_next)
-        marks[stage->index / 32] |= 1u << stage->index % 32;
 }
 
 /* Hands out up to count plain stages, in the order of their numbers: so who keeps them

@@ -28,6 +28,7 @@ void stage_set(struct core *core, struct stage *stage, enum stage_state state,
     change->run = stage->run->row.run;
     change->stage = stage->index;
     change->state = state;
+    change->follows = stage->shape.demand.is_plain && state == STAGE_QUEUED;
     change->reason = stage->row.reason;
 }
 

@@ -173,9 +173,11 @@ static const struct field *field_find(const struct shape *shape, struct bytes ke
                                       size_t *next)
 {
     for (size_t i = 0; i < shape->field_count; i++) {
-        size_t at = (*next + i) % shape->field_count;
+        size_t at =
+            *next + i < shape->field_count ? *next + i : *next + i - shape->field_count;
 
-        if (bytes_are(key, shape->fields[at].key)) {
+        if (key.size == shape->fields[at].key_size
+            && memcmp(key.data, shape->fields[at].key, key.size) == 0) {
             *next = at + 1;
             return &shape->fields[at];
         }

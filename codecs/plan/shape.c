@@ -3,7 +3,8 @@
 
 #include "codecs/sweep/sweep.h"
 
-#define AT(type, member)    .key = #member, .offset = offsetof(struct type, member)
+#define KEY(text)           .key = text, .key_size = sizeof text - 1
+#define AT(type, member)    KEY(#member), .offset = offsetof(struct type, member)
 #define COUNT(type, member) .count_offset = offsetof(struct type, member)
 #define NAME(type, member)                                                               \
     {                                                                                    \
@@ -148,8 +149,8 @@ const struct shape plan_stage_shape = SHAPE(plan_stage, "stage", stage_fields);
 /* A plan may have millions of edges, so their keys are abbreviations. */
 #define EDGE(name, member, what, last)                                                   \
     {                                                                                    \
-        .key = (name), .offset = offsetof(struct plan_edge, member), .kind = (what),     \
-        .max = (last)                                                                    \
+        KEY(name), .offset = offsetof(struct plan_edge, member), .kind = (what),         \
+                   .max = (last)                                                         \
     }
 static const struct field edge_fields[] = {
     EDGE("s", source, FIELD_UINT32, PLAN_STAGES_MAX),

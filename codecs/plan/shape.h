@@ -26,6 +26,7 @@ struct shape;
 
 struct field {
     const char *key;
+    size_t key_size;
     size_t offset, count_offset;
     uint64_t max;      /* greatest number, or bytes of a text, or items of a list */
     uint32_t item_max; /* FIELD_ENUMS: greatest item */

@@ -35,8 +35,8 @@ pipeline() { # NAME DEPTH WIDTH
     command: ":"
     parameters: [{name: i, type: integer, default: 0}]
 EOF
-    pipeline wide 3 300
-    pipeline deep 100 12
+    pipeline wide 3 200
+    pipeline deep 60 12
 } >valohai.yaml
 
 # Every event of the store, a line of JSON each.
@@ -97,7 +97,7 @@ narrow=$listener
 begin=$(value last_event status)
 sluice_exits 0 run wide
 wait $live $narrow
-whole 2 901 s1-1 s2-77 s3-300
+whole 2 601 s1-1 s2-77 s3-200
 tail -n "+$((begin + 1))" "$scratch/all" >"$scratch/tail"
 same "$("$TOOLS/json" topic <"$scratch/tail")" "$(cut -d' ' -f2- "$scratch/live")" topics
 same "$("$TOOLS/json" number <"$scratch/tail")" "$(cut -d' ' -f1 "$scratch/live")" numbers
@@ -108,13 +108,13 @@ it "lets each of them be looked at, and verified"
 sluice_exits 0 show 2/s2-77/0
 has "i = 77"
 same 77 "$(value 0.parameters.0.value record 2/s2-77/0)"
-same complete "$(value 0.task.state record 2/s3-300/0)"
+same complete "$(value 0.task.state record 2/s3-200/0)"
 sluice_exits 0 logs 2/s2-77/0
 sluice_exits 0 explain 2/s2-77
 has "there was nothing to run"
 sluice_exits 0 verify
 sluice_exits 0 stop
-same complete "$(state_of 2/s3-299)" "after a restart"
+same complete "$(state_of 2/s3-199)" "after a restart"
 sluice_exits 0 check
 
 supervisor() {
@@ -125,26 +125,26 @@ it "loses none when the agent is killed in the middle"
 begin=$(value last_event status)
 sluice_exits 0 run --detach deep
 number=$(last_run)
-for n in 500 2000 4000; do # of about 6,000 events
+for n in 300 1200 2400; do # of about 3,600 events
     await_event complete $((begin + n))
     pid=$(pgrep -P "$(supervisor)" -f -- --agent)
     kill -9 "$pid" && gone "$pid"
 done
 timeout 100 "$SLUICE" watch --since 0 "$number" >"$out" 2>"$err" || show_output
-whole "$number" 1201 s1-1 s50-7 s100-12
+whole "$number" 721 s1-1 s30-7 s60-12
 
 it "loses none when the broker is killed in the middle"
 begin=$(value last_event status)
 sluice_exits 0 run --detach deep
 number=$(last_run)
-for n in 500 2000 4000; do # of about 6,000 events
+for n in 300 1200 2400; do # of about 3,600 events
     await_event complete $((begin + n))
     pid=$(value pid status)
     kill -9 "$pid" && gone "$pid"
     sluice_exits 0 ls
 done
 timeout 100 "$SLUICE" watch --since 0 "$number" >"$out" 2>"$err" || show_output
-whole "$number" 1201 s1-1 s50-7 s100-12
+whole "$number" 721 s1-1 s30-7 s60-12
 sluice_exits 0 verify
 sluice_exits 0 check
 
@@ -169,7 +169,7 @@ cd "$scratch/q" || exit 1
 sluice_exits 0 import "$scratch/two.tar"
 sluice_exits 0 verify
 sluice_exits 0 check
-for stage in s1-1 s2-77 s3-300 join; do
+for stage in s1-1 s2-77 s3-200 join; do
     for path in 0.task.started 0.task.ended 0.parameters.0.value 0.version.result; do
         same "$(cd "$project" && value $path record "2/$stage/0")" \
             "$(value $path record "1/$stage/0")" "$path of $stage"
