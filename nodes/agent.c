@@ -21,7 +21,7 @@ enum {
     CLOCK_JUMP_US = 1000000,
     GIVING_QUEUE_MAX = 64,
     SHELF_KEPT_US = 60000000,
-    WARM_KEPT_US = 2000000
+    WARM_KEPT_US = 500000
 };
 
 int64_t agent_clock_us(void)

@@ -20,7 +20,7 @@ cat >valohai.yaml <<'END'
 END
 says() { # NAME HEADER-LINES BODY: what the server sends for it
     # shellcheck disable=SC2059
-    { printf "$2" | sed 's/$/\r/'; printf '\r\n%s' "$3"; } >"$raw/$1"
+    { printf "$2" | sed 's/$/\r/'; printf 'Connection: close\r\n\r\n%s' "$3"; } >"$raw/$1"
 }
 gives() { # NAME TEXT: a run with it ends well and has got that
     : >"$raw/log"
