@@ -4,7 +4,7 @@
  * Measured is memory of their own (RssAnon): pages of the mapped store belong to the
  * kernel, which takes them back when it wants. What comes with more history (LMDB's pages
  * in use, the folders of the cache) is on disk and not counted. A straight line is laid
- * through what was measured after a third of the time; it may rise, from there to the
+ * through what was measured after half of the time; it may rise, from there to the
  * end, by a 20th of the mean and 1 MiB, or by two open files. Both go up and down with
  * the tasks that happen to run: three standard errors of the slope (of a least-squares
  * line, as any textbook of statistics has it) are granted besides. */
@@ -28,7 +28,7 @@
 
 enum {
     SAMPLES = 90,
-    WARM_SAMPLES = SAMPLES / 3,
+    WARM_SAMPLES = SAMPLES / 2,
     SLOTS = 4,
     NODE_TIMEOUT_MS = 10000,
     SECONDS_MAX = 10000000,
